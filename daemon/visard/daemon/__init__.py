@@ -1,0 +1,1 @@
+"""The running system: frames in, pipeline, guard, frames out."""

@@ -1,0 +1,80 @@
+"""Every exception a person can meet.
+
+VisardError
+├── EngineError               (visard.engines.errors)
+│   ├── BackendUnavailable
+│   └── ModelRefused
+├── PortraitError             (visard.models.errors)
+│   ├── PictureUnreadable
+│   └── FaceUnusable
+├── SourceError               frames cannot be read
+│   ├── SourceUnavailable     missing, broken, busy or of an unknown kind
+│   ├── SourceLost            it worked and stopped; opening it again may help
+│   └── SourceEnded           a finite source gave its last frame (not a fault)
+├── SinkError                 frames cannot be written
+│   └── SinkUnavailable       no such device, driver or folder; the message says how to get it
+└── PersonaError              the library refuses a name, a consent or a file
+"""
+
+from visard.engines.errors import BackendUnavailable, EngineError, ModelRefused, VisardError
+from visard.models.errors import FaceUnusable, PictureUnreadable, PortraitError
+
+
+class SourceError(VisardError):
+    """Frames cannot be read."""
+
+    code = "source"
+
+
+class SourceUnavailable(SourceError):
+    """The source is missing, broken, busy or of an unknown kind."""
+
+    code = "source-unavailable"
+
+
+class SourceLost(SourceError):
+    """The source worked and stopped; opening it again may help."""
+
+    code = "source-lost"
+
+
+class SourceEnded(SourceError):
+    """A finite source gave its last frame."""
+
+    code = "source-ended"
+
+
+class SinkError(VisardError):
+    """Frames cannot be written."""
+
+    code = "sink"
+
+
+class SinkUnavailable(SinkError):
+    """There is no such device, driver or folder."""
+
+    code = "sink-unavailable"
+
+
+class PersonaError(VisardError):
+    """The library refuses a name, a consent or a file."""
+
+    code = "persona"
+
+
+__all__ = [
+    "BackendUnavailable",
+    "EngineError",
+    "FaceUnusable",
+    "ModelRefused",
+    "PersonaError",
+    "PictureUnreadable",
+    "PortraitError",
+    "SinkError",
+    "SinkUnavailable",
+    "SourceEnded",
+    "SourceError",
+    "SourceLost",
+    "SourceUnavailable",
+    "VisardError",
+]

@@ -1,0 +1,52 @@
+"""Everything a person can change while it runs, and the recipe that holds it."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Colour(StrEnum):
+    """How the swapped face takes on the scene's colour."""
+
+    scene = "scene"
+    """The swapper's own: light and shade of the driver's scene."""
+    none = "none"
+    mean_deviation = "mean-deviation"
+    covariance = "covariance"
+    histogram = "histogram"
+
+
+class Who(StrEnum):
+    """Which faces are swapped."""
+
+    all = "all"
+    largest = "largest"
+    centre = "centre"
+
+
+class WhenLost(StrEnum):
+    """What goes out when the face has been lost for longer than the guard holds the last good frame."""
+
+    blur = "blur"
+    card = "card"
+
+
+class Settings(BaseModel):
+    """Blend and view settings; immutable, replaced whole."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    opacity: float = Field(1.0, ge=0, le=1, description="how much of the swapped face shows")
+    mask_grow: float = Field(0.0, ge=-0.3, le=0.3, description="grow or shrink the mask, share of the face")
+    mask_blur: float = Field(0.0, ge=0, le=0.3, description="extra softness of the seam, share of the face")
+    colour: Colour = Field(Colour.scene, description="colour transfer")
+    keep_mouth: bool = Field(False, description="keep the driver's own mouth and what is around it")
+    sharpen: float = Field(0.0, ge=0, le=1, description="sharpen the swapped face")
+    who: Who = Field(Who.all, description="which faces are swapped")
+    max_faces: int = Field(4, ge=1, le=16, description="how many faces are followed")
+    when_lost: WhenLost = Field(WhenLost.blur, description="what goes out when the face is lost")
+    mirror: bool = Field(False, description="mirror the output")
+    zoom: float = Field(1.0, ge=1, le=4, description="zoom into the output")
+    pan_x: float = Field(0.0, ge=-1, le=1, description="move the zoomed view, -1 left to 1 right")
+    pan_y: float = Field(0.0, ge=-1, le=1, description="move the zoomed view, -1 up to 1 down")
+    landmarks: bool = Field(False, description="draw the landmarks over the output")

@@ -1,0 +1,52 @@
+"""Sinks: where frames go. A module here with ``sink`` is found by itself."""
+
+from typing import Protocol
+
+from visard.daemon.errors import SinkUnavailable
+from visard.daemon.frame import Format
+from visard.engines.registry import Registry
+from visard.models.face import Image
+
+
+class Sink(Protocol):
+    """An opened sink. Used by one thread."""
+
+    where: str
+    """What to tell the person: a device, an address, a file."""
+
+    def write(self, image: Image) -> None:
+        """Send one BGR picture of the format's size; must not keep or change it. Raises SinkError."""
+        ...
+
+    def close(self) -> None:
+        """Finish; a file is playable afterwards. Calling it twice is fine."""
+        ...
+
+
+class SinkKind(Protocol):
+    """A kind of sink."""
+
+    name: str
+    rank: int
+    summary: str
+
+    def claims(self, spec: str) -> bool:
+        """Whether ``spec`` (what the person typed after --sink) names a sink of this kind."""
+        ...
+
+    def open(self, spec: str, format: Format) -> Sink:  # noqa: A002
+        """Open for pictures of this format. Raises SinkUnavailable with what to do."""
+        ...
+
+
+sinks: Registry[SinkKind] = Registry("visard.daemon.sinks", "sink")
+
+
+def find_sink(spec: str) -> SinkKind:
+    """Return the kind that ``spec`` names, or raise SinkUnavailable listing the kinds."""
+    kinds = sorted(sinks.all().values(), key=lambda kind: kind.rank)
+    for kind in kinds:
+        if kind.claims(spec):
+            return kind
+    choices = "; ".join(f"{kind.name}: {kind.summary}" for kind in kinds)
+    raise SinkUnavailable(f"{spec!r} is no sink. {choices}")

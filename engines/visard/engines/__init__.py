@@ -1,0 +1,1 @@
+"""Compiled networks: tensors in, tensors out. This package knows nothing of faces."""

@@ -1,0 +1,67 @@
+"""OpenVINO: the default on a CPU, two to three times faster there than the fallback on small networks."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from visard.engines.engine import Array, TensorSpec
+from visard.engines.errors import ModelRefused
+
+
+class OpenVinoEngine:
+    """A model compiled for the CPU, run synchronously on the caller's thread."""
+
+    backend = "openvino"
+
+    def __init__(self, compiled: Any) -> None:
+        self._request = compiled.create_infer_request()
+        self.inputs = tuple(map(_spec, compiled.inputs))
+        self.outputs = tuple(map(_spec, compiled.outputs))
+
+    def __call__(self, *arrays: Array) -> tuple[Array, ...]:
+        """Run the network; the arrays returned are OpenVINO's own buffers, rewritten by the next call."""
+        results = self._request.infer(list(arrays), share_inputs=True, share_outputs=True)
+        return tuple(results.values())
+
+
+def _spec(port: Any) -> TensorSpec:
+    shape = tuple(d.get_length() if d.is_static else None for d in port.get_partial_shape())
+    return TensorSpec(port.get_any_name(), np.dtype(port.get_element_type().to_dtype()), shape)
+
+
+class OpenVino:
+    """Compiles ONNX and OpenVINO IR files for the CPU in fp32."""
+
+    name = "openvino"
+    rank = 10
+
+    @cached_property
+    def _core(self) -> Any:
+        import openvino
+
+        return openvino.Core()
+
+    def unavailable(self) -> str | None:
+        """Say why OpenVINO cannot be used, if so."""
+        try:
+            return None if "CPU" in self._core.available_devices else "it finds no CPU device"
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+
+    def load(self, model: Path, *, threads: int) -> OpenVinoEngine:
+        """Compile for ``threads`` CPU threads."""
+        options = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_PRECISION_HINT": "f32",
+            "ENABLE_CPU_PINNING": False,  # pinning two engines to the same core serialises them
+        }
+        try:
+            return OpenVinoEngine(self._core.compile_model(str(model), "CPU", options))
+        except RuntimeError as error:
+            raise ModelRefused(f"OpenVINO does not accept {model.name}: {error}") from error
+
+
+backend = OpenVino()

@@ -1,0 +1,1 @@
+"""Networks about faces and the geometry around them: track, swap, animate."""

@@ -1,0 +1,27 @@
+"""Exceptions about photos and personas.
+
+VisardError
+└── PortraitError      a picture cannot become a persona
+    ├── PictureUnreadable  missing, broken, too large or not a picture
+    └── FaceUnusable       no face, several, too small, closed eyes, strong profile
+"""
+
+from visard.engines.errors import VisardError
+
+
+class PortraitError(VisardError):
+    """A picture cannot become a persona."""
+
+    code = "portrait"
+
+
+class PictureUnreadable(PortraitError):
+    """The file is missing, broken, too large or not a picture."""
+
+    code = "picture-unreadable"
+
+
+class FaceUnusable(PortraitError):
+    """The picture holds no face, several faces, or one that a persona cannot be made from."""
+
+    code = "face-unusable"

@@ -1,0 +1,48 @@
+"""Swappers: replace the face inside the driver's frame. A module here with ``swapper`` is found by itself."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from visard.engines.registry import Registry
+from visard.models.face import Face, Image
+from visard.models.portrait import Portrait
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A swapped crop, ready to be blended into the frame it came from."""
+
+    image: Image
+    mask: npt.NDArray[np.uint8]
+    """How much of the patch shows, uint8 [height, width], 0..255."""
+    matrix: npt.NDArray[np.float32]
+    """Affine map from patch pixels to frame pixels, float32 [2, 3]; a pure translation is blended fastest."""
+
+
+class Swap(Protocol):
+    """A swapper prepared for one persona. Keeps state per face id; not thread-safe."""
+
+    def __call__(self, image: Image, face: Face, *, relight: bool = True) -> Patch:
+        """Swap one face of ``image``; with ``relight`` the swapper matches the scene's light and colour."""
+        ...
+
+    def forget(self) -> None:
+        """Drop what was learned about the drivers (on calibration or a new source)."""
+        ...
+
+
+class Swapper(Protocol):
+    """A way to swap."""
+
+    name: str
+    summary: str
+
+    def prepare(self, portrait: Portrait) -> Swap:
+        """Make everything that can be made once per persona; may take seconds."""
+        ...
+
+
+swappers: Registry[Swapper] = Registry("visard.models.swap", "swapper")
