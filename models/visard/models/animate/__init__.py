@@ -1,4 +1,7 @@
-"""Animators: move a still portrait with the driver's motion. A module here with ``animator`` is found by itself."""
+"""Animators: move a still portrait with the driver's motion.
+
+A module here with ``animator`` is found by itself.
+"""
 
 from typing import Protocol
 
@@ -19,7 +22,7 @@ class Animation(Protocol):
         ...
 
     def mismatch(self, driver: Face) -> float:
-        """How far the driver's shape is from the portrait's: 0 is equal, about 0.1 is good (shown times 100)."""
+        """How far the driver's shape is from the portrait's: 0 is equal, about 0.1 is good (shown x100)."""
         ...
 
 

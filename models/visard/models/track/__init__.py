@@ -1,0 +1,1 @@
+"""Find faces, place their landmarks, follow them over frames and smooth them."""

@@ -1,0 +1,123 @@
+"""Follows faces from frame to frame: detect when needed, otherwise follow the landmarks' own region."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from visard.models.face import Face, Image, Landmarks, Sighting
+from visard.models.track.detector import Detection, Detector
+from visard.models.track.landmarker import Blendshapes, Landmarker
+from visard.models.track.region import Region
+from visard.models.track.smooth import OneEuro
+
+PRESENT = 0.5
+NEWCOMERS_EVERY = 0.5
+GONE_AFTER = 2.0
+MAX_JUMP = 0.6
+
+
+@dataclass
+class _Track:
+    """One face being followed."""
+
+    id: int
+    landmarks: Landmarks
+    region: Region
+    seen: float
+    smooth: OneEuro = field(default_factory=OneEuro)
+
+    @property
+    def centre(self) -> Landmarks:
+        return np.array([self.region.x, self.region.y], np.float32)
+
+    @property
+    def size(self) -> float:
+        return self.region.size / 1.5
+
+    def near(self, region: Region, reach: float) -> bool:
+        """Whether ``region`` is within ``reach`` face sizes and of a like size."""
+        apart = float(np.hypot(region.x - self.region.x, region.y - self.region.y))
+        return apart < reach * self.size and 0.5 < region.size / self.region.size < 2
+
+    def accept(self, landmarks: Landmarks, now: float) -> None:
+        self.landmarks, self.region, self.seen = landmarks, Region.around(landmarks), now
+
+
+class Tracker:
+    """Landmarks, expression and a stable id for every face, frame after frame. Not thread-safe."""
+
+    def __init__(self, max_faces: int = 4, *, threads: int = 1) -> None:
+        self.max_faces = max_faces
+        self._short = Detector.short_range()
+        self._landmarker = Landmarker(threads=threads)
+        self._blendshapes = Blendshapes()
+        self._tracks: list[_Track] = []
+        self._next_id = 1
+        self._looked = self._looked_far = float("-inf")
+
+    @cached_property
+    def _full(self) -> Detector:
+        return Detector.full_range()
+
+    def update(self, image: Image, now: float) -> Sighting:
+        """Find every face of one BGR picture; ``now`` is its capture time in seconds, rising."""
+        found = [track for track in self._tracks if self._follow(track, image, now)]
+        missing = [track for track in self._tracks if track not in found]
+        if missing or not found or now - self._looked >= NEWCOMERS_EVERY:
+            self._look(image, now, found, missing)
+        missing = [track for track in missing if now - track.seen < GONE_AFTER]
+        self._tracks = found + missing
+        return Sighting(tuple(self._face(track, now) for track in found), tuple(t.id for t in missing))
+
+    def forget(self) -> None:
+        """Start anew, as with a new source."""
+        self._tracks.clear()
+
+    def _follow(self, track: _Track, image: Image, now: float) -> bool:
+        landmarks, presence = self._landmarker(image, track.region)
+        if presence < PRESENT or not track.near(Region.around(landmarks), MAX_JUMP):
+            return False
+        track.accept(landmarks, now)
+        return True
+
+    def _look(self, image: Image, now: float, found: list[_Track], missing: list[_Track]) -> None:
+        """Run a detector; faces it finds are matched with missing ones or become new ones."""
+        self._looked = now
+        detections = self._short(image)
+        nobody = (missing or not found) and not self._unclaimed(detections, found)
+        if nobody and now - self._looked_far >= 0.1:  # dearer, so not on every frame of an empty room
+            self._looked_far = now
+            detections = self._full(image)
+        for detection in self._unclaimed(detections, found):
+            if len(found) >= self.max_faces:
+                return
+            self._adopt(detection.region, image, now, found, missing)
+
+    @staticmethod
+    def _unclaimed(detections: list[Detection], found: list[_Track]) -> list[Detection]:
+        return [d for d in detections if not any(track.near(d.region, 0.5) for track in found)]
+
+    def _adopt(
+        self, region: Region, image: Image, now: float, found: list[_Track], missing: list[_Track]
+    ) -> None:
+        landmarks, presence = self._landmarker(image, region)
+        if presence < PRESENT:
+            return
+        landmarks, presence = self._landmarker(image, Region.around(landmarks))  # once more, well centred
+        region = Region.around(landmarks)
+        if presence < PRESENT or any(track.near(region, 0.5) for track in found):
+            return
+        returned = [track for track in missing if track.near(region, 1.0)]
+        if returned:
+            track = min(returned, key=lambda t: float(np.hypot(region.x - t.region.x, region.y - t.region.y)))
+            missing.remove(track)
+        else:
+            track = _Track(self._next_id, landmarks, region, now)
+            self._next_id += 1
+        track.accept(landmarks, now)
+        found.append(track)
+
+    def _face(self, track: _Track, now: float) -> Face:
+        smooth = track.smooth(track.landmarks, now, track.size)
+        return Face(track.id, smooth, self._blendshapes(smooth), raw=track.landmarks)
