@@ -1,0 +1,43 @@
+"""Draws per-point values over a triangle mesh, nearest triangle in front: OpenCV's software rasteriser, seen flat."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+_FAR = 64.0
+"""Camera distance in picture sides: so far away that the view is flat."""
+
+
+class Raster:
+    """Draws one mesh into a float32 picture that is reused from call to call."""
+
+    def __init__(self, triangles: npt.NDArray[np.int32], width: int, height: int) -> None:
+        self._triangles = np.ascontiguousarray(triangles, np.int32)
+        self._picture = np.empty((height, width, 3), np.float32)
+        self._depth = np.empty((height, width), np.float32)
+        self._distance = _FAR * max(width, height)
+        self._view = float(2 * np.arctan(height / 2 / self._distance))
+        self._settings = cv2.TriangleRasterizeSettings()
+        self._settings.setCullingMode(cv2.RASTERIZE_CULLING_NONE)
+        self._settings.setShadingType(cv2.RASTERIZE_SHADING_SHADED)
+
+    def __call__(self, points: Floats, values: Floats, background: float = 0.0) -> Floats:
+        """Draw ``values`` [n, 3] at ``points`` [n, 3] (pixels, pixel centres at whole numbers, z away).
+
+        Returns float32 [height, width, 3], valid until the next call.
+        """
+        height, width = self._depth.shape
+        depth = self._distance + points[:, 2]
+        world = np.empty((len(points), 3), np.float32)
+        world[:, 0] = (points[:, 0] + 0.5 - width / 2) * depth / self._distance
+        world[:, 1] = (height / 2 - 0.5 - points[:, 1]) * depth / self._distance
+        world[:, 2] = -depth
+        self._picture.fill(background)
+        self._depth.fill(4 * self._distance)
+        cv2.triangleRasterize(
+            world, self._triangles, np.ascontiguousarray(values, np.float32), self._picture, self._depth,
+            np.eye(4, dtype=np.float32), self._view, self._distance / 4, self._distance * 4, self._settings,
+        )  # fmt: skip
+        return self._picture
