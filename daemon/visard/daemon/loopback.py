@@ -1,0 +1,122 @@
+"""The virtual camera on Linux: a v4l2loopback device, found by its label, ready to be written to."""
+
+import platform
+from pathlib import Path
+
+from visard.daemon import v4l2
+from visard.daemon.errors import SinkUnavailable
+
+LABEL = "Visard Camera"
+MODULE = "v4l2loopback"
+OPTIONS = f'exclusive_caps=1 card_label="{LABEL}" video_nr=60 max_buffers=2'
+"""``exclusive_caps``: browsers list only devices that can capture and nothing else."""
+
+_PACKAGES = {
+    "debian": "sudo apt install v4l2loopback-dkms linux-headers-$(uname -r)",
+    "fedora": "sudo dnf install akmod-v4l2loopback",
+    "arch": "sudo pacman -S v4l2loopback-dkms linux-headers",
+}
+
+
+def installed() -> bool:
+    """Whether the kernel module exists for the running kernel."""
+    modules = Path("/lib/modules", platform.release())
+    return loaded() or any(modules.rglob(f"{MODULE}.ko*"))
+
+
+def loaded() -> bool:
+    """Whether the kernel module is loaded."""
+    return Path("/sys/module", MODULE).is_dir()
+
+
+def remedy() -> str:
+    """Return the shell commands, one a line, that bring the virtual camera to this machine."""
+    script = Path(__file__).parents[3] / "packaging/v4l2loopback/install.sh"
+    if script.is_file() and _family() == "debian":
+        return f"sudo {script}"
+    load = f"sudo modprobe {MODULE} {OPTIONS}"
+    if loaded():
+        return f"sudo modprobe -r {MODULE}\n{load}"
+    return load if installed() else f"{_PACKAGES.get(_family(), _PACKAGES['debian'])}\n{load}"
+
+
+def _family() -> str:
+    try:
+        system = platform.freedesktop_os_release()
+    except OSError:
+        return ""
+    names = [system.get("ID", ""), *system.get("ID_LIKE", "").split()]
+    return next((name for name in names if name in _PACKAGES), "")
+
+
+def find(wanted: str = "") -> v4l2.Device:
+    """Return the device ``wanted`` by path or label; by default Visard's own, else the only one there is.
+
+    Never a device that is not v4l2loopback's. Raises SinkUnavailable with what to do.
+    """
+    if wanted.startswith("/"):
+        return _at(wanted)
+    there = [device for device in v4l2.devices() if device.is_loopback]
+    label = (wanted or LABEL)[:31]  # the kernel keeps no more of a label
+    named = [device for device in there if device.card.casefold() == label.casefold()]
+    if named:
+        return named[0]
+    if len(there) == 1 and not wanted:
+        return there[0]
+    raise SinkUnavailable(_missing(wanted, there))
+
+
+def _at(path: str) -> v4l2.Device:
+    try:
+        device = v4l2.query(str(Path(path).resolve()))
+    except PermissionError:
+        raise SinkUnavailable(f"no permission to use {path}. Run:\n{permission()}") from None
+    except OSError as error:
+        raise SinkUnavailable(f"{path} is no video device ({error.strerror})") from None
+    if not device.is_loopback:
+        raise SinkUnavailable(
+            f"{path} is {device.card!r}, a real camera: only a v4l2loopback device can be written"
+        )
+    return device
+
+
+def permission() -> str:
+    """Return the command that lets this user use video devices."""
+    return 'sudo usermod -aG video "$USER"    # then log out and in again'
+
+
+def _missing(wanted: str, there: list[v4l2.Device]) -> str:
+    if there:
+        names = ", ".join(f"{device.card!r} ({device.path})" for device in there)
+        return f"there is no virtual camera {wanted or LABEL!r}; choose one with camera:LABEL: {names}"
+    if any(Path("/sys/devices/virtual/video4linux").glob("video*")) and not v4l2.devices():
+        return f"no permission to use the video devices. Run:\n{permission()}"
+    return f"there is no virtual camera yet. Run:\n{remedy()}"
+
+
+def prepare(device: v4l2.Device) -> None:
+    """Make ``device`` accept a writer; raises SinkUnavailable when another program writes to it."""
+    writer = next((holder for holder in v4l2.holders(device.path) if holder.only_writes), None)
+    if writer is None and not device.outputs:
+        v4l2.heal(device.path)
+        device = v4l2.query(device.path)
+    if writer is not None or not device.outputs:
+        raise SinkUnavailable(
+            f"{device.card!r} ({device.path}) is already written to by {writer or 'another program'}; "
+            "stop that, or use another device with camera:/dev/videoN"
+        )
+
+
+def check_format(device: v4l2.Device, width: int, height: int) -> None:
+    """Raise SinkUnavailable when a program that watches ``device`` holds it at another format than ours.
+
+    The driver keeps the old format for as long as anybody has the device open, and reports no error.
+    """
+    held = v4l2.held_format(device.path)
+    if held in ("", f"YU12:{width}x{height}"):
+        return
+    watchers = ", ".join(str(h) for h in v4l2.holders(device.path) if not h.only_writes) or "another program"
+    raise SinkUnavailable(
+        f"{device.card!r} is held at {held} by {watchers}, so it cannot change to {width}x{height}; "
+        "stop the video there and start again"
+    )
