@@ -1,5 +1,6 @@
 """The virtual camera on Linux: a v4l2loopback device, found by its label, ready to be written to."""
 
+import os
 import platform
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def _missing(wanted: str, there: list[v4l2.Device]) -> str:
     if there:
         names = ", ".join(f"{device.card!r} ({device.path})" for device in there)
         return f"there is no virtual camera {wanted or LABEL!r}; choose one with camera:LABEL: {names}"
-    if any(Path("/sys/devices/virtual/video4linux").glob("video*")) and not v4l2.devices():
+    if not all(os.access(path, os.R_OK | os.W_OK) for path in v4l2.paths()):
         return f"no permission to use the video devices. Run:\n{permission()}"
     return f"there is no virtual camera yet. Run:\n{remedy()}"
 

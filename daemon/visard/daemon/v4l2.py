@@ -82,7 +82,7 @@ def _answering() -> Iterator[Device]:
 
 
 def held_format(path: str) -> str:
-    """Return the format a loopback device is fixed to while anybody has it open, as ``YU12:640x480``, or ``""``."""
+    """Return the format, like YU12:640x480, that a loopback device keeps while anybody has it open, or ``""``."""
     try:
         text = Path("/sys/class/video4linux", Path(path).name, "format").read_text()
     except OSError:
@@ -93,9 +93,9 @@ def held_format(path: str) -> str:
 def heal(path: str) -> None:
     """Give a v4l2loopback device its output side back; harmless on a healthy one. Raises OSError.
 
-    Up to 0.12.7 a writer that never calls STREAMON (pyvirtualcam and everything else that only calls write)
-    leaves the device without it, and no later writer is accepted. Closing a file that did call STREAMON brings
-    it back, even where STREAMON itself fails because no format is set.
+    Up to 0.12.7 a writer that never calls STREAMON (pyvirtualcam and whatever else only calls write) leaves
+    the device without it, and no later writer is accepted. Closing a file that did call STREAMON brings it
+    back, even where STREAMON itself fails because no format is set.
     """
     import fcntl
 
