@@ -7,6 +7,7 @@ VisardError
 ├── PortraitError             (visard.models.errors)
 │   ├── PictureUnreadable
 │   └── FaceUnusable
+├── NetworkUnavailable        (visard.models.errors)
 ├── SourceError               frames cannot be read
 │   ├── SourceUnavailable     missing, broken, busy or of an unknown kind
 │   ├── SourceLost            it worked and stopped; opening it again may help
@@ -17,7 +18,7 @@ VisardError
 """
 
 from visard.engines.errors import BackendUnavailable, EngineError, ModelRefused, VisardError
-from visard.models.errors import FaceUnusable, PictureUnreadable, PortraitError
+from visard.models.errors import FaceUnusable, NetworkUnavailable, PictureUnreadable, PortraitError
 
 
 class SourceError(VisardError):
@@ -67,6 +68,7 @@ __all__ = [
     "EngineError",
     "FaceUnusable",
     "ModelRefused",
+    "NetworkUnavailable",
     "PersonaError",
     "PictureUnreadable",
     "PortraitError",

