@@ -106,9 +106,8 @@ def _take_out_noise(network: Path) -> dict[str, Floats]:
 
 def _mean_style(mapping: Engine) -> Floats:
     numbers = np.random.default_rng(0)
-    return np.mean([_style(mapping, numbers) for _ in range(MEAN_OF)], axis=0, dtype=np.float64).astype(
-        np.float32
-    )
+    styles = np.concatenate([_style(mapping, numbers) for _ in range(MEAN_OF)])
+    return np.asarray(styles.mean(axis=0, keepdims=True), np.float32)
 
 
 def _style(mapping: Engine, numbers: np.random.Generator) -> Floats:

