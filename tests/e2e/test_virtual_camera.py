@@ -1,0 +1,119 @@
+"""The virtual camera on a real kernel: Visard writes, v4l2-ctl, ffmpeg and Chromium read.
+
+Set VISARD_VM=1 to run it: as root on x86-64 Debian it installs what it needs and boots a machine under QEMU.
+"""
+
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from vm.image import prepare
+from vm.machine import new_job, run
+from vm.pattern import Image, pattern
+
+pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(3600)]
+
+CONSUMERS = ("v4l2_ctl", "ffmpeg", "chromium")
+
+
+@pytest.fixture(scope="module")
+def guest(repository: Path) -> Path:
+    """The folder of pictures and findings after one run of the whole scenario."""
+    if os.environ.get("VISARD_VM") != "1":
+        pytest.skip("boots a machine and installs packages: set VISARD_VM=1, as root on x86-64 Debian")
+    if os.geteuid() != 0 or platform.machine() != "x86_64" or not Path("/etc/debian_version").exists():
+        pytest.fail("VISARD_VM=1 needs root on x86-64 Debian")
+    image = prepare(Path(os.environ.get("VISARD_VM_DIR", "/var/tmp/visard-vm")))
+    out = new_job(image) / "out"
+    out.mkdir()
+    scenario = repository / "tests/e2e/vm/scenario.py"
+    status = run(image, [sys.executable, str(scenario), "/vm/job/out"], folder=repository, limit=1800)
+    assert status == 0, (image.folder / "job/console.log").read_text(errors="replace")[-4000:]
+    return out
+
+
+def found(guest: Path, act: str) -> dict[str, Any]:
+    result = json.loads((guest / "acts.json").read_text())[act]
+    assert "error" not in result, result["error"]
+    return dict(result)
+
+
+def taken(guest: Path, act: str, consumer: str) -> Image:
+    picture = cv2.imread(str(guest / f"{act}-{consumer}.png"))
+    assert picture is not None, f"{consumer} brought no picture home from {act}"
+    return picture.astype(np.uint8)
+
+
+def difference(a: Image, b: Image) -> float:
+    assert a.shape == b.shape
+    return float(np.abs(a.astype(int) - b).mean())
+
+
+def test_module_makes_a_camera_of_our_name(guest: Path) -> None:
+    assert "/dev/video60 Visard Camera" in found(guest, "set_up")["devices"]
+
+
+def test_without_the_cure_the_second_start_fails(guest: Path) -> None:
+    """Otherwise the tests below would prove nothing."""
+    version = found(guest, "set_up")["version"]
+    if not version.startswith("0.12"):
+        pytest.skip(f"v4l2loopback {version} does not have the fault")
+    left = found(guest, "without_cure")
+    assert not left["outputs"]
+    assert left["second_start"] != 0
+    assert "not a video output device" in left["said"]
+
+
+@pytest.mark.parametrize("consumer", CONSUMERS)
+@pytest.mark.parametrize(
+    ("act", "session", "size"),
+    [("first", 1, (320, 240)), ("second", 2, (320, 240)), ("after_kill", 4, (640, 480))],
+)
+def test_consumers_see_what_was_sent(
+    guest: Path, act: str, session: int, size: tuple[int, int], consumer: str
+) -> None:
+    found(guest, act)
+    seen = taken(guest, act, consumer)
+    assert difference(seen, pattern(session, *size)) < 4
+    assert difference(seen, pattern(session - 1, *size)) > 40
+
+
+@pytest.mark.parametrize("consumer", CONSUMERS[:2])
+def test_odd_sizes_lose_their_last_row_and_column(guest: Path, consumer: str) -> None:
+    found(guest, "odd_size")
+    assert difference(taken(guest, "odd_size", consumer), pattern(5, 321, 241)[:240, :320]) < 4
+
+
+@pytest.mark.parametrize("act", ["first", "second", "after_kill", "odd_size", "webcam"])
+def test_device_is_left_able_to_take_the_next_writer(guest: Path, act: str) -> None:
+    assert found(guest, act)["outputs"]
+
+
+def test_a_second_writer_is_refused_and_told_who_is_there(guest: Path) -> None:
+    assert "already written to by python" in found(guest, "first")["intruder"]
+
+
+def test_another_size_is_refused_while_somebody_watches(guest: Path) -> None:
+    said = found(guest, "first")["resized"]
+    assert "YU12:320x240 by v4l2-ctl" in said
+    assert "640x480" in said
+
+
+def test_a_vanished_device_is_an_error(guest: Path) -> None:
+    assert "/dev/video60) has gone" in found(guest, "vanished")["said"]
+
+
+@pytest.mark.parametrize("consumer", CONSUMERS)
+def test_webcam_reaches_consumers(guest: Path, consumer: str) -> None:
+    """vivid was told to be all red."""
+    found(guest, "webcam")
+    blue, green, red = taken(guest, "webcam", consumer).reshape(-1, 3).mean(0)
+    assert red > 225
+    assert blue < 20
+    assert green < 20

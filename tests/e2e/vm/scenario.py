@@ -1,0 +1,184 @@
+"""Guest: everything that is done with the virtual camera, one act after another.
+
+Argument: the folder for the pictures taken and for ``acts.json``, what each act found. The host judges them.
+"""
+
+import json
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import consumers
+import cv2
+
+from visard.daemon import v4l2
+from visard.daemon.errors import SinkError
+from visard.daemon.frame import Format
+from visard.daemon.sinks import Sink, find_sink
+
+HERE = Path(__file__).parent
+DEVICE, LABEL, WEBCAM = "/dev/video60", "Visard Camera", "/dev/video0"
+WIDTH, HEIGHT = 320, 240
+
+Found = dict[str, Any]
+
+
+def set_up(_out: Path) -> Found:
+    """Load v4l2loopback with the options Visard installs, and vivid as the webcam, all red."""
+    options = HERE.parents[2] / "packaging/v4l2loopback/modprobe.conf"
+    Path("/etc/modprobe.d/visard-camera.conf").write_bytes(options.read_bytes())
+    _call("modprobe", "v4l2loopback")
+    _call("modprobe", "vivid", "n_devs=1", "node_types=0x1", f"vid_cap_nr={WEBCAM[-1]}")
+    _call("v4l2-ctl", "-d", WEBCAM, "-c", "test_pattern=7,osd_text_mode=2")
+    version = next(Path("/vm/loopback/usr/src").glob("v4l2loopback-*")).name.partition("-")[2]
+    return {"version": version, "devices": [f"{d.path} {d.card}" for d in v4l2.devices()]}
+
+
+def without_cure(_out: Path) -> Found:
+    """Write once with pyvirtualcam alone: what a device looks like afterwards, without Visard's cure."""
+    code = (
+        "import numpy, pyvirtualcam\n"
+        f"with pyvirtualcam.Camera({WIDTH}, {HEIGHT}, 30, device={DEVICE!r}) as camera:\n"
+        f"    camera.send(numpy.zeros(({HEIGHT}, {WIDTH}, 3), numpy.uint8))\n"
+    )
+    _call(sys.executable, "-c", code)
+    again = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return {
+        "outputs": v4l2.query(DEVICE).outputs,
+        "second_start": again.returncode,
+        "said": again.stderr[-300:],
+    }
+
+
+def first(out: Path) -> Found:
+    """Write a pattern and read it back; nobody else gets in meanwhile, nor another size while watched."""
+    with _writer("pattern", "1", str(WIDTH), str(HEIGHT)):
+        _see(out / "first")
+        intruder = _refusal(WIDTH, HEIGHT)
+        watcher = subprocess.Popen(["v4l2-ctl", "-d", DEVICE, "--stream-mmap"], stdout=-3, stderr=-3)
+        time.sleep(2)
+    resized = _refusal(640, 480)
+    watcher.terminate()
+    watcher.wait()
+    return {"intruder": intruder, "resized": resized, **_state()}
+
+
+def second(out: Path) -> Found:
+    """Start again after a clean end."""
+    with _writer("pattern", "2", str(WIDTH), str(HEIGHT)):
+        _see(out / "second")
+    return _state()
+
+
+def killed(out: Path) -> Found:
+    """Start again, and die without warning."""
+    with _writer("pattern", "3", str(WIDTH), str(HEIGHT), end=subprocess.Popen.kill):
+        _see(out / "killed", browser=False)
+    return _state()
+
+
+def after_kill(out: Path) -> Found:
+    """Start again after that, at another size."""
+    with _writer("pattern", "4", "640", "480"):
+        _see(out / "after_kill", 640, 480)
+    return _state()
+
+
+def odd_size(out: Path) -> Found:
+    """Write pictures of odd width and height."""
+    with _writer("pattern", "5", "321", "241"):
+        _see(out / "odd_size", browser=False)
+    return _state()
+
+
+def vanished(_out: Path) -> Found:
+    """Take the device file away while writing."""
+    sink = _open(WIDTH, HEIGHT)
+    picture = cv2.merge([cv2.UMat(HEIGHT, WIDTH, cv2.CV_8U).get()] * 3)
+    sink.write(picture)
+    node = Path(DEVICE)
+    hidden = node.rename("/dev/hidden")
+    try:
+        sink.write(picture)
+        said = ""
+    except SinkError as error:
+        said = str(error)
+    finally:
+        hidden.rename(node)
+        sink.close()
+    return {"said": said, **_state()}
+
+
+def webcam(out: Path) -> Found:
+    """Relay vivid's pictures through Visard's own source and sink."""
+    with _writer("relay", WEBCAM):
+        width, height = map(int, v4l2.held_format(DEVICE).partition(":")[2].split("x"))
+        _see(out / "webcam", width, height)
+    return {"size": [width, height], **_state()}
+
+
+ACTS = (set_up, without_cure, first, second, killed, after_kill, odd_size, vanished, webcam)
+
+
+@contextmanager
+def _writer(*arguments: str, end: Callable[[Any], None] = subprocess.Popen.terminate) -> Iterator[None]:
+    process = subprocess.Popen(
+        [sys.executable, str(HERE / "writer.py"), *arguments], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    if not process.stdout.readline().startswith("READY"):
+        raise RuntimeError(f"the writer ended with status {process.wait()}")
+    try:
+        yield
+    finally:
+        end(process)
+        process.wait()
+
+
+def _see(name: Path, width: int = WIDTH, height: int = HEIGHT, *, browser: bool = True) -> None:
+    for reader in (consumers.v4l2_ctl, consumers.ffmpeg):
+        cv2.imwrite(f"{name}-{reader.__name__}.png", reader(DEVICE, width, height))
+    if browser:
+        cv2.imwrite(f"{name}-chromium.png", consumers.chromium(LABEL))
+
+
+def _state() -> Found:
+    return {"outputs": v4l2.query(DEVICE).outputs}
+
+
+def _open(width: int, height: int) -> Sink:
+    return find_sink("camera").open("camera", Format(width, height, 30))
+
+
+def _refusal(width: int, height: int) -> str:
+    try:
+        _open(width, height).close()
+    except SinkError as error:
+        return str(error)
+    return ""
+
+
+def _call(*command: str) -> None:
+    subprocess.run(command, check=True)
+
+
+def main(out: Path) -> None:
+    """Play every act; one that fails leaves its traceback and the next goes on."""
+    found: dict[str, Found] = {}
+    for act in ACTS:
+        start = time.monotonic()
+        try:
+            found[act.__name__] = act(out)
+        except Exception:
+            found[act.__name__] = {"error": traceback.format_exc()}
+        found[act.__name__]["seconds"] = round(time.monotonic() - start, 1)
+        print(act.__name__, found[act.__name__], flush=True)
+        (out / "acts.json").write_text(json.dumps(found, indent=1))
+
+
+main(Path(sys.argv[1]))
