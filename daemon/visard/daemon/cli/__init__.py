@@ -1,0 +1,84 @@
+"""The command line. Each command's module is imported when it is called, so that help is quick."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from visard.daemon.cli.output import Output
+from visard.engines.errors import VisardError
+
+COMMANDS = {
+    "run": "Put a persona on live: camera in, virtual camera out.",
+    "convert": "Put a persona on everyone in a video file.",
+    "personas": "List, show, add, remove, restore and generate personas.",
+    "bench": "Measure speed, delay and memory on this machine.",
+    "doctor": "Say what is here, what is missing and how to get it.",
+    "cameras": "List the cameras.",
+    "sources": "List what frames can come from.",
+    "sinks": "List where frames can go.",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"visard.daemon.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        click.echo(f"visard {version('visard')}")
+        ctx.exit()
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version."
+)
+@click.option(
+    "-v", "--verbose", is_flag=True, expose_value=False, help="Say more; show where errors come from."
+)
+@click.option("--json", is_flag=True, expose_value=False, help="Answer in JSON, errors too.")
+def commands() -> None:
+    """Another face in any video call."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit: 0 done, 1 an error, 2 wrong usage, 130 interrupted."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    output = Output(json="--json" in arguments, verbose=bool({"-v", "--verbose"} & set(arguments)))
+    output.start_log()
+    try:
+        done = commands.main(list(arguments), "visard", standalone_mode=False, obj=output)
+        sys.exit(done if isinstance(done, int) else 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else error.format_message())
+        sys.exit(2)
+    except click.UsageError as error:
+        place = error.ctx.command_path if error.ctx else "visard"
+        sys.exit(output.fail("usage", f"{error.format_message()} See '{place} --help'.", 2))
+    except click.Abort:
+        sys.exit(output.fail("interrupted", "interrupted", 130))
+    except VisardError as error:
+        sys.exit(output.fail(error.code, str(error)))
+    except OSError as error:
+        place = f": {error.filename}" if error.filename else ""
+        sys.exit(output.fail("system", f"{error.strerror or error}{place}"))
+    except Exception as error:  # the last place to turn a bug into one line
+        hint = "" if output.verbose else "; run it again with -v to see where"
+        sys.exit(output.fail("internal", f"unexpected {type(error).__name__}: {error}{hint}"))

@@ -1,0 +1,78 @@
+"""What commands say: results on stdout, errors and progress on stderr, JSON when asked for."""
+
+import json as _json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import update_wrapper
+from typing import Any, ParamSpec, TypeVar
+
+import click
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Progress = Callable[[int, int | None], None]
+"""Called with how much is done and how much there is, None when nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How this call answers."""
+
+    json: bool = False
+    verbose: bool = False
+
+    def start_log(self) -> None:
+        """Send log records to stderr: everything when verbose, else warnings."""
+        import logging
+
+        level = logging.DEBUG if self.verbose else logging.WARNING
+        logging.basicConfig(level=level, format="visard: %(message)s")
+
+    def result(self, data: Any, text: str) -> None:
+        """Give the result: ``data`` as JSON or ``text``."""
+        click.echo(_json.dumps(data, indent=2, default=str) if self.json else text)
+
+    def note(self, text: str) -> None:
+        """Say something that is no part of the result."""
+        click.echo(text, err=True)
+
+    def fail(self, code: str, message: str, status: int = 1) -> int:
+        """Report an error and return the exit status."""
+        if self.verbose and sys.exc_info()[0]:
+            import traceback
+
+            traceback.print_exc()
+        if self.json:
+            click.echo(_json.dumps({"error": {"code": code, "message": message}}))
+        else:
+            click.echo(f"visard: {' '.join(message.split())}", err=True)
+        return status
+
+    @contextmanager
+    def progress(self, label: str, shown: bool | None = None) -> Iterator[Progress]:
+        """Give a function that moves a bar on stderr; without a terminal it is shown only when asked for."""
+        if shown is False or (shown is None and not sys.stderr.isatty()):
+            yield lambda *_: None
+            return
+        from rich.console import Console
+        from rich.progress import Progress as Bars
+
+        with Bars(console=Console(stderr=True, force_terminal=shown), transient=not shown) as bars:
+            bar = bars.add_task(label, total=None)
+            yield lambda done, total: bars.update(bar, completed=done, total=total)
+
+
+def common(function: Callable[P, T]) -> Callable[P, T]:
+    """Give a command the options that all have; ``main`` has looked at them before click does."""
+    for option in (
+        click.option("-v", "--verbose", is_flag=True, expose_value=False, help="Say more."),
+        click.option("--json", is_flag=True, expose_value=False, help="Answer in JSON, errors too."),
+    ):
+        function = update_wrapper(option(function), function)
+    return function
+
+
+pass_output = click.make_pass_decorator(Output)

