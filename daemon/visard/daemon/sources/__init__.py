@@ -9,7 +9,7 @@ from visard.models.face import Image
 
 
 class Source(Protocol):
-    """An opened source. Used by one thread; ``close`` may be called from another and ends a blocked ``read``."""
+    """An opened source, used by one thread; ``close`` may come from another and ends a waiting ``read``."""
 
     format: Format
 
@@ -37,8 +37,19 @@ class SourceKind(Protocol):
         """Whether ``spec`` (what the person typed after --source) names a source of this kind."""
         ...
 
-    def open(self, spec: str, wanted: Format | None = None, *, loop: bool = True) -> Source:
-        """Open; ``wanted`` is a hint. Raises SourceUnavailable with what to do."""
+    def open(
+        self,
+        spec: str,
+        wanted: Format | None = None,
+        *,
+        loop: bool = True,
+        paced: bool = True,
+    ) -> Source:
+        """Open; ``wanted`` is a hint. Raises SourceUnavailable with what to do.
+
+        With ``loop`` a finite source starts again after its last frame. With ``paced`` each picture comes
+        it is due and ``format.live`` is true; without it, as fast as it is read, for sources that can.
+        """
         ...
 
 

@@ -30,7 +30,7 @@ def open_input(path: Path) -> "InputContainer":
 
     if path.is_dir():
         raise SourceUnavailable(f"{path} is a folder, not a video")
-    if not path.exists():
+    if not path.is_file():  # a pipe or a device would be waited for
         raise SourceUnavailable(f"there is no file at {path}")
     try:
         return av.open(str(path.resolve()), options={"protocol_whitelist": "file"}, metadata_errors="replace")

@@ -1,0 +1,39 @@
+"""Nowhere: for measuring everything before the sink."""
+
+from visard.daemon.frame import Format
+from visard.models.face import Image
+
+
+class Nowhere:
+    """Counts pictures and forgets them."""
+
+    where = "nowhere"
+
+    def __init__(self) -> None:
+        self.written = 0
+
+    def write(self, image: Image) -> None:  # noqa: ARG002
+        """Count one picture."""
+        self.written += 1
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Null:
+    """The kind of sink that keeps nothing."""
+
+    name = "null"
+    rank = 10
+    summary = "nowhere, for measuring"
+
+    def claims(self, spec: str) -> bool:
+        """Whether it is the word ``null``."""
+        return spec == self.name
+
+    def open(self, spec: str, format: Format) -> Nowhere:  # noqa: A002, ARG002
+        """Open; cannot fail."""
+        return Nowhere()
+
+
+sink = Null()

@@ -1,0 +1,102 @@
+"""A picture, or a folder of pictures as a slide show."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from visard.daemon.errors import PictureUnreadable, SourceUnavailable
+from visard.daemon.frame import Format
+from visard.daemon.sources._playback import Pictures, Playback
+from visard.models.face import Image
+from visard.models.portrait import read_picture, shrink
+
+SUFFIXES = frozenset(
+    (".avif", ".bmp", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+)
+SECONDS = 3.0
+"""How long one picture is shown."""
+_SLIDES = Format(1280, 720, 30)
+_LONGEST = 1920
+
+
+class Picture:
+    """Shows a picture file in its own shape, or a folder's pictures by name on one canvas."""
+
+    name = "picture"
+    rank = 50
+    summary = "a path to a picture, or to a folder of pictures"
+
+    def claims(self, spec: str) -> bool:
+        """Whether it is a folder or named like a picture."""
+        path = Path(spec)
+        return path.is_dir() or path.suffix.lower() in SUFFIXES
+
+    def open(
+        self, spec: str, wanted: Format | None = None, *, loop: bool = True, paced: bool = True
+    ) -> Playback:
+        """Open; pictures larger than ``wanted`` (or than is sensible) are scaled down."""
+        path = Path(spec)
+        wanted = wanted or _SLIDES
+        if path.is_dir():
+            slides, format = _in_folder(path), wanted  # noqa: A001
+            next(_canvases(slides, format))  # raises when there is nothing to show
+        else:
+            slides, format = [path], _own_format(path, wanted)  # noqa: A001
+        return Playback(lambda: _show(slides, format), format, loop=loop, paced=paced)
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    slides = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not slides:
+        raise SourceUnavailable(f"there is no picture in {folder}")
+    return slides
+
+
+def _own_format(path: Path, wanted: Format) -> Format:
+    if not path.exists():
+        raise SourceUnavailable(f"there is no file at {path}")
+    try:
+        height, width = shrink(read_picture(path), _LONGEST).shape[:2]
+    except PictureUnreadable as error:
+        raise SourceUnavailable(str(error)) from error
+    return Format(width, height, wanted.fps)
+
+
+def _show(slides: Sequence[Path], format: Format) -> Pictures:  # noqa: A002
+    frames = max(1, round(SECONDS * format.fps))
+    for number, canvas in enumerate(_canvases(slides, format)):
+        for index in range(frames):
+            yield canvas.copy(), (number * frames + index) / format.fps
+
+
+def _canvases(slides: Sequence[Path], format: Format) -> Iterator[Image]:  # noqa: A002
+    """Yield the readable pictures, each fitted into the format."""
+    reason = ""
+    shown = False
+    for path in slides:
+        try:
+            image = read_picture(path)
+        except PictureUnreadable as error:
+            reason = str(error)
+            continue
+        shown = True
+        yield _fit(image, format)
+    if not shown:
+        raise SourceUnavailable(reason)
+
+
+def _fit(image: Image, format: Format) -> Image:  # noqa: A002
+    """Scale the picture to the largest size that fits and centre it on black."""
+    height, width = image.shape[:2]
+    scale = min(format.width / width, format.height / height)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    canvas = np.zeros((format.height, format.width, 3), np.uint8)
+    left, top = (format.width - size[0]) // 2, (format.height - size[1]) // 2
+    canvas[top : top + size[1], left : left + size[0]] = cv2.resize(image, size, interpolation=way)
+    return canvas
+
+
+source = Picture()

@@ -1,0 +1,46 @@
+"""A video file, in real time and again from the start, or as fast as it is read."""
+
+from pathlib import Path
+
+from visard.daemon.frame import Format
+from visard.daemon.sources._playback import Pictures, Playback
+from visard.daemon.video import VideoReader
+
+
+class Video:
+    """Plays any file that holds video; the kind that every path falls to in the end."""
+
+    name = "video"
+    rank = 90
+    summary = "a path to a video file"
+
+    def claims(self, spec: str) -> bool:
+        """Whether it is a file, or written like one, so that a misspelt path is answered as a path."""
+        path = Path(spec)
+        return path.exists() or len(path.parts) > 1 or bool(path.suffix)
+
+    def open(
+        self,
+        spec: str,
+        wanted: Format | None = None,  # noqa: ARG002 - the file has the size it has
+        *,
+        loop: bool = True,
+        paced: bool = True,
+    ) -> Playback:
+        """Open the file in its own size and rate."""
+        return play(Path(spec), loop=loop, paced=paced)
+
+
+def play(path: Path, *, loop: bool, paced: bool) -> Playback:
+    """Open a video file. Raises SourceUnavailable when it is missing, broken or empty."""
+    with VideoReader(path) as reader:
+        format = reader.format  # noqa: A001
+    return Playback(lambda: _pictures(path), format, loop=loop, paced=paced)
+
+
+def _pictures(path: Path) -> Pictures:
+    with VideoReader(path) as reader:
+        yield from reader
+
+
+source = Video()
