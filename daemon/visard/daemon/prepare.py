@@ -1,0 +1,37 @@
+"""From a persona's name or photo to a recipe that can be used; takes a second or so."""
+
+from pathlib import Path
+
+from visard.daemon.personas import Library
+from visard.daemon.recipe import Mode, Recipe
+from visard.daemon.settings import Settings
+
+
+def prepare(
+    persona: str | None,
+    mode: Mode = Mode.swap,
+    settings: Settings | None = None,
+    *,
+    library: Library | None = None,
+    swapper: str = "mesh",
+    animator: str = "puppet",
+) -> Recipe:
+    """Read and examine the persona (None: the first shipped one) and prepare it for ``mode``.
+
+    Raises PersonaError, PortraitError or EngineError.
+    """
+    from visard.models.animate import animators
+    from visard.models.portrait import examine
+    from visard.models.swap import swappers
+
+    chosen = (library or Library()).resolve(persona)
+    portrait = examine(Path(chosen.picture))
+    animate = mode is Mode.animate
+    return Recipe(
+        persona=chosen.name,
+        swap=None if animate else swappers.get(swapper).prepare(portrait),
+        animation=animators.get(animator).prepare(portrait) if animate else None,
+        still=portrait.image,
+        mode=mode,
+        settings=settings or Settings(),
+    )

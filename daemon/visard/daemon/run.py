@@ -1,0 +1,80 @@
+"""The live loop in the foreground: what ``visard run`` does."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from threading import current_thread, main_thread
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from visard.daemon.ends import open_ends
+from visard.daemon.keyboard import Keyboard
+from visard.daemon.personas import Library
+from visard.daemon.pipeline import Pipeline, Status, Tracking
+from visard.daemon.prepare import prepare
+from visard.daemon.recipe import Mode
+from visard.daemon.session import Session
+from visard.daemon.settings import Settings
+
+
+def run(
+    source: str | None = None,
+    persona: str | None = None,
+    sinks: Sequence[str] = (),
+    settings: Settings | None = None,
+    mode: Mode = Mode.swap,
+    *,
+    seconds: float | None = None,
+    console: Console | None = None,
+) -> Status:
+    """Run until the source ends, ``seconds`` pass, or a key, Ctrl-C or a termination stops it.
+
+    Raises what preparing the persona or opening the ends may raise, and what ended the pipeline if that was a
+    fault. Returns the last status.
+    """
+    console = console or Console(stderr=True)
+    library = Library()
+    recipe = prepare(persona, mode, settings, library=library)
+    ends = open_ends(source, sinks, lambda text: console.print(text, highlight=False, soft_wrap=True))
+    pipeline = Pipeline(ends.source, ends.sinks, recipe, _tracker, reopen=ends.reopen)
+    for sink in ends.sinks:
+        console.print(f"{recipe.persona} goes to {sink.where}", highlight=False, soft_wrap=True)
+    session = Session(pipeline, library, persona)
+    deadline = None if seconds is None else time.monotonic() + seconds
+    with _terminating(), suppress(KeyboardInterrupt), pipeline, Keyboard(session.key), _line(console) as show:
+        session.until(deadline, show)
+    return pipeline.status()
+
+
+def _tracker(max_faces: int) -> Tracking:
+    from visard.models.track.tracker import Tracker
+
+    return Tracker(max_faces)
+
+
+@contextmanager
+def _line(console: Console) -> Iterator[Callable[[Text], None]]:
+    """Give a function that shows the status line; without a terminal it shows nothing."""
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        yield lambda text: live.update(text, refresh=True)
+
+
+@contextmanager
+def _terminating() -> Iterator[None]:
+    """Make a termination or a closed terminal stop the run as cleanly as Ctrl-C."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), signal.default_int_handler) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
