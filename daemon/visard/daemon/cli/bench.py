@@ -1,0 +1,44 @@
+"""``visard bench``: how fast it is here."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from visard.daemon.cli.choices import mode_option, persona_option
+from visard.daemon.cli.output import Output, common, pass_output
+from visard.daemon.cli.settings import settings_options
+from visard.daemon.settings import Settings
+
+if TYPE_CHECKING:
+    from visard.daemon.recipe import Mode
+
+
+@click.command("bench")
+@click.option(
+    "-s", "--source", default="demo", show_default=True, help="What to measure on, as for 'visard run'."
+)
+@persona_option
+@mode_option
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=1),
+    default=20,
+    show_default=True,
+    help="How long, half of it as fast as possible and half at the source's rate.",
+)
+@settings_options
+@common
+@pass_output
+def command(
+    output: Output, source: str, persona: str | None, mode: "Mode", seconds: float, settings: Settings
+) -> None:
+    """Measure speed, delay and memory on this machine."""
+    from rich.console import Console
+
+    from visard.daemon.bench import measure, render
+
+    report = measure(source, persona, seconds, mode=mode, settings=settings)
+    if output.json:
+        output.result(report.json(), "")
+    else:
+        Console().print(render(report))

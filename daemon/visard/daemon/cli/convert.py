@@ -1,0 +1,69 @@
+"""``visard convert``: another face in a file."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from visard.daemon.cli.choices import mode_option, persona_option
+from visard.daemon.cli.output import Output, common, pass_output
+from visard.daemon.cli.settings import settings_options
+from visard.daemon.settings import Settings
+
+if TYPE_CHECKING:
+    from visard.daemon.convert import Summary
+    from visard.daemon.recipe import Mode
+
+INTERRUPTED = 130
+_PATH = click.Path(path_type=Path)
+
+
+@click.command("convert")
+@click.argument("source", metavar="IN", type=_PATH)
+@click.argument("target", metavar="OUT", type=_PATH)
+@persona_option
+@mode_option
+@click.option("--progress/--no-progress", "shown", default=None, help="Show a bar.  [default: on a terminal]")
+@settings_options
+@common
+@pass_output
+@click.pass_context
+def command(
+    ctx: click.Context,
+    output: Output,
+    source: Path,
+    target: Path,
+    persona: str | None,
+    mode: "Mode",
+    shown: bool | None,
+    settings: Settings,
+) -> None:
+    """Put a persona on everyone in the video or picture IN and write OUT, sound included.
+
+    IN may be a folder; then OUT is a folder too. Ctrl-C leaves a file that plays up to there.
+    """
+    from visard.daemon.convert import check, convert, pairs
+    from visard.daemon.prepare import prepare
+
+    jobs = list(pairs(source, target))
+    for start, end in jobs:
+        check(start, end)
+    recipe = prepare(persona, mode, settings)
+    done = []
+    for start, end in jobs:
+        with output.progress(start.name, shown) as progress:
+            done.append(convert(start, end, recipe, progress))
+        if not done[-1].complete:
+            break
+    facts = [{**asdict(summary), "target": str(summary.target)} for summary in done]
+    output.result(facts if source.is_dir() else facts[0], "\n".join(map(_line, done)))
+    if not done[-1].complete:
+        ctx.exit(INTERRUPTED)
+
+
+def _line(summary: "Summary") -> str:
+    kinds = {name: getattr(summary, name) for name in ("swapped", "held", "blurred", "carded")}
+    counts = ", ".join(f"{count} {name}" for name, count in kinds.items() if count) or "none swapped"
+    start = "" if summary.complete else "interrupted; what was done is kept: "
+    return f"{start}{summary.target}: {summary.frames} frames in {summary.seconds:.1f} s ({counts})"
