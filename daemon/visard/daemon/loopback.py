@@ -12,6 +12,8 @@ MODULE = "v4l2loopback"
 OPTIONS = f'exclusive_caps=1 card_label="{LABEL}" video_nr=60 max_buffers=2'
 """``exclusive_caps``: browsers list only devices that can capture and nothing else."""
 
+PERMISSION = 'sudo usermod -aG video "$USER" && echo "now log out and in again"'
+
 _PACKAGES = {
     "debian": "sudo apt install v4l2loopback-dkms linux-headers-$(uname -r)",
     "fedora": "sudo dnf install akmod-v4l2loopback",
@@ -31,14 +33,14 @@ def loaded() -> bool:
 
 
 def remedy() -> str:
-    """Return the shell commands, one a line, that bring the virtual camera to this machine."""
+    """Return the one line for a shell that brings the virtual camera to this machine."""
     script = Path(__file__).parents[3] / "packaging/v4l2loopback/install.sh"
     if script.is_file() and _family() == "debian":
         return f"sudo {script}"
     load = f"sudo modprobe {MODULE} {OPTIONS}"
     if loaded():
-        return f"sudo modprobe -r {MODULE}\n{load}"
-    return load if installed() else f"{_PACKAGES.get(_family(), _PACKAGES['debian'])}\n{load}"
+        return f"sudo modprobe -r {MODULE} && {load}"
+    return load if installed() else f"{_PACKAGES.get(_family(), _PACKAGES['debian'])} && {load}"
 
 
 def _family() -> str:
@@ -71,7 +73,7 @@ def _at(path: str) -> v4l2.Device:
     try:
         device = v4l2.query(str(Path(path).resolve()))
     except PermissionError:
-        raise SinkUnavailable(f"no permission to use {path}. Run:\n{permission()}") from None
+        raise SinkUnavailable(f"no permission to use {path}. Run: {PERMISSION}") from None
     except OSError as error:
         raise SinkUnavailable(f"{path} is no video device ({error.strerror})") from None
     if not device.is_loopback:
@@ -81,18 +83,13 @@ def _at(path: str) -> v4l2.Device:
     return device
 
 
-def permission() -> str:
-    """Return the command that lets this user use video devices."""
-    return 'sudo usermod -aG video "$USER"    # then log out and in again'
-
-
 def _missing(wanted: str, there: list[v4l2.Device]) -> str:
     if there:
         names = ", ".join(f"{device.card!r} ({device.path})" for device in there)
         return f"there is no virtual camera {wanted or LABEL!r}; choose one with camera:LABEL: {names}"
     if not all(os.access(path, os.R_OK | os.W_OK) for path in v4l2.paths()):
-        return f"no permission to use the video devices. Run:\n{permission()}"
-    return f"there is no virtual camera yet. Run:\n{remedy()}"
+        return f"no permission to use the video devices. Run: {PERMISSION}"
+    return f"there is no virtual camera yet. Run: {remedy()}"
 
 
 def prepare(device: v4l2.Device) -> None:

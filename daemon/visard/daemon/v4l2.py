@@ -82,7 +82,7 @@ def _answering() -> Iterator[Device]:
 
 
 def held_format(path: str) -> str:
-    """Return the format, like YU12:640x480, that a loopback device keeps while anybody has it open, or ``""``."""
+    """Return the format, as in YU12:640x480, that a loopback device keeps while anybody has it open."""
     try:
         text = Path("/sys/class/video4linux", Path(path).name, "format").read_text()
     except OSError:

@@ -90,7 +90,7 @@ def _library() -> Any:
     try:
         import pyvirtualcam
     except ImportError as error:
-        raise SinkUnavailable(f"the virtual camera needs pyvirtualcam ({error}). Run:\n{LIBRARY}") from None
+        raise SinkUnavailable(f"the virtual camera needs pyvirtualcam ({error}). Run: {LIBRARY}") from None
     return pyvirtualcam
 
 

@@ -1,0 +1,267 @@
+"""What is here, what is missing, and the command that fixes it. Each check below is one small function."""
+
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from visard.daemon.v4l2 import Device
+    from visard.engines.engine import Backend
+    from visard.engines.registry import Registry
+
+ROOM = 500 * 2**20
+"""Bytes to have free for personas, the generator's networks and a recording."""
+
+
+class State(StrEnum):
+    """How a part is."""
+
+    ok = "ok"
+    missing = "missing"
+    """Visard works without it, and could do more with it."""
+    problem = "problem"
+    """Visard's main job, another face from one photo, does not work like this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found about one part."""
+
+    name: str
+    state: State
+    detail: str
+    fix: str | None = None
+    """A line for a shell, when one can help."""
+
+
+Check = Callable[[], Iterable[Finding]]
+
+
+def examine(checks: Sequence[Check] | None = None) -> list[Finding]:
+    """Run every check; one that fails is itself a finding."""
+    return [finding for check in checks or CHECKS for finding in _careful(check)]
+
+
+def status(findings: Iterable[Finding]) -> int:
+    """Return the exit status: 0 when the main job can run."""
+    return int(any(finding.state is State.problem for finding in findings))
+
+
+def render(findings: Sequence[Finding]) -> "Text":
+    """Return a line for every finding, and for a fix a line of its own.
+
+    Print it with ``soft_wrap=True``, so that a command can be copied whole.
+    """
+    from rich.text import Text
+
+    colours = {State.ok: "green", State.missing: "yellow", State.problem: "bold red"}
+    wide = max((len(finding.name) for finding in findings), default=0)
+    text = Text()
+    for finding in findings:
+        text.append(f"{finding.name:{wide}}  ")
+        text.append(f"{finding.state:8}", colours[finding.state])
+        text.append(f"{finding.detail}\n")
+        if finding.fix:
+            text.append(f"{'':{wide + 10}}{finding.fix}\n", "bold")
+    text.rstrip()
+    return text
+
+
+def _careful(check: Check) -> list[Finding]:
+    try:
+        return list(check())
+    except Exception as error:
+        name = check.__name__.removeprefix("_").replace("_", " ")
+        return [Finding(name, State.problem, f"could not be examined: {type(error).__name__}: {error}")]
+
+
+def _python() -> Iterator[Finding]:
+    version = platform.python_version()
+    yield Finding("python", State.ok, f"{version} on {platform.system()} {platform.machine()}")
+
+
+def _processor() -> Iterator[Finding]:
+    flags = _cpu_flags()
+    known = {"avx2": "AVX2", "avx512f": "AVX-512", "avx512_bf16": "bfloat16", "amx_tile": "AMX"}
+    has = [label for flag, label in known.items() if flag in flags]
+    slow = "" if not flags or "avx2" in flags else "; without AVX2 expect few frames a second"
+    yield Finding("processor", State.ok, f"{_cores()} cores, {', '.join(has) or 'no known extensions'}{slow}")
+
+
+def _cpu_flags() -> set[str]:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    return next((set(line.split()[2:]) for line in lines if line.startswith(("flags", "Features"))), set())
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def _engines() -> Iterator[Finding]:
+    from visard.engines.engine import backends
+
+    working = 0
+    for backend in sorted(backends.all().values(), key=lambda backend: backend.rank):
+        reason = backend.unavailable() or _trial(backend)
+        working += reason is None
+        state = State.missing if reason else State.ok
+        yield Finding(f"engine {backend.name}", state, reason or "runs the face detector")
+    if not working:
+        yield Finding("engines", State.problem, "none works here", "pip install openvino onnxruntime")
+
+
+def _trial(backend: "Backend") -> str | None:
+    """Run the smallest network we ship on nothing; return what went wrong."""
+    import numpy as np
+
+    from visard.models.assets import asset
+
+    try:
+        engine = backend.load(asset("mp_face_detector_short.onnx"), threads=1)
+        results = engine(*(np.zeros([d or 1 for d in t.shape], t.dtype) for t in engine.inputs))
+    except Exception as error:  # a library may fail in any way
+        return f"{type(error).__name__}: {error}"
+    return None if all(np.isfinite(result).all() for result in results) else "its results are no numbers"
+
+
+def _networks() -> Iterator[Finding]:
+    from visard.models.assets import asset
+
+    lines = [line.split() for line in asset("SHA256SUMS").read_text().splitlines()]
+    bad = [name for digest, name in lines if _digest(asset(name)) != digest]
+    if bad:
+        detail = f"damaged or missing: {', '.join(bad)}"
+        yield Finding("networks", State.problem, detail, "pip install --force-reinstall --no-deps visard")
+    else:
+        yield Finding("networks", State.ok, f"all {len(lines)} are here and intact")
+
+
+def _digest(path: Path) -> str:
+    import hashlib
+
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def _plugins() -> Iterator[Finding]:
+    for registry in _registries():
+        registry.all()
+        for name, reason in registry.broken.items():
+            yield Finding(
+                f"plugin {name}", State.missing, f"of {registry.package} cannot be imported: {reason}"
+            )
+
+
+def _registries() -> "list[Registry[Any]]":
+    from visard.daemon.sinks import sinks
+    from visard.daemon.sources import sources
+    from visard.engines.engine import backends
+    from visard.models.animate import animators
+    from visard.models.swap import swappers
+
+    return [sources, swappers, animators, sinks, backends]
+
+
+def _cameras() -> Iterator[Finding]:
+    from visard.daemon import loopback, v4l2
+    from visard.daemon.sources._cameras import list_cameras
+
+    cameras = list_cameras()
+    for camera in cameras:
+        yield Finding("camera", State.ok, str(camera))
+    locked = [path for path in v4l2.paths() if not os.access(path, os.R_OK | os.W_OK)]
+    if locked:
+        yield Finding("camera", State.missing, f"no permission for {', '.join(locked)}", loopback.PERMISSION)
+    elif not cameras:
+        yield Finding(
+            "camera", State.missing, "none found; a video, a picture or the demo can take its place"
+        )
+
+
+def _virtual_camera() -> Iterator[Finding]:
+    if sys.platform == "linux":
+        yield _loopback()
+    if importlib.util.find_spec("pyvirtualcam") is None:
+        from visard.daemon.sinks.camera import LIBRARY
+
+        yield Finding("pyvirtualcam", State.missing, "needed for the virtual camera", LIBRARY)
+    else:
+        yield Finding("pyvirtualcam", State.ok, "installed")
+
+
+def _loopback() -> Finding:
+    from visard.daemon import loopback
+    from visard.daemon.errors import SinkUnavailable
+
+    name = "virtual camera"
+    if not loopback.installed():
+        return Finding(name, State.missing, "v4l2loopback is not installed", loopback.remedy())
+    if not loopback.loaded():
+        return Finding(name, State.missing, "v4l2loopback is installed, not loaded", loopback.remedy())
+    try:
+        return _described(loopback.find())
+    except SinkUnavailable as error:
+        message, _, fix = str(error).partition(" Run: ")
+        return Finding(name, State.missing, message, fix or None)
+
+
+def _described(device: "Device") -> Finding:
+    from visard.daemon import v4l2
+
+    writer = next((holder for holder in v4l2.holders(device.path) if holder.only_writes), None)
+    doing = f"in use by {writer}" if writer else "free"
+    return Finding("virtual camera", State.ok, f"{device.card} ({device.path}), {doing}")
+
+
+def _own_files() -> Iterator[Finding]:
+    from visard.daemon import folders
+
+    folder = folders.data()
+    free = shutil.disk_usage(folder).free
+    detail = f"{folder}, {free / 2**30:.1f} GB free"
+    if not os.access(folder, os.W_OK):
+        yield Finding(
+            "own files", State.problem, f"{folder} cannot be written", f'sudo chown "$USER" "{folder}"'
+        )
+    elif free < ROOM:
+        yield Finding(
+            "own files", State.missing, f"{detail}: make room, or set VISARD_HOME to a folder elsewhere"
+        )
+    else:
+        yield Finding("own files", State.ok, detail)
+
+
+def _personas() -> Iterator[Finding]:
+    from visard.daemon.persona import Damaged
+    from visard.daemon.personas import Library
+
+    entries = Library().entries()
+    damaged = [entry for entry in entries if isinstance(entry, Damaged)]
+    whole = len(entries) - len(damaged)
+    state = State.ok if whole else State.problem
+    yield Finding("personas", state, f"{whole} in the library")
+    for entry in damaged:
+        fix = f"visard personas remove {entry.name}"
+        yield Finding(f"persona {entry.name}", State.missing, f"damaged: {entry.reason}", fix)
+
+
+CHECKS: tuple[Check, ...] = (
+    _python,
+    _processor,
+    _engines,
+    _networks,
+    _cameras,
+    _virtual_camera,
+    _own_files,
+    _personas,
+    _plugins,
+)
