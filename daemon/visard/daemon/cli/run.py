@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "--sink",
     "sinks",
     multiple=True,
-    help="Where frames go, several at once: 'camera', 'preview', a video, 'null'.  [default: camera, else preview]",
+    help="Where frames go, several at once: 'camera', 'preview', 'null', a video.  [default: camera]",
 )
 @mode_option
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after this long.")
