@@ -68,10 +68,10 @@ def render(findings: Sequence[Finding]) -> "Text":
     text = Text()
     for finding in findings:
         text.append(f"{finding.name:{wide}}  ")
-        text.append(f"{finding.state:8}", colours[finding.state])
+        text.append(f"{finding.state:9}", colours[finding.state])
         text.append(f"{finding.detail}\n")
         if finding.fix:
-            text.append(f"{'':{wide + 10}}{finding.fix}\n", "bold")
+            text.append(f"{'':{wide + 11}}{finding.fix}\n", "bold")
     text.rstrip()
     return text
 

@@ -1,0 +1,129 @@
+"""The doctor tells what is wrong, goes on when a check fails, and knows what stops the main job."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+import visard.models.assets
+from visard.daemon import doctor
+from visard.daemon.doctor import Finding, State, examine
+from visard.engines.engine import backends
+
+
+@pytest.fixture(autouse=True)
+def _own_home(home: Path) -> Path:
+    return home
+
+
+def findings() -> dict[str, Finding]:
+    return {finding.name: finding for finding in examine()}
+
+
+def test_a_healthy_installation_can_do_the_main_job() -> None:
+    found = findings()
+    assert doctor.status(found.values()) == 0
+    for name in ("python", "processor", "engine openvino", "engine onnxruntime", "networks", "personas"):
+        assert found[name].state is State.ok, found[name]
+
+
+def test_findings_are_json() -> None:
+    again = json.loads(json.dumps([asdict(finding) for finding in examine()]))
+    assert all(set(finding) == {"name", "state", "detail", "fix"} for finding in again)
+    assert all(finding["state"] in {"ok", "missing", "problem"} for finding in again)
+
+
+def test_a_check_that_fails_is_a_finding_and_the_next_goes_on() -> None:
+    def _broken() -> Iterator[Finding]:
+        yield Finding("first", State.ok, "fine")
+        raise OSError("no such thing")
+
+    found = examine([_broken, lambda: [Finding("second", State.ok, "fine")]])
+    assert [(f.name, f.state) for f in found] == [("broken", State.problem), ("second", State.ok)]
+    assert "no such thing" in found[0].detail
+    assert doctor.status(found) == 1
+
+
+def test_missing_parts_do_not_stop_the_main_job() -> None:
+    assert doctor.status([Finding("camera", State.missing, "none")]) == 0
+
+
+@pytest.mark.parametrize("harm", ["cut", "gone"])
+def test_a_damaged_network_is_a_problem_with_a_fix(
+    harm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "assets"
+    shutil.copytree(visard.models.assets.asset("SHA256SUMS").parent, copy)
+    network = copy / "mp_face_landmarks_v2_478.onnx"
+    network.chmod(0o600)
+    network.write_bytes(network.read_bytes()[:1000])
+    if harm == "gone":
+        network.unlink()
+    monkeypatch.setattr(visard.models.assets, "asset", copy.joinpath)
+    found = findings()["networks"]
+    assert found.state is State.problem
+    assert "mp_face_landmarks_v2_478.onnx" in found.detail
+    assert found.fix
+
+
+def test_every_network_shipped_is_on_the_list() -> None:
+    listed = visard.models.assets.asset("SHA256SUMS")
+    names = {line.split()[1] for line in listed.read_text().splitlines()}
+    shipped = {path.name for path in listed.parent.glob("*.onnx")}
+    assert names == shipped, "run: sha256sum *.onnx > SHA256SUMS"
+
+
+def test_one_engine_is_enough_and_none_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    openvino, onnxruntime = backends.get("openvino"), backends.get("onnxruntime")
+    monkeypatch.setattr(type(openvino), "unavailable", lambda _: "no CPU device")
+    found = findings()
+    assert (found["engine openvino"].state, found["engine openvino"].detail) == (
+        State.missing,
+        "no CPU device",
+    )
+    assert "engines" not in found
+    monkeypatch.setattr(type(onnxruntime), "load", lambda *_args, **_: 1 / 0)
+    found = findings()
+    assert "ZeroDivisionError" in found["engine onnxruntime"].detail
+    assert found["engines"].state is State.problem
+
+
+def test_a_plugin_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(backends.broken, "tensorrt", "ImportError: no such library")
+    found = findings()["plugin tensorrt"]
+    assert found.state is State.missing
+    assert "no such library" in found.detail
+
+
+def test_a_damaged_persona_is_named(home: Path) -> None:
+    folder = home / "data/personas/broken"
+    folder.mkdir(parents=True)
+    found = findings()
+    assert found["personas"].state is State.ok
+    assert found["persona broken"].fix == "visard personas remove broken"
+
+
+def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=2**20))
+    assert findings()["own files"].state is State.missing
+
+
+def test_a_folder_that_cannot_be_made_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("VISARD_HOME", str(tmp_path / "file"))
+    assert findings()["own files"].state is State.problem
+
+
+def test_a_fix_has_a_line_of_its_own() -> None:
+    text = doctor.render(
+        [Finding("a", State.ok, "fine"), Finding("longer", State.missing, "none", "sudo x --y")]
+    )
+    assert text.plain.splitlines() == [
+        "a       ok       fine",
+        "longer  missing  none",
+        "                 sudo x --y",
+    ]
