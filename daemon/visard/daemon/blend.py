@@ -142,15 +142,14 @@ def _reshaped(mask: Mask, grow: float, blur: float) -> Mask:
     scale = min(1.0, _MASK_WORK / max(mask.shape))
     size = max(round(width * scale), 1), max(round(height * scale), 1)
     small = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
-    content = (small > 8).astype(np.uint8) * 255
     steps = round(abs(grow) * scale)
     if steps:
         small = (cv2.dilate if grow > 0 else cv2.erode)(small, _disc(steps))
-        small = cv2.min(small, content)
     if blur > 0:
-        soft = max(blur * scale / 2, 0.5)
-        small = cv2.GaussianBlur(cv2.erode(small, _disc(max(round(soft), 1))), (0, 0), soft)
-    return np.asarray(cv2.resize(small, (width, height)), np.uint8)
+        sigma = max(blur * scale / 3, 0.4)
+        small = cv2.GaussianBlur(cv2.erode(small, _disc(max(round(2 * sigma), 1))), (0, 0), sigma)
+    _, content = cv2.threshold(mask, 0, 255, cv2.THRESH_BINARY)
+    return np.asarray(cv2.bitwise_and(cv2.resize(small, (width, height)), content), np.uint8)
 
 
 def _disc(radius: int) -> npt.NDArray[np.uint8]:

@@ -94,7 +94,7 @@ def decide(state: State, facts: Facts, look: Look | None, now: float) -> tuple[V
     tracks = state.tracks if look is None else _follow(state.tracks, look.sighting, now)
     why = _objection(facts, look, tracks, now)
     if not why:
-        return Verdict.frame, State(now, tracks)
+        return Verdict.frame, State(now, tracks, why="")
     return _stand_in(state, facts, look, now), replace(state, tracks=tracks, why=why)
 
 

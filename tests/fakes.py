@@ -1,0 +1,171 @@
+"""Stand-ins for what a pipeline needs, driven by pictures that carry their own number and their own truth."""
+
+import time
+from collections.abc import Callable, Sequence
+from threading import Event
+
+import cv2
+import numpy as np
+
+from visard.daemon.errors import SourceEnded, SourceLost
+from visard.daemon.frame import Format
+from visard.models.face import Face, Image, Sighting
+from visard.models.swap import Patch
+
+WIDTH, HEIGHT, SIDE = 320, 240, 96
+
+DRIVER = np.kron(np.random.default_rng(1).integers(0, 256, (12, 12, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+"""The driver's face: a pattern that is nowhere else."""
+
+POSTER = np.kron(np.random.default_rng(2).integers(0, 256, (12, 12, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+POSTER_AT = 270, 60
+
+
+def driver_at(number: int) -> tuple[int, int]:
+    """Centre of the driver's face in the picture of this number."""
+    return 90 + round(20 * np.sin(number / 6)), 130 + round(10 * np.cos(number / 9))
+
+
+def picture(number: int, *, poster: bool = False) -> Image:
+    """Draw a driver who moves a little; the number is in the first pixel."""
+    image = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+    image[:, ::16] = 120
+    if poster:
+        _put(image, POSTER, *POSTER_AT)
+    _put(image, DRIVER, *driver_at(number))
+    image[0, 0] = number // 256, number % 256, 77
+    return image
+
+
+def _put(image: Image, what: Image, x: int, y: int) -> None:
+    half = SIDE // 2
+    part = image[max(y - half, 0) : y + half, x - half : x + half]
+    part[:] = what[-part.shape[0] :, : part.shape[1]]
+
+
+def number_of(image: Image) -> int:
+    """Read the number back."""
+    return int(image[0, 0, 0]) * 256 + int(image[0, 0, 1])
+
+
+def face_at(x: float, y: float, id_: int = 1, size: float = SIDE) -> Face:
+    """Make a face whose box has this centre and size."""
+    grid = np.linspace(-size / 2, size / 2, 22)
+    points = np.array([(x + u, y + v, 0) for u in grid for v in grid][:478], np.float32)
+    points[-1, :2] = x + size / 2, y + size / 2
+    return Face(id_, points, np.zeros(52, np.float32))
+
+
+def shows_driver(image: Image) -> bool:
+    """Whether the driver's pattern can be found anywhere in a picture, mirrored or not."""
+    for view in (image, image[:, ::-1]):
+        score = cv2.matchTemplate(np.ascontiguousarray(view), DRIVER, cv2.TM_CCOEFF_NORMED).max()
+        if score > 0.4:
+            return True
+    return False
+
+
+class Reel:
+    """A source of ``count`` numbered pictures; ``before`` may do anything to the reading of one."""
+
+    def __init__(
+        self,
+        count: int,
+        *,
+        fps: float = 100,
+        live: bool = False,
+        draw: Callable[[int], Image] = picture,
+        before: Callable[[int], None] = lambda _: None,
+        first: int = 0,
+    ) -> None:
+        self.format = Format(WIDTH, HEIGHT, fps, live=live)
+        self.closed = Event()
+        self._numbers = iter(range(first, first + count))
+        self._draw, self._before = draw, before
+
+    def read(self) -> Image:
+        number = next(self._numbers, None)
+        if number is not None:
+            self._before(number)
+        if number is None or self.closed.wait(1 / self.format.fps if self.format.live else 0):
+            raise SourceEnded("over")
+        return self._draw(number)
+
+    def stall(self, seconds: float) -> None:
+        """Block as a hung camera does, until closed."""
+        self.closed.wait(seconds)
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def unplug(_: int) -> None:
+    """Do what a camera does whose cable was pulled."""
+    raise SourceLost("the cable was pulled")
+
+
+class Truth:
+    """A tracker that reads the picture's number and knows where the driver is."""
+
+    def __init__(self, see: Callable[[int], Sighting] | None = None) -> None:
+        self.max_faces = 4
+        self.forgotten = 0
+        self._see = see or (lambda number: Sighting((face_at(*driver_at(number)),)))
+
+    def update(self, image: Image, now: float) -> Sighting:  # noqa: ARG002
+        return self._see(number_of(image))
+
+    def forget(self) -> None:
+        self.forgotten += 1
+
+
+class Mask:
+    """A swapper that covers the face with one colour; ``before`` may do anything to one call."""
+
+    def __init__(self, before: Callable[[int], None] = lambda _: None, colour: int = 200) -> None:
+        self.calls = 0
+        self.forgotten = 0
+        self._before, self._colour = before, colour
+
+    def __call__(self, image: Image, face: Face, *, relight: bool = True) -> Patch:  # noqa: ARG002
+        self.calls += 1
+        self._before(number_of(image))
+        left, top, right, bottom = face.box
+        size = round(bottom - top) + 5, round(right - left) + 5
+        matrix = np.array([[1, 0, round(left) - 2], [0, 1, round(top) - 2]], np.float32)
+        return Patch(np.full((*size, 3), self._colour, np.uint8), np.full(size, 255, np.uint8), matrix)
+
+    def forget(self) -> None:
+        self.forgotten += 1
+
+
+class Basket:
+    """A sink that keeps everything, with the time at which it came."""
+
+    where = "basket"
+
+    def __init__(self, before: Callable[[int], None] = lambda _: None) -> None:
+        self.images: list[Image] = []
+        self.times: list[float] = []
+        self.closed = 0
+        self.arrived = Event()
+        self._before = before
+
+    def write(self, image: Image) -> None:
+        self._before(len(self.images))
+        self.images.append(image.copy())
+        self.times.append(time.perf_counter())
+        self.arrived.set()
+
+    def close(self) -> None:
+        self.closed += 1
+
+    @property
+    def leaks(self) -> int:
+        """How many pictures show the driver."""
+        return sum(map(shows_driver, self.images))
+
+
+def swapped(images: Sequence[Image]) -> list[int]:
+    """Numbers of the pictures that went out as frames."""
+    return [number_of(image) for image in images if image[0, 0, 2] == 77]

@@ -1,0 +1,113 @@
+import ast
+
+import numpy as np
+import pytest
+from fakes import DRIVER, face_at, picture, shows_driver
+
+from visard.daemon.card import card
+from visard.daemon.frame import Frame
+from visard.daemon.gate import Cleared, Gate, Made, Words, blurred
+from visard.daemon.guard import Facts, Look, Verdict
+from visard.daemon.outlet import Outlet
+from visard.daemon.stats import Stats
+from visard.models.face import Sighting
+
+ON, WORDS = Facts(covers=True), Words("One moment")
+GOOD = Look(Sighting((face_at(90, 130),)), None, frozenset({1}))
+LOST = Look(Sighting(()), None, frozenset())
+
+
+def made(look, value=50, number=0):
+    return Made(Frame(number, 0.0, picture(number)), np.full((240, 320, 3), value, np.uint8), look)
+
+
+def raw(look, number=0):
+    frame = Frame(number, 0.0, picture(number))
+    return Made(frame, frame.image, look)
+
+
+def test_nobody_else_can_clear_a_picture():
+    with pytest.raises(TypeError):
+        Cleared(picture(0), Verdict.frame, None, seal=object())
+
+
+def test_an_outlet_refuses_what_was_not_cleared():
+    class Sink:
+        where = "nowhere"
+
+    with pytest.raises(TypeError):
+        Outlet(Sink(), Stats(), live=True).send(picture(0))
+
+
+def test_only_the_outlet_writes_to_sinks(repository):
+    """Look through the source: a second caller of ``sink.write`` would be a way around the guard."""
+    allowed = {"outlet.py", "ends.py", "convert.py"}  # the last two hold sinks that pass pictures on
+    for path in (repository / "daemon/visard/daemon").glob("*.py"):
+        calls = [
+            node
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Attribute) and node.attr == "write" and "sink" in ast.unparse(node.value)
+        ]
+        assert not calls or path.name in allowed, path
+
+
+def test_the_last_good_picture_stands_in_then_a_blur():
+    gate = Gate(320, 240)
+    good = gate.clear(ON, made(GOOD, 50), 1.0, WORDS)
+    assert (good.verdict, good.frame is not None) == (Verdict.frame, True)
+    held = gate.clear(ON, raw(LOST, 1), 1.1, WORDS)
+    assert held.verdict is Verdict.last_good
+    assert np.array_equal(held.image, good.image)
+    lost = gate.clear(ON, raw(LOST, 2), 2.0, WORDS)
+    assert lost.verdict is Verdict.blur
+    assert not shows_driver(lost.image)
+
+
+def test_nothing_new_repeats_then_blurs_what_was_good():
+    gate = Gate(320, 240)
+    gate.clear(ON, made(GOOD, 50), 1.0, WORDS)
+    assert gate.clear(ON, None, 1.2, WORDS).frame is None
+    assert gate.clear(ON, None, 3.0, WORDS).verdict is Verdict.blur
+
+
+def test_raw_goes_out_only_on_request_and_is_not_repeated_after():
+    gate = Gate(320, 240)
+    shown = gate.clear(Facts(reveal=True), raw(None), 1.0, WORDS)
+    assert shows_driver(shown.image)
+    assert shows_driver(gate.clear(Facts(reveal=True), None, 1.1, WORDS).image)
+    for facts in (ON, Facts(), Facts(reveal=True, camera_gone=True)):
+        assert not shows_driver(gate.clear(facts, None, 1.2, WORDS).image)
+
+
+def test_starting_shows_the_card():
+    assert np.array_equal(Gate(320, 240).clear(ON, None, 0.0, WORDS).image, card(320, 240, "One moment"))
+
+
+def test_animate_falls_back_to_the_portrait():
+    gate, still = Gate(320, 240), np.full((50, 50, 3), 33, np.uint8)
+    shown = gate.clear(Facts(covers=True, animate=True), raw(LOST), 0.0, Words("x", still))
+    assert shown.verdict is Verdict.card
+    assert shown.image[120, 160].tolist() == [33, 33, 33]
+    paused = gate.clear(Facts(animate=True), raw(LOST), 0.0, Words("Paused", still))
+    assert np.array_equal(paused.image, card(320, 240, "Paused"))
+
+
+@pytest.mark.parametrize("size", [(320, 240), (240, 320), (1280, 720), (33, 21), (2, 2)])
+def test_blur_leaves_at_most_sixteen_pixels_of_detail(size):
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    out = blurred(noise)
+    assert out.shape == noise.shape
+    if min(size) > 100:
+        assert np.abs(np.diff(out.astype(int), axis=1)).max() < 12
+
+
+def test_a_face_that_fills_the_frame_is_blurred_past_finding():
+    assert not shows_driver(blurred(np.ascontiguousarray(DRIVER.repeat(2, 0).repeat(2, 1))))
+
+
+def test_card_is_read_only_cached_and_fits():
+    first = card(320, 240, "Paused")
+    assert first is card(320, 240, "Paused")
+    assert not first.flags.writeable
+    long = card(160, 120, "a rather long line of text that would not fit at the usual size")
+    assert np.array_equal(long[:, :4], np.broadcast_to(long[0, 0], (120, 4, 3)))
