@@ -1,6 +1,7 @@
 """Sound on its way from one file into another."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -10,6 +11,16 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import OutputContainer
     from av.packet import Packet
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """What a container does with sound."""
+
+    encoder: str
+    """For sound that it does not hold as it is."""
+    copied: frozenset[str]
+    """Codecs that are copied; FFmpeg's own answer to what a container holds is more than it then writes."""
 
 
 class _Lane(Protocol):
@@ -72,15 +83,14 @@ class _Encode:
 class AudioTrack:
     """All sound of ``original``, put into ``output`` piece by piece so that it stays beside the pictures.
 
-    ``codec`` encodes what the output's container cannot hold as it is. The original is opened a second time,
-    so that reading sound ahead does not disturb reading pictures.
+    The original is opened a second time, so that reading sound ahead does not disturb reading pictures.
     """
 
-    def __init__(self, original: VideoReader, output: "OutputContainer", codec: str) -> None:
+    def __init__(self, original: VideoReader, output: "OutputContainer", sound: Sound) -> None:
         self._output = output
         self._input = open_input(original.path)
         self._lanes: dict[int, _Lane] = {
-            stream.index: _lane(stream, output, codec, original.origin)
+            stream.index: _lane(stream, output, sound, original.origin)
             for stream in self._input.streams.audio
             if stream.codec_context is not None
         }
@@ -122,11 +132,15 @@ class AudioTrack:
         return float("-inf") if stamp is None else float(stamp * packet.time_base - self._origin)
 
 
-def _lane(stream: "AudioStream", output: "OutputContainer", codec: str, origin: Fraction) -> _Lane:
-    try:
+def _lane(stream: "AudioStream", output: "OutputContainer", sound: Sound, origin: Fraction) -> _Lane:
+    if stream.codec_context.codec.canonical_name in sound.copied and not _is_broadcast(stream):
         return _Copy(output.add_stream_from_template(stream), origin)
-    except ValueError:  # the container does not hold it
-        rate = 48_000 if codec == "libopus" else stream.rate
-        encoder = cast("AudioStream", output.add_stream(codec, rate=rate))
-        encoder.layout = "stereo" if stream.channels > 1 else "mono"
-        return _Encode(encoder, origin)
+    rate = 48_000 if sound.encoder == "libopus" else stream.rate
+    encoder = cast("AudioStream", output.add_stream(sound.encoder, rate=rate))
+    encoder.layout = "stereo" if stream.channels > 1 else "mono"
+    return _Encode(encoder, origin)
+
+
+def _is_broadcast(stream: "AudioStream") -> bool:
+    """Whether it is AAC with a header in every packet, which files other than .ts do not take."""
+    return stream.codec_context.name == "aac" and not stream.codec_context.extradata

@@ -4,7 +4,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -14,7 +14,7 @@ import numpy as np
 
 from visard.daemon.errors import SinkError, SinkUnavailable
 from visard.daemon.frame import Format
-from visard.daemon.video.audio import AudioTrack
+from visard.daemon.video.audio import AudioTrack, Sound
 from visard.daemon.video.reader import TICK, VideoReader
 from visard.models.face import Image
 
@@ -29,7 +29,7 @@ class _Container:
     """How a file of one suffix is written."""
 
     video: str
-    audio: str
+    sound: Sound
     careful: dict[str, str]
     """Encoder options when nobody waits for the next picture."""
     quick: dict[str, str]
@@ -39,24 +39,31 @@ class _Container:
 
 # Without B-frames a picture's time is also its place in the file, so an interrupted file keeps its timing.
 _H264 = {"bf": "0"}
+_EVERYWHERE = frozenset({"aac", "ac3", "alac", "eac3", "mp3"})
+_PCM = frozenset({"pcm_f32le", "pcm_s16be", "pcm_s16le", "pcm_s24le"})
 _VP9 = {"row-mt": "1", "b": "0"}
 _MP4 = _Container(
     video="libx264",
-    audio="aac",
+    sound=Sound("aac", _EVERYWHERE | {"flac", "opus"}),
     careful=_H264 | {"preset": "veryfast", "crf": "18"},
     quick=_H264 | {"preset": "ultrafast", "crf": "20"},
     # Playable at every moment while it is being written, an ordinary file once it is closed.
     muxer={"movflags": "hybrid_fragmented+delay_moov+frag_keyframe", "flush_packets": "1"},
 )
-_MKV = _Container("libx264", "aac", _MP4.careful, _MP4.quick, {"flush_packets": "1"})
+_MOV = replace(_MP4, sound=Sound("aac", _EVERYWHERE | _PCM))
+_MKV = replace(
+    _MP4,
+    sound=Sound("aac", _EVERYWHERE | _PCM | {"flac", "opus", "vorbis"}),
+    muxer={"flush_packets": "1"},
+)
 _WEBM = _Container(
     video="libvpx-vp9",
-    audio="libopus",
+    sound=Sound("libopus", frozenset({"opus", "vorbis"})),
     careful=_VP9 | {"deadline": "good", "cpu-used": "5", "crf": "24"},
     quick=_VP9 | {"deadline": "realtime", "cpu-used": "8", "crf": "28"},
     muxer={"flush_packets": "1"},
 )
-CONTAINERS = {".mp4": _MP4, ".mov": _MP4, ".mkv": _MKV, ".webm": _WEBM}
+CONTAINERS = {".mp4": _MP4, ".mov": _MOV, ".mkv": _MKV, ".webm": _WEBM}
 
 
 class VideoWriter:
@@ -162,7 +169,7 @@ class VideoWriter:
             self._stream = cast("VideoStream", stream)
             self._configure(self._stream.codec_context, format)
             if original:
-                self._audio = AudioTrack(original, self._output, container.audio)
+                self._audio = AudioTrack(original, self._output, container.sound)
 
     def _configure(self, codec: Any, format: Format) -> None:  # noqa: A002
         codec.width, codec.height = format.width + format.width % 2, format.height + format.height % 2
