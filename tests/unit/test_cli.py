@@ -156,9 +156,9 @@ def test_run_passes_everything_on(call: Call, monkeypatch: pytest.MonkeyPatch) -
     asked: list[Any] = []
     monkeypatch.setattr("visard.daemon.run.run", lambda *a, **k: asked.append((a, k)))
     options = (
-        "--source demo --persona marco --sink preview --sink a.mp4 --mode animate --seconds 3 --opacity 0.5"
+        "--source demo --persona marco --sink preview --sink a.mp4 --mode animate --seconds 3"
     )
-    more = "--keep-mouth --who largest --max-faces 2 --colour mean-deviation --pan-x -0.5"
+    more = "--opacity 0.5 --keep-mouth --who largest --max-faces 2 --colour mean-deviation --pan-x -0.5"
     status, _, err = call("run", *options.split(), *more.split())
     assert (status, err) == (0, "")
     settings = Settings.model_validate(

@@ -102,7 +102,14 @@ BAD_NAMES = [
     "~",
     "a*",
     "picture.jpg",
-] + ["", " ", "a\0b", "a\nb", "x" * 65, "end ", "a\u200bb"]
+    "",
+    " ",
+    "a\x00b",
+    "a\nb",
+    "x" * 65,
+    "end ",
+    "a\u200bb",
+]
 
 
 @pytest.mark.parametrize("name", BAD_NAMES, ids=repr)
