@@ -1,7 +1,9 @@
 """Stand-ins for what a pipeline needs, driven by pictures that carry their own number and their own truth."""
 
+import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from threading import Event
 
 import cv2
@@ -58,11 +60,14 @@ def face_at(x: float, y: float, id_: int = 1, size: float = SIDE) -> Face:
 
 def shows_driver(image: Image) -> bool:
     """Whether the driver's pattern can be found anywhere in a picture, mirrored or not."""
-    for view in (image, image[:, ::-1]):
-        score = cv2.matchTemplate(np.ascontiguousarray(view), DRIVER, cv2.TM_CCOEFF_NORMED).max()
-        if score > 0.4:
-            return True
-    return False
+    return any(_found(np.ascontiguousarray(view).tobytes(), image.shape) for view in (image, image[:, ::-1]))
+
+
+@cache
+def _found(pixels: bytes, shape: tuple[int, ...]) -> bool:
+    image = np.frombuffer(pixels, np.uint8).reshape(shape)
+    small = [cv2.resize(x, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for x in (image, DRIVER)]
+    return bool(cv2.matchTemplate(*small, cv2.TM_CCOEFF_NORMED).max() > 0.4)
 
 
 class Reel:
@@ -112,7 +117,7 @@ class Truth:
         self.forgotten = 0
         self._see = see or (lambda number: Sighting((face_at(*driver_at(number)),)))
 
-    def update(self, image: Image, now: float) -> Sighting:  # noqa: ARG002
+    def update(self, image: Image, now: float) -> Sighting:
         return self._see(number_of(image))
 
     def forget(self) -> None:
@@ -127,7 +132,7 @@ class Mask:
         self.forgotten = 0
         self._before, self._colour = before, colour
 
-    def __call__(self, image: Image, face: Face, *, relight: bool = True) -> Patch:  # noqa: ARG002
+    def __call__(self, image: Image, face: Face, *, relight: bool = True) -> Patch:
         self.calls += 1
         self._before(number_of(image))
         left, top, right, bottom = face.box
@@ -169,3 +174,12 @@ class Basket:
 def swapped(images: Sequence[Image]) -> list[int]:
     """Numbers of the pictures that went out as frames."""
     return [number_of(image) for image in images if image[0, 0, 2] == 77]
+
+
+def no_thread_left(seconds: float = 5.0) -> bool:
+    """Whether every thread of the product ends by itself within ``seconds``."""
+    deadline = time.monotonic() + seconds
+    for thread in threading.enumerate():
+        if thread.name.startswith("visard"):
+            thread.join(max(deadline - time.monotonic(), 0))
+    return not any(thread.name.startswith("visard") for thread in threading.enumerate())

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from visard.daemon.guard import Track, continues
 from visard.daemon.settings import Who
 from visard.models.face import Face, Sighting
 
@@ -12,13 +13,10 @@ PATIENCE = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The face chosen, and where and when it was last seen."""
+    """The face chosen, and where it was last."""
 
     who: Who
-    id: int
-    centre: tuple[float, float]
-    size: float
-    seen: float
+    track: Track
 
 
 def choose(
@@ -27,34 +25,35 @@ def choose(
     """Return the ids that must be swapped (None: every face) and the choice to pass in next time.
 
     A chosen face that cannot be found stays chosen, so that the guard calls the frame lost and no
-    other face takes its place.
+    other face takes its place. Where a face was says more than its id, which may land on a poster.
     """
     if who is Who.all:
         return None, None
     if held is not None and held.who is who:
-        face = _again(held, sighting)
-        if face is not None:
-            return frozenset({face.id}), _hold(who, face, now)
-        if held.id in sighting.missing or now - held.seen < PATIENCE:
-            return frozenset({held.id}), held
+        track = _again(held.track, sighting, now)
+        if track is not None:
+            return frozenset({track.id}), Choice(who, track)
+        if held.track.id in sighting.missing or now - held.track.seen < PATIENCE:
+            return frozenset({held.track.id}), held
     if not sighting.faces:
         return frozenset(), None
-    face = _best(who, sighting.faces, width, height)
-    return frozenset({face.id}), _hold(who, face, now)
+    track = _track(_best(who, sighting.faces, width, height), now)
+    return frozenset({track.id}), Choice(who, track)
 
 
-def _hold(who: Who, face: Face, now: float) -> Choice:
-    return Choice(who, face.id, face.centre, face.size, now)
+def _track(face: Face, now: float) -> Track:
+    return Track(face.id, face.centre, face.size, now)
 
 
-def _again(held: Choice, sighting: Sighting) -> Face | None:
-    """Find the held face by its id, or under a new id in its old place."""
-    for face in sighting.faces:
-        if face.id == held.id:
-            return face
-    for face in sighting.faces:
-        if math.dist(face.centre, held.centre) < held.size / 2 and 0.6 < face.size / held.size < 1.7:
-            return face
+def _again(held: Track, sighting: Sighting, now: float) -> Track | None:
+    """Find the held face under its id where it can have gone, or under another id in its old place."""
+    tracks = [_track(face, now) for face in sighting.faces]
+    for track in tracks:
+        if track.id == held.id and continues(held, track):
+            return track
+    for track in tracks:
+        if continues(held, track) and math.dist(track.centre, held.centre) < held.size / 2:
+            return track
     return None
 
 

@@ -73,6 +73,13 @@ class Track:
     steady: int = 0
 
 
+def continues(old: Track, new: Track) -> bool:
+    """Whether a head could have gone from one to the other: its own size in a frame, twice that in a gap."""
+    small, large = sorted((old.size, new.size))
+    gap = max(new.seen - old.seen, 0.0)
+    return math.dist(old.centre, new.centre) <= small * min(2.0, 0.7 + 4 * gap) and large <= 1.7 * small
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """What the guard remembers between frames."""
@@ -140,22 +147,15 @@ def _advance(old: Track | None, face: Face, now: float) -> Track:
         return Track(face.id, (0.0, 0.0), 1.0, now, jumped=now)
     if old is None:
         return new
-    if not _continues(old, new):
+    if not continues(old, new):
         return replace(new, jumped=now)
     if old.jumped is None or (old.steady + 1 >= SETTLE_FRAMES and now - old.jumped >= SETTLE_TIME):
         return new
     return replace(new, jumped=old.jumped, steady=old.steady + 1)
 
 
-def _continues(old: Track, new: Track) -> bool:
-    """Whether a head could have gone from one to the other: about its own size in a frame, twice in a gap."""
-    small, large = sorted((old.size, new.size))
-    gap = max(new.seen - old.seen, 0.0)
-    return math.dist(old.centre, new.centre) <= small * min(2.0, 0.7 + 4 * gap) and large <= 1.7 * small
-
-
 def _left_behind(tracks: tuple[Track, ...], found: set[int], now: float) -> bool:
     """Whether a face vanished moments ago from a place where no face is now."""
     here = [t for t in tracks if t.id in found]
     recent = (t for t in tracks if t.id not in found and now - t.seen < HOLD)
-    return any(not any(_continues(gone, t) for t in here) for gone in recent)
+    return any(not any(continues(gone, t) for t in here) for gone in recent)
