@@ -1,16 +1,15 @@
 """The live loop in the foreground: what ``visard run`` does."""
 
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from threading import current_thread, main_thread
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from visard.daemon.ends import open_ends
+from visard.daemon.interrupts import terminating
 from visard.daemon.keyboard import Keyboard
 from visard.daemon.personas import Library
 from visard.daemon.pipeline import Pipeline, Status, Tracking
@@ -44,7 +43,7 @@ def run(
         console.print(f"{recipe.persona} goes to {sink.where}", highlight=False, soft_wrap=True)
     session = Session(pipeline, library, persona)
     deadline = None if seconds is None else time.monotonic() + seconds
-    with _terminating(), suppress(KeyboardInterrupt), pipeline, Keyboard(session.key), _line(console) as show:
+    with terminating(), suppress(KeyboardInterrupt), pipeline, Keyboard(session.key), _line(console) as show:
         session.until(deadline, show)
     return pipeline.status()
 
@@ -63,18 +62,3 @@ def _line(console: Console) -> Iterator[Callable[[Text], None]]:
         return
     with Live(console=console, auto_refresh=False, transient=True) as live:
         yield lambda text: live.update(text, refresh=True)
-
-
-@contextmanager
-def _terminating() -> Iterator[None]:
-    """Make a termination or a closed terminal stop the run as cleanly as Ctrl-C."""
-    if current_thread() is not main_thread():
-        yield
-        return
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {name: signal.signal(getattr(signal, name), signal.default_int_handler) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)

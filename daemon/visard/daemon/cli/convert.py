@@ -9,6 +9,7 @@ import click
 from visard.daemon.cli.choices import mode_option, persona_option
 from visard.daemon.cli.output import Output, common, pass_output
 from visard.daemon.cli.settings import settings_options
+from visard.daemon.interrupts import terminating
 from visard.daemon.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,11 +52,12 @@ def command(
         check(start, end)
     recipe = prepare(persona, mode, settings)
     done = []
-    for start, end in jobs:
-        with output.progress(start.name, shown) as progress:
-            done.append(convert(start, end, recipe, progress))
-        if not done[-1].complete:
-            break
+    with terminating():
+        for start, end in jobs:
+            with output.progress(start.name, shown) as progress:
+                done.append(convert(start, end, recipe, progress))
+            if not done[-1].complete:
+                break
     facts = [{**asdict(summary), "target": str(summary.target)} for summary in done]
     output.result(facts if source.is_dir() else facts[0], "\n".join(map(_line, done)))
     if not done[-1].complete:

@@ -28,8 +28,8 @@ class Output:
         """Send log records to stderr: everything when verbose, else warnings."""
         import logging
 
-        level = logging.DEBUG if self.verbose else logging.WARNING
-        logging.basicConfig(level=level, format="visard: %(message)s")
+        logging.basicConfig(format="visard: %(message)s")
+        logging.getLogger("visard").setLevel(logging.DEBUG if self.verbose else logging.WARNING)
 
     def result(self, data: Any, text: str) -> None:
         """Give the result: ``data`` as JSON or ``text``."""
