@@ -8,7 +8,7 @@ from threading import current_thread, main_thread
 
 @contextmanager
 def terminating() -> Iterator[None]:
-    """Raise KeyboardInterrupt for a termination or a closed terminal too; does nothing off the main thread."""
+    """Raise KeyboardInterrupt for a termination or a closed terminal too, on the main thread."""
     if current_thread() is not main_thread():
         yield
         return
