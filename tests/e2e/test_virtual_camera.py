@@ -32,10 +32,32 @@ def guest(repository: Path) -> Path:
     image = prepare(Path(os.environ.get("VISARD_VM_DIR", "/var/tmp/visard-vm")))
     out = new_job(image) / "out"
     out.mkdir()
+    make_clip(repository, out.with_name("clip.mp4"))
     scenario = repository / "tests/e2e/vm/scenario.py"
     status = run(image, [sys.executable, str(scenario), "/vm/job/out"], folder=repository, limit=1800)
     assert status == 0, (image.folder / "job/console.log").read_text(errors="replace")[-4000:]
     return out
+
+
+def make_clip(repository: Path, target: Path) -> None:
+    """Write a second of a face on a wide plain ground, small enough for a slow machine."""
+    shared = repository.parent / "shared/data/clips/d0.mp4"
+    source = shared if shared.is_file() else repository / "daemon/visard/daemon/sources/demo.mp4"
+    reader = cv2.VideoCapture(str(source))
+    writer = cv2.VideoWriter(str(target), cv2.VideoWriter.fourcc(*"mp4v"), 10, (320, 240))
+    for _ in range(10):
+        there, image = reader.read()
+        assert there, source
+        small = cv2.resize(image, (240, 240), interpolation=cv2.INTER_AREA)
+        writer.write(cv2.copyMakeBorder(small, 0, 0, 40, 40, cv2.BORDER_REPLICATE))
+    writer.release()
+
+
+def frames(path: Path) -> list[Image]:
+    reader = cv2.VideoCapture(str(path))
+    pictures = list(iter(lambda: reader.read()[1], None))
+    assert pictures, f"{path} has no pictures"
+    return [picture.astype(np.uint8) for picture in pictures]
 
 
 def found(guest: Path, act: str) -> dict[str, Any]:
@@ -117,3 +139,60 @@ def test_webcam_reaches_consumers(guest: Path, consumer: str) -> None:
     assert red > 225
     assert blue < 20
     assert green < 20
+
+
+RUNS = ("run_first", "run_second", "run_after_kill")
+
+
+@pytest.mark.parametrize("consumer", CONSUMERS)
+@pytest.mark.parametrize("act", RUNS)
+def test_run_sends_another_face_and_consumers_see_it(guest: Path, act: str, consumer: str) -> None:
+    found(guest, act)
+    seen = taken(guest, act, consumer)
+    nearest = min(difference(seen, sent) for sent in frames(guest / f"{act}.mkv"))
+    assert nearest < 3, "not what was sent"
+    driver = min(frames(guest.with_name("clip.mp4")), key=lambda real: difference(seen, real))
+    face = middle_of_the_face(driver)
+    assert difference(seen[:40], driver[:40]) < 8, "the scene is the driver's"
+    assert difference(seen[face], driver[face]) > 12, "the driver's own face went out"
+    assert examine_face(seen), "there is no face in it"
+
+
+@pytest.mark.parametrize("consumer", CONSUMERS[:2])
+def test_personas_differ(guest: Path, consumer: str) -> None:
+    first, second = (taken(guest, act, consumer) for act in RUNS[:2])
+    face = middle_of_the_face(first)
+    assert difference(first[face], second[face]) > 8
+
+
+def test_run_survives_being_killed(guest: Path) -> None:
+    found(guest, "run_killed")
+    assert found(guest, "run_after_kill")["outputs"]
+
+
+@pytest.mark.parametrize("consumer", CONSUMERS)
+def test_run_on_a_webcam_without_a_face_shows_nothing_of_it(guest: Path, consumer: str) -> None:
+    """vivid shows colour bars with hard edges; what goes out has none."""
+    found(guest, "run_webcam")
+    seen = taken(guest, "run_webcam", consumer)
+    assert min(difference(seen, sent) for sent in frames(guest / "run_webcam.mkv")) < 3
+    raw = taken(guest, "run_webcam", "raw")
+    assert edges(raw) > 10 * edges(seen)
+
+
+def examine_face(picture: Image) -> bool:
+    from visard.models.track.tracker import Tracker
+
+    return bool(Tracker(1).update(picture, 0.0).faces)
+
+
+def middle_of_the_face(picture: Image) -> tuple[slice, slice]:
+    from visard.models.track.tracker import Tracker
+
+    (face,) = Tracker(1).update(picture, 0.0).faces
+    (x, y), half = face.centre, int(face.size / 4)
+    return slice(int(y) - half, int(y) + half), slice(int(x) - half, int(x) + half)
+
+
+def edges(picture: Image) -> float:
+    return float(cv2.Laplacian(picture, cv2.CV_32F).var())

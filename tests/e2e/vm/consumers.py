@@ -1,4 +1,4 @@
-"""Guest: three programs that read a camera the way people's programs do, each giving one BGR picture."""
+"""Guest: three programs that read a camera the way people's programs do, each giving a few BGR pictures."""
 
 import os
 import queue
@@ -19,43 +19,45 @@ LIMIT = 180.0
 """Seconds a consumer may take; emulation is up to 270 times slower than a real machine."""
 
 
-def v4l2_ctl(device: str, width: int, height: int) -> Image:
-    """Stream five frames by memory mapping, as most programs do, and return the last."""
+def v4l2_ctl(device: str, width: int, height: int, count: int) -> list[Image]:
+    """Stream by memory mapping, as most programs do."""
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "frames.i420"
-        _run("v4l2-ctl", "-d", device, "--stream-mmap", "--stream-count=5", f"--stream-to={raw}")
-        size = width * height * 3 // 2
-        frame = np.frombuffer(raw.read_bytes(), np.uint8)[-size:].reshape(height * 3 // 2, width)
-    return cv2.cvtColor(frame, cv2.COLOR_YUV2BGR_I420)
+        _run("v4l2-ctl", "-d", device, "--stream-mmap", f"--stream-count={count}", f"--stream-to={raw}")
+        frames = np.fromfile(raw, np.uint8).reshape(-1, height * 3 // 2, width)
+    return [cv2.cvtColor(frame, cv2.COLOR_YUV2BGR_I420) for frame in frames]
 
 
-def ffmpeg(device: str, width: int, height: int) -> Image:
-    """Read five frames with ffmpeg's own reader and return the last."""
-    command = f"ffmpeg -v error -f v4l2 -i {device} -frames:v 5 -pix_fmt bgr24 -f rawvideo -"
-    size = width * height * 3
-    return np.frombuffer(_run(*command.split())[-size:], np.uint8).reshape(height, width, 3)
+def ffmpeg(device: str, width: int, height: int, count: int) -> list[Image]:
+    """Read with ffmpeg's own reader."""
+    command = f"ffmpeg -v error -f v4l2 -i {device} -frames:v {count} -pix_fmt bgr24 -f rawvideo -"
+    return list(np.frombuffer(_run(*command.split()), np.uint8).reshape(-1, height, width, 3))
 
 
-def chromium(label: str) -> Image:
-    """Open a page that asks for the camera called ``label`` and return its fifth frame."""
-    answers: queue.Queue[tuple[str, bytes]] = queue.Queue()
+def chromium(label: str, count: int) -> list[Image]:
+    """Open a page that asks for the camera called ``label`` and draws what it gets."""
+    answers: queue.Queue[bytes] = queue.Queue()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _page(answers))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        address = f"http://127.0.0.1:{server.server_port}/?label={quote(label)}"
+        address = f"http://127.0.0.1:{server.server_port}/?label={quote(label)}&count={count}"
         log = Path(profile) / "browser.log"
         browser = _browser(address, profile, log)
         try:
-            path, body = answers.get(timeout=LIMIT)
+            pictures = [_decoded(answers.get(timeout=LIMIT)) for _ in range(count)]
         except queue.Empty:
             raise RuntimeError(f"the page said nothing: {log.read_text(errors='replace')[-2000:]}") from None
         finally:
             os.killpg(browser.pid, signal.SIGKILL)
             browser.wait()
             server.shutdown()
-    if path != "/picture":
-        raise RuntimeError(body.decode())
-    return cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_COLOR)
+    return pictures
+
+
+def _decoded(png: bytes) -> Image:
+    if not png:
+        raise RuntimeError("the page failed; the console says why")
+    return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
 
 
 def _browser(address: str, profile: str, log: Path) -> subprocess.Popen[bytes]:
@@ -76,7 +78,7 @@ def _browser(address: str, profile: str, log: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def _page(answers: "queue.Queue[tuple[str, bytes]]") -> type[BaseHTTPRequestHandler]:
+def _page(answers: "queue.Queue[bytes]") -> type[BaseHTTPRequestHandler]:
     class Page(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = Path(__file__).with_name("watch.html").read_bytes()
@@ -90,10 +92,12 @@ def _page(answers: "queue.Queue[tuple[str, bytes]]") -> type[BaseHTTPRequestHand
             body = self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(204)
             self.end_headers()
-            if self.path == "/log":
-                print("page:", body.decode(), flush=True)
-            else:
-                answers.put((self.path, body))
+            if self.path == "/picture":
+                answers.put(body)
+                return
+            print("page:", body.decode(), flush=True)
+            if self.path == "/error":
+                answers.put(b"")
 
         def log_message(self, *_: object) -> None:
             """Stay quiet."""

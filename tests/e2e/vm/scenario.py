@@ -15,15 +15,20 @@ from typing import Any
 
 import consumers
 import cv2
+import numpy as np
 
 from visard.daemon import v4l2
+from visard.daemon.card import card
 from visard.daemon.errors import SinkError
 from visard.daemon.frame import Format
 from visard.daemon.sinks import Sink, find_sink
 
 HERE = Path(__file__).parent
 DEVICE, LABEL, WEBCAM = "/dev/video60", "Visard Camera", "/dev/video0"
+CLIP = "/vm/job/clip.mp4"
 WIDTH, HEIGHT = 320, 240
+START_LIMIT = 300.0
+"""Seconds that Visard may take from its start to the first picture; five or so on a real machine."""
 
 Found = dict[str, Any]
 
@@ -117,12 +122,67 @@ def vanished(_out: Path) -> Found:
 def webcam(out: Path) -> Found:
     """Relay vivid's pictures through Visard's own source and sink."""
     with _writer("relay", WEBCAM):
-        width, height = map(int, v4l2.held_format(DEVICE).partition(":")[2].split("x"))
+        width, height = _size(v4l2.held_format(DEVICE))
         _see(out / "webcam", width, height)
     return {"size": [width, height], **_state()}
 
 
-ACTS = (set_up, without_cure, first, second, killed, after_kill, odd_size, vanished, webcam)
+def run_first(out: Path) -> Found:
+    """Run Visard on a clip with a face."""
+    with _visard(out / "run_first", CLIP, "clara"):
+        _see(out / "run_first", many=60)
+    return _state()
+
+
+def run_second(out: Path) -> Found:
+    """Run it again, with another persona."""
+    with _visard(out / "run_second", CLIP, "marco"):
+        _see(out / "run_second", many=60)
+    return _state()
+
+
+def run_killed(out: Path) -> Found:
+    """Run it again and kill it."""
+    with _visard(out / "run_killed", CLIP, "nico", end=subprocess.Popen.kill):
+        _see(out / "run_killed", browser=False, many=60)
+    return _state()
+
+
+def run_after_kill(out: Path) -> Found:
+    """Run it again after that."""
+    with _visard(out / "run_after_kill", CLIP, "robin"):
+        _see(out / "run_after_kill", many=60)
+    return _state()
+
+
+def run_webcam(out: Path) -> Found:
+    """Run it on vivid, which now shows colour bars and no face."""
+    _call("v4l2-ctl", "-d", WEBCAM, "-c", "test_pattern=0,osd_text_mode=2")
+    with _writer("relay", WEBCAM):
+        width, height = _size(v4l2.held_format(DEVICE))
+        _keep(f"{out}/run_webcam-raw.png", consumers.ffmpeg(DEVICE, width, height, 5))
+    with _visard(out / "run_webcam", WEBCAM, "clara"):
+        time.sleep(20)  # well past the guard's half second, even on a machine as slow as this
+        _see(out / "run_webcam", width, height, many=20)
+    return _state()
+
+
+ACTS = (
+    set_up,
+    without_cure,
+    first,
+    second,
+    killed,
+    after_kill,
+    odd_size,
+    vanished,
+    webcam,
+    run_first,
+    run_second,
+    run_killed,
+    run_after_kill,
+    run_webcam,
+)
 
 
 @contextmanager
@@ -140,15 +200,59 @@ def _writer(*arguments: str, end: Callable[[Any], None] = subprocess.Popen.termi
         process.wait()
 
 
-def _see(name: Path, width: int = WIDTH, height: int = HEIGHT, *, browser: bool = True) -> None:
+@contextmanager
+def _visard(
+    name: Path, source: str, persona: str, end: Callable[[Any], None] = subprocess.Popen.terminate
+) -> Iterator[None]:
+    """Run the real command with the virtual camera and a recording of what was sent as its sinks."""
+    program = Path(sys.executable).with_name("visard")
+    arguments = f"run --source {source} --persona {persona} --mode animate --sink camera --sink {name}.mkv"
+    with Path(f"{name}.log").open("wb") as log:
+        process = subprocess.Popen([program, *arguments.split()], stdout=log, stderr=log, stdin=-3)
+    try:
+        _wait_for_pictures(process, Path(f"{name}.log"))
+        yield
+    finally:
+        end(process)
+        process.wait()
+
+
+def _wait_for_pictures(process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Wait until the camera no longer shows the card that stands in while Visard starts."""
+    deadline = time.monotonic() + START_LIMIT
+    while process.poll() is None and time.monotonic() < deadline:
+        if held := v4l2.held_format(DEVICE):
+            top = consumers.v4l2_ctl(DEVICE, *_size(held), 1)[0][:8].astype(int)
+            if np.abs(top - card(*_size(held), "")[:8]).mean() > 8:
+                return
+        time.sleep(1)
+    raise RuntimeError(f"no pictures, status {process.poll()}: {log.read_text()[-2000:]}")
+
+
+def _see(
+    name: Path, width: int = WIDTH, height: int = HEIGHT, *, browser: bool = True, many: int = 5
+) -> None:
+    """Let every consumer take pictures and keep the one with the most detail of each.
+
+    A face is followed at one frame a second here, and between two frames the guard shows a blur.
+    """
     for reader in (consumers.v4l2_ctl, consumers.ffmpeg):
-        cv2.imwrite(f"{name}-{reader.__name__}.png", reader(DEVICE, width, height))
+        _keep(f"{name}-{reader.__name__}.png", reader(DEVICE, width, height, many))
     if browser:
-        cv2.imwrite(f"{name}-chromium.png", consumers.chromium(LABEL))
+        _keep(f"{name}-chromium.png", consumers.chromium(LABEL, min(many, 20)))
+
+
+def _keep(name: str, pictures: list[Any]) -> None:
+    cv2.imwrite(name, max(pictures, key=lambda picture: cv2.Laplacian(picture, cv2.CV_32F).var()))
 
 
 def _state() -> Found:
     return {"outputs": v4l2.query(DEVICE).outputs}
+
+
+def _size(held: str) -> tuple[int, int]:
+    width, height = held.partition(":")[2].split("x")
+    return int(width), int(height)
 
 
 def _open(width: int, height: int) -> Sink:

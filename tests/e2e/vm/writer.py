@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from itertools import count, repeat
 
 from pattern import Image, pattern
@@ -14,34 +15,38 @@ from pattern import Image, pattern
 from visard.daemon.frame import Format
 from visard.daemon.sinks import find_sink
 
+Pictures = Iterator[tuple[Format, Iterator[Image]]]
 
-def still(session: str, width: str, height: str) -> tuple[Format, Iterator[Image]]:
-    """Return the session's pattern, for ever."""
+
+@contextmanager
+def still(session: str, width: str, height: str) -> Pictures:
+    """Give the session's pattern, for ever."""
     picture = pattern(int(session), int(width), int(height))
-    return Format(int(width), int(height), 30), repeat(picture)
+    yield Format(int(width), int(height), 30), repeat(picture)
 
 
-def relay(spec: str) -> tuple[Format, Iterator[Image]]:
-    """Return what a Visard source gives."""
+@contextmanager
+def relay(spec: str) -> Pictures:
+    """Give what a Visard source gives."""
     from visard.daemon.sources import find_source
 
-    source = find_source(spec).open(spec)
-    return source.format, (source.read() for _ in count())
+    with closing(find_source(spec).open(spec)) as source:
+        yield source.format, (source.read() for _ in count())
 
 
 def main(kind: str, *arguments: str) -> None:
     """Write until SIGTERM, then close as a well-behaved program does."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    form, pictures = {"pattern": still, "relay": relay}[kind](*arguments)
-    sink = find_sink("camera").open("camera", form)
-    try:
+    kinds = {"pattern": still, "relay": relay}
+    with (
+        kinds[kind](*arguments) as (form, pictures),
+        closing(find_sink("camera").open("camera", form)) as sink,
+    ):
         for number, picture in enumerate(pictures):
             sink.write(picture)
             if number == 0:
                 print("READY", sink.where, flush=True)
             time.sleep(0.1)
-    finally:
-        sink.close()
 
 
 main(*sys.argv[1:])
