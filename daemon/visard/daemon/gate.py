@@ -86,11 +86,9 @@ class Gate:
 
 
 def blurred(image: Image) -> Image:
-    """Blur past recognition: down to 16 pixels along the longer side, smoothed, and up again."""
+    """Blur past recognition: down to as many pixels as 16 x 9, smoothed, and up again."""
     height, width = image.shape[:2]
-    scale = 16 / max(width, height)
-    tiny = cv2.resize(
-        image, (max(round(width * scale), 2), max(round(height * scale), 2)), interpolation=cv2.INTER_AREA
-    )
-    tiny = cv2.GaussianBlur(tiny, (0, 0), 0.8)
+    scale = (16 * 9 / (width * height)) ** 0.5
+    size = max(round(width * scale), 2), max(round(height * scale), 2)
+    tiny = cv2.GaussianBlur(cv2.resize(image, size, interpolation=cv2.INTER_AREA), (0, 0), 1.2)
     return np.asarray(cv2.resize(tiny, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
