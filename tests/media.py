@@ -1,11 +1,15 @@
 """Makes small video files for tests; loaded as a pytest plugin by conftest.py."""
 
+import itertools
+import threading
+import time
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -69,3 +73,34 @@ def _add_tone(output: Any, stream: Any, seconds: float) -> None:
 def make_clip(tmp_path: Path) -> MakeClip:
     """Return a function that writes a clip of the given name into the test's folder; see ``write_clip``."""
     return lambda name="clip.mp4", **options: write_clip(tmp_path / name, **options)
+
+
+class FakeCapture:
+    """What cv2.VideoCapture would do, step by step: True is a picture, False a failure, or something to call."""
+
+    def __init__(self, *steps: object, size: tuple[int, int] = (640, 360), opened: bool = True) -> None:
+        self.steps = iter(steps or itertools.repeat(True))
+        self.size = size
+        self.opened = opened
+        self.asked: dict[int, float] = {}
+        self.released = threading.Event()
+
+    def isOpened(self) -> bool:  # noqa: N802
+        return self.opened
+
+    def set(self, key: int, value: float) -> bool:
+        self.asked[key] = value
+        return True
+
+    def get(self, key: int) -> float:
+        return 30.0 if key == cv2.CAP_PROP_FPS else 0.0
+
+    def read(self) -> tuple[bool, Any]:
+        time.sleep(0.002)
+        step = next(self.steps, False)
+        if callable(step):
+            step = step()
+        return (True, picture(*self.size)) if step is True else (False, None)
+
+    def release(self) -> None:
+        self.released.set()

@@ -31,7 +31,7 @@ class Picture:
     def claims(self, spec: str) -> bool:
         """Whether it is a folder or named like a picture."""
         path = Path(spec)
-        return path.is_dir() or path.suffix.lower() in SUFFIXES
+        return bool(spec) and (path.is_dir() or path.suffix.lower() in SUFFIXES)
 
     def open(
         self, spec: str, wanted: Format | None = None, *, loop: bool = True, paced: bool = True

@@ -17,7 +17,7 @@ class Video:
     def claims(self, spec: str) -> bool:
         """Whether it is a file, or written like one, so that a misspelt path is answered as a path."""
         path = Path(spec)
-        return path.exists() or len(path.parts) > 1 or bool(path.suffix)
+        return bool(spec) and (path.exists() or len(path.parts) > 1 or bool(path.suffix))
 
     def open(
         self,
