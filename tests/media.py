@@ -76,7 +76,7 @@ def make_clip(tmp_path: Path) -> MakeClip:
 
 
 class FakeCapture:
-    """What cv2.VideoCapture would do, step by step: True is a picture, False a failure, or something to call."""
+    """What cv2.VideoCapture would do, step by step: True is a picture, False none, or something to call."""
 
     def __init__(self, *steps: object, size: tuple[int, int] = (640, 360), opened: bool = True) -> None:
         self.steps = iter(steps or itertools.repeat(True))
