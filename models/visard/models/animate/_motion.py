@@ -1,0 +1,93 @@
+"""What the driver does, relative to a neutral reference, put on the portrait's own shape."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from visard.models.expression import displacement
+from visard.models.face import Face, Landmarks
+from visard.models.mesh import BROW_LEFT, BROW_RIGHT, LIPS_INNER, LIPS_OUTER
+from visard.models.shape import Pose, canonical_upright, fit_pose
+from visard.models.track.blendshapes import NAMES
+
+Floats = npt.NDArray[np.float32]
+
+_CALM = np.array([0.1 if name.startswith(("jaw", "mouth")) else 0.3 for name in NAMES], np.float32)
+"""Coefficients up to here can belong to a face at rest."""
+_CALM_TURN = 10.0
+"""Degrees from the front that a head at rest can be turned, seen by its camera."""
+_FREE_TURN, _MOST_TURN = 18.0, 32.0
+"""Degrees up to which the head follows fully, and that it never passes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The driver's neutral frame."""
+
+    pose: Pose
+    shape: Landmarks
+    """Upright centimetres."""
+    coefficients: Floats
+
+    @classmethod
+    def exact(cls, face: Face) -> "Reference":
+        """This very frame is neutral."""
+        pose = fit_pose(face.landmarks)
+        return cls(pose, pose.upright(face.landmarks), face.blendshapes)
+
+    @classmethod
+    def estimated(cls, face: Face) -> "Reference":
+        """What the neutral frame of this driver may look like: a strong expression or turn is taken off."""
+        seen = cls.exact(face)
+        calm = np.minimum(face.blendshapes, _CALM)
+        shape = seen.shape - displacement(face.blendshapes - calm)
+        turn = cv2.Rodrigues(seen.pose.rotation)[0]
+        angle = float(np.linalg.norm(turn))
+        rest = cv2.Rodrigues(turn * min(1.0, np.radians(_CALM_TURN) / max(angle, 1e-6)))[0]
+        return cls(Pose(seen.pose.scale, rest.astype(np.float32), seen.pose.shift), shape, calm)
+
+
+def soften(value: float, free: float, most: float) -> float:
+    """Return ``value`` up to ``free``, and beyond that ever less, never past ``most``."""
+    size = abs(value)
+    if size <= free:
+        return value
+    return float(np.sign(value) * (free + (most - free) * np.tanh((size - free) / (most - free))))
+
+
+def head_pose(portrait: Pose, reference: Pose, driver: Pose, reach: float) -> Pose:
+    """The portrait's pose after the driver's turn, shift and lean since the reference.
+
+    ``reach`` is how far the head may move in the picture, in pixels.
+    """
+    turn = cv2.Rodrigues((driver.rotation @ reference.rotation.T).astype(np.float64))[0]
+    angle = float(np.linalg.norm(turn))
+    limited = np.radians(soften(float(np.degrees(angle)), _FREE_TURN, _MOST_TURN))
+    rotation = cv2.Rodrigues(turn * (limited / max(angle, 1e-9)))[0] @ portrait.rotation
+    scale = portrait.scale * float(np.exp(soften(float(np.log(driver.scale / reference.scale)), 0.12, 0.25)))
+    shift = (driver.shift - reference.shift) * (portrait.scale / reference.scale)
+    shift = np.array([soften(float(v), reach / 2, reach) for v in shift[:2]] + [0])
+    return Pose(scale, rotation.astype(np.float32), (portrait.shift + shift).astype(np.float32))
+
+
+@cache
+def _faith() -> Floats:
+    """How far each landmark follows the driver's own landmark rather than the table, [478, 1], 0..1.
+
+    The network's landmarks are exact at lips, eyes and brows; along the outline they slide as the head turns.
+    """
+    points = canonical_upright()[:, :2]
+    exact = points[LIPS_INNER + LIPS_OUTER + BROW_LEFT + BROW_RIGHT + [33, 133, 159, 145, 263, 362, 386, 374]]
+    apart = np.linalg.norm(points[:, None] - exact[None], axis=2).min(1)
+    faith = np.clip(1.2 - apart / 2.5, 0.6, 1)
+    return np.concatenate([faith, np.ones(10)]).astype(np.float32)[:, None]
+
+
+def expression(reference: Reference, driver: Face, pose: Pose) -> Landmarks:
+    """How far the driver's expression moves each landmark: float32 [478, 3], upright centimetres."""
+    table = displacement(driver.blendshapes - reference.coefficients)
+    seen = pose.upright(driver.landmarks) - reference.shape
+    return np.asarray(table + _faith() * (seen - table), np.float32)
