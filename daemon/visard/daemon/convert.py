@@ -100,8 +100,8 @@ def pairs(source: Path, target: Path) -> Iterator[tuple[Path, Path]]:
     target.mkdir(parents=True, exist_ok=True)
     for file in files:
         lasting = file.suffix.lower() in PICTURES - {".gif"} | CONTAINERS.keys()
-        suffix = file.suffix if lasting else (".png" if file.suffix.lower() in PICTURES else ".mp4")
-        yield file, target / (file.stem + suffix)
+        added = "" if lasting else ".png" if file.suffix.lower() in PICTURES else ".mp4"
+        yield file, target / (file.name + added)  # the old ending stays, so that no two become one
 
 
 def check(source: Path, target: Path) -> None:

@@ -1,0 +1,207 @@
+"""Files in, files out: every frame, sound and timing kept, nothing lost when it goes wrong."""
+
+import signal
+import threading
+import time
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from fakes import HEIGHT, WIDTH, Mask, Truth, driver_at, face_at, no_thread_left, picture, shows_driver
+
+from visard.daemon.convert import check, convert, pairs, save
+from visard.daemon.errors import FaceUnusable, SinkError, SinkUnavailable, SourceUnavailable
+from visard.daemon.recipe import Recipe
+from visard.daemon.video import VideoReader
+from visard.models.errors import PictureUnreadable
+from visard.models.face import Sighting
+
+RECIPE = Recipe("p", swap=Mask())
+FRAMES = 24
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    yield
+    assert no_thread_left()
+
+
+def film(path: Path, count: int = FRAMES) -> Path:
+    """Write numbered pictures with a tone under them; codecs keep colours only roughly, so a stripe tells."""
+    with av.open(str(path), "w") as file:
+        video = file.add_stream("libx264", rate=25, options={"crf": "10"})
+        video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        sound = file.add_stream("aac", rate=48_000)
+        sound.layout = "mono"
+        for number in range(count):
+            image = picture(number)
+            image[:16] = 30 + number % 25 * 8
+            file.mux(video.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        file.mux(video.encode(None))
+        for start in range(0, int(count / 25 * 48_000), 1024):
+            tone = np.sin(np.arange(start, start + 1024) / 20).astype(np.float32)[None] * 0.3
+            frame = av.AudioFrame.from_ndarray(tone, format="fltp", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = 48_000, start, Fraction(1, 48_000)
+            file.mux(sound.encode(frame))
+        file.mux(sound.encode(None))
+    return path
+
+
+class ByOrder(Truth):
+    """A tracker that counts, because a codec blurs the numbers."""
+
+    def __init__(self, blind=()):
+        super().__init__()
+        self._blind, self._count = set(blind), -1
+
+    def update(self, image, now):
+        self._count += 1
+        seen = self._count not in self._blind
+        return Sighting((face_at(*driver_at(self._count)),) if seen else ())
+
+
+def run(source, target, recipe=RECIPE, progress=None, blind=()):
+    return convert(source, target, recipe, progress, tracking=lambda _: ByOrder(blind))
+
+
+def read(path):
+    with VideoReader(path) as reader:
+        return list(reader)
+
+
+def stripe(image):
+    return round((float(image[4:10].mean()) - 27) / 8)
+
+
+def test_every_frame_with_its_time_and_the_sound(tmp_path):
+    source, target = film(tmp_path / "in.mp4"), tmp_path / "out.mp4"
+    told = []
+    summary = run(source, target, progress=lambda done, total: told.append((done, total)))
+    assert (summary.frames, summary.swapped, summary.complete) == (FRAMES, FRAMES, True)
+    assert told[-1] == (FRAMES, FRAMES)
+    before, after = read(source), read(target)
+    assert [stripe(image) for image, _ in after] == list(range(FRAMES))
+    assert [time for _, time in after] == pytest.approx([time for _, time in before], abs=0.002)
+    assert not any(shows_driver(image) for image, _ in after)
+    with av.open(str(target)) as file:
+        assert [stream.codec_context.name for stream in file.streams.audio] == ["aac"]
+        assert sum(frame.samples for frame in file.decode(audio=0)) >= FRAMES / 25 * 48_000 * 0.95
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
+
+
+def test_frames_without_a_face_are_never_shown_and_are_counted_with_the_reason(tmp_path):
+    source, target = film(tmp_path / "in.mp4"), tmp_path / "out.mkv"
+    summary = run(source, target, blind=[*range(5), 12])
+    assert (summary.frames, summary.swapped, summary.held, summary.blurred) == (FRAMES, FRAMES - 6, 1, 5)
+    assert summary.reasons == {"no face": 6}
+    assert not any(shows_driver(image) for image, _ in read(target))
+
+
+def test_interrupting_leaves_a_file_that_plays(tmp_path):
+    source, target = film(tmp_path / "in.mp4", 200), tmp_path / "out.mp4"
+    main = threading.main_thread().ident
+
+    def interrupt(number):
+        if number == 40:
+            signal.pthread_kill(main, signal.SIGINT)
+        time.sleep(0.01)
+
+    calls = iter(range(1000))
+    mask = Mask(before=lambda _: interrupt(next(calls)))
+    summary = run(source, target, replace(RECIPE, swap=mask))
+    assert not summary.complete
+    assert 0 < summary.frames < 200
+    assert [stripe(image) for image, _ in read(target)][:20] == list(range(20))
+    assert not list(tmp_path.glob("*.part*"))
+
+
+def test_a_fault_leaves_the_old_result_alone(tmp_path):
+    source, target = film(tmp_path / "in.mp4"), tmp_path / "out.mp4"
+    target.write_bytes(b"precious")
+
+    def boom(_):
+        raise RuntimeError("boom")
+
+    with pytest.raises(Exception, match="boom"):
+        convert(source, target, RECIPE, tracking=boom)
+    assert target.read_bytes() == b"precious"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
+
+
+@pytest.mark.parametrize("name", ["out.png", "out.jpg", "out.webp"])
+def test_a_picture(tmp_path, name):
+    save(picture(0), tmp_path / "in.png")
+    summary = run(tmp_path / "in.png", tmp_path / name)
+    assert (summary.frames, summary.swapped) == (1, 1)
+    out = cv2.imread(str(tmp_path / name))
+    assert out.shape == (HEIGHT, WIDTH, 3)
+    assert not shows_driver(out)
+    assert abs(int(out[30, 300, 0]) - int(picture(0)[30, 300, 0])) < 6
+
+
+def test_a_picture_without_a_face_is_refused_and_nothing_is_written(tmp_path):
+    save(picture(0), tmp_path / "in.png")
+    with pytest.raises(FaceUnusable, match=r"no face in in.png could be swapped \(no face\)"):
+        run(tmp_path / "in.png", tmp_path / "out.png", blind=[0])
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_broken_and_missing_input(tmp_path):
+    (tmp_path / "broken.mp4").write_bytes(b"nonsense" * 100)
+    (tmp_path / "broken.png").write_bytes(b"nonsense" * 100)
+    for name, error in [
+        ("broken.mp4", SourceUnavailable),
+        ("broken.png", PictureUnreadable),
+        ("none.mp4", SourceUnavailable),
+    ]:
+        with pytest.raises(error):
+            run(tmp_path / name, tmp_path / "out.mp4")
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_out_must_not_be_in(tmp_path):
+    source = film(tmp_path / "in.mp4", 2)
+    (tmp_path / "link.mp4").symlink_to(source)
+    (tmp_path / "hard.mp4").hardlink_to(source)
+    for target in (source, tmp_path / "link.mp4", tmp_path / "hard.mp4", tmp_path / "." / "in.mp4"):
+        with pytest.raises(SinkUnavailable, match="is the file being read"):
+            check(source, target)
+
+
+def test_a_folder_gives_a_pair_for_each_video_and_picture(tmp_path):
+    for name in ("a.mp4", "b.avi", "c.JPG", "d.gif", "notes.txt"):
+        (tmp_path / name).touch()
+    out = tmp_path / "results"
+    names = [(start.name, end.relative_to(out).as_posix()) for start, end in pairs(tmp_path, out)]
+    assert names == [("a.mp4", "a.mp4"), ("b.avi", "b.avi.mp4"), ("c.JPG", "c.JPG"), ("d.gif", "d.gif.png")]
+
+
+def test_a_folder_with_nothing_in_it_is_refused(tmp_path):
+    with pytest.raises(SourceUnavailable, match="no video and no picture"):
+        list(pairs(tmp_path, tmp_path / "out"))
+
+
+def test_two_files_of_a_folder_never_become_one(tmp_path):
+    for name in ("a.avi", "a.mp4", "a.flv"):
+        (tmp_path / name).touch()
+    targets = [end for _, end in pairs(tmp_path, tmp_path / "out")]
+    assert len(set(targets)) == 3
+
+
+def test_a_folder_as_target_takes_the_name_along(tmp_path):
+    assert list(pairs(Path("clip.mp4"), tmp_path)) == [(Path("clip.mp4"), tmp_path / "clip.mp4")]
+
+
+def test_pictures_that_cannot_be_written(tmp_path):
+    with pytest.raises(SinkUnavailable, match="must end in"):
+        save(picture(0), tmp_path / "out.mp3")
+    with pytest.raises(SinkUnavailable, match="no folder"):
+        save(picture(0), tmp_path / "no" / "out.png")
+    (tmp_path / "taken.png").mkdir()
+    with pytest.raises(SinkError, match="nothing was kept"):
+        save(picture(0), tmp_path / "taken.png")
+    assert [p.name for p in tmp_path.iterdir()] == ["taken.png"]
