@@ -14,7 +14,10 @@ class Animation(Protocol):
     """An animator prepared for one portrait. Keeps state; not thread-safe."""
 
     def __call__(self, driver: Face) -> Image:
-        """Return the portrait moved by the driver, same size as the portrait; the array may be reused."""
+        """Return the portrait moved by the driver, in the portrait's shape, which may be cut down in size.
+
+        The first driver serves as the reference until ``calibrate`` was called. The array may be reused.
+        """
         ...
 
     def calibrate(self, driver: Face) -> None:

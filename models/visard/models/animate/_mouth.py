@@ -108,7 +108,7 @@ class _Tones:
     def __init__(self, skin: Floats, lip: Floats) -> None:
         grey = float(skin @ (0.114, 0.587, 0.299))
         self.grey = grey
-        self.tooth = np.clip(0.5 * skin + 0.5 * grey * np.array([0.95, 1.0, 1.03], np.float32), 0, 225)
+        self.tooth = np.clip(0.6 * skin + 0.4 * grey * np.array([0.95, 1.0, 1.03], np.float32), 0, 225)
         self.dark = lip * np.array([0.16, 0.14, 0.22], np.float32)
         self.tongue = lip * np.array([0.5, 0.45, 0.62], np.float32)
 

@@ -125,7 +125,7 @@ def _normalised(landmarks: Landmarks) -> Floats:
 def _look(reference: Landmarks, driven: Landmarks) -> Floats:
     """How far the gaze has moved since the reference, in eye widths, float32 [2]; both eyes together."""
     change = np.mean([eye.gaze(driven) - eye.gaze(reference) for eye in EYES], axis=0)
-    return np.asarray(np.clip(change, (-0.25, -0.15), (0.25, 0.15)), np.float32)
+    return np.asarray(np.clip(change, (-0.3, -0.15), (0.3, 0.15)), np.float32)
 
 
 def _move_lids(
