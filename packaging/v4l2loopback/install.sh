@@ -2,6 +2,7 @@
 # Sets up Visard's virtual camera on Debian and Ubuntu: the driver, its options, loading at every start.
 # Running it again changes nothing. --dry-run only says what would be done.
 set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin
 
 here=$(cd "$(dirname "$0")" && pwd)
 dry_run=
@@ -32,6 +33,7 @@ install_driver() { # the headers let DKMS build the driver for the running kerne
     if modinfo v4l2loopback >/dev/null 2>&1; then
         echo "driver: already there"
     else
+        act "refresh the list of packages" apt-get update
         act "install the driver" apt-get install -y v4l2loopback-dkms "linux-headers-$(uname -r)"
     fi
 }
@@ -53,7 +55,8 @@ load_driver() {
         act "unload the driver, to load it with the new options" modprobe -r v4l2loopback ||
             stop "v4l2loopback is in use: close the programs that use it, or restart the computer"
     fi
-    act "load the driver" modprobe v4l2loopback
+    act "load the driver" modprobe v4l2loopback ||
+        stop "the driver cannot be loaded; with Secure Boot run: mokutil --import /var/lib/dkms/mok.pub, and restart"
 }
 
 act() { # what for, then the command

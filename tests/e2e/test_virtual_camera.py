@@ -55,9 +55,11 @@ def make_clip(repository: Path, target: Path) -> None:
 
 def frames(path: Path) -> list[Image]:
     reader = cv2.VideoCapture(str(path))
-    pictures = list(iter(lambda: reader.read()[1], None))
+    pictures = []
+    while (picture := reader.read()[1]) is not None:
+        pictures.append(picture.astype(np.uint8))
     assert pictures, f"{path} has no pictures"
-    return [picture.astype(np.uint8) for picture in pictures]
+    return pictures
 
 
 def found(guest: Path, act: str) -> dict[str, Any]:
@@ -77,8 +79,11 @@ def difference(a: Image, b: Image) -> float:
     return float(np.abs(a.astype(int) - b).mean())
 
 
-def test_module_makes_a_camera_of_our_name(guest: Path) -> None:
-    assert "/dev/video60 Visard Camera" in found(guest, "set_up")["devices"]
+def test_set_up_makes_a_camera_of_our_name(guest: Path) -> None:
+    set_up = found(guest, "set_up")
+    assert "/dev/video60 Visard Camera" in set_up["devices"]
+    assert "load the driver" in set_up["installed"]
+    assert all(line.endswith(": already there") for line in set_up["again"].splitlines())
 
 
 def test_without_the_cure_the_second_start_fails(guest: Path) -> None:
@@ -155,6 +160,15 @@ def test_run_sends_another_face_and_consumers_see_it(guest: Path, act: str, cons
     face = middle_of_the_face(driver)
     assert difference(seen[:40], driver[:40]) < 8, "the scene is the driver's"
     assert difference(seen[face], driver[face]) > 12, "the driver's own face went out"
+    assert examine_face(seen), "there is no face in it"
+
+
+@pytest.mark.parametrize("consumer", CONSUMERS[:2])
+def test_animation_sends_the_portrait_and_nothing_of_the_driver(guest: Path, consumer: str) -> None:
+    found(guest, "run_animated")
+    seen = taken(guest, "run_animated", consumer)
+    assert min(difference(seen, sent) for sent in frames(guest / "run_animated.mkv")) < 3
+    assert min(difference(seen, real) for real in frames(guest.with_name("clip.mp4"))) > 30
     assert examine_face(seen), "there is no face in it"
 
 

@@ -22,5 +22,5 @@ def command(ctx: click.Context, output: Output) -> None:
     else:
         from rich.console import Console
 
-        Console().print(render(findings))
+        Console().print(render(findings), soft_wrap=True)
     ctx.exit(bad)
