@@ -5,12 +5,26 @@ from threading import Event
 
 import numpy as np
 import pytest
-from fakes import Basket, Mask, Reel, Truth, no_thread_left, picture, shows_driver, swapped, unplug
+from fakes import (
+    WIDTH,
+    Basket,
+    Mask,
+    Reel,
+    Truth,
+    driver_at,
+    face_at,
+    no_thread_left,
+    picture,
+    shows_driver,
+    swapped,
+    unplug,
+)
 
 from visard.daemon.errors import SinkError, SourceError, VisardError
 from visard.daemon.pipeline import Pipeline
 from visard.daemon.recipe import Mode, Recipe
-from visard.daemon.settings import Settings
+from visard.daemon.settings import Settings, Who
+from visard.models.face import Sighting
 
 
 @pytest.fixture(autouse=True)
@@ -228,3 +242,36 @@ def test_the_frames_of_another_size_after_reconnecting_are_fitted():
     basket, _ = run(10, draw=draw)
     assert {image.shape for image in basket.images} == {(240, 320, 3)}
     assert not any(map(shows_driver, basket.images))
+
+
+def cut_film(number):
+    """Draw two scenes: the driver's place, light and room change at once."""
+    image = picture(number)
+    if number >= 20:
+        image = np.ascontiguousarray(image[:, ::-1])
+        image[(image == 90).all(2)] = 180
+        image[0, 0] = 0, number, 77
+    return image
+
+
+def see_both(number):
+    x, y = driver_at(number)
+    return Sighting((face_at(x if number < 20 else WIDTH - x, y, 1 if number < 20 else 2),))
+
+
+@pytest.mark.parametrize("who", list(Who))
+def test_a_film_goes_on_after_a_cut(who):
+    tracker, basket = Truth(see_both), Basket()
+    look = recipe(settings=Settings(who=who))
+    finish(Pipeline(Reel(40, draw=cut_film), [basket], look, lambda _: tracker))
+    assert swapped(basket.images) == list(range(40))
+    assert basket.leaks == 0
+    assert tracker.forgotten == 1
+
+
+def test_a_camera_has_no_cuts():
+    tracker, basket = Truth(see_both), Basket()
+    finish(Pipeline(Reel(40, draw=cut_film, live=True), [basket], recipe(), lambda _: tracker))
+    assert basket.leaks == 0
+    assert tracker.forgotten == 0
+    assert max(swapped(basket.images)) < 20, "what looks like a cut is a fault until proven otherwise"

@@ -141,7 +141,7 @@ def _pump(pipeline: Pipeline, on_progress: Callable[[int], None]) -> None:
             on_progress(pipeline.stats.snapshot().frames)
         on_progress(pipeline.stats.snapshot().frames)
     finally:
-        pipeline.stop(timeout=30)
+        pipeline.stop(finish=60)
 
 
 def _summary(target: Path, pipeline: Pipeline | None, seconds: float, complete: bool) -> Summary:

@@ -38,6 +38,10 @@ class Cover:
         if recipe.swap is not None:
             recipe.swap.forget()
 
+    def cut(self) -> None:
+        """Choose anew: another scene of a film begins."""
+        self._choice = None
+
     def __call__(self, frame: Frame, sighting: Sighting | None, recipe: Recipe, now: float) -> Made:
         """Return the picture made of ``frame``, whose image may be changed; ``sighting`` None: not looked."""
         look, picture = None, frame.image

@@ -37,6 +37,8 @@ class Made:
     frame: Frame
     picture: Image
     look: Look | None
+    cut: bool = False
+    """The first frame of another scene of a film: where faces were says nothing any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class Gate:
     def clear(self, facts: Facts, made: Made | None, now: float, words: Words) -> Cleared:
         """Ask the guard about ``made`` (None: nothing new came) and return what may go out."""
         look = made.look if made else None
+        if made and made.cut:
+            self._state = State()
         verdict, self._state = decide(self._state, facts, look, now)
         if made and verdict is Verdict.frame:
             self._good = made.picture

@@ -158,4 +158,4 @@ def _left_behind(tracks: tuple[Track, ...], found: set[int], now: float) -> bool
     """Whether a face vanished moments ago from a place where no face is now."""
     here = [t for t in tracks if t.id in found]
     recent = (t for t in tracks if t.id not in found and now - t.seen < HOLD)
-    return any(not any(continues(gone, t) for t in here) for gone in recent)
+    return any(not any(continues(gone, replace(t, seen=gone.seen)) for t in here) for gone in recent)

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from visard.daemon.cover import Cover
+from visard.daemon.cuts import Cuts
 from visard.daemon.errors import SinkError, VisardError
 from visard.daemon.frame import Frame
 from visard.daemon.gate import Gate, Made, Words
@@ -21,7 +22,8 @@ from visard.daemon.recipe import Mode, Recipe
 from visard.daemon.sinks import Sink
 from visard.daemon.slot import Closed, Slot
 from visard.daemon.sources import Source
-from visard.daemon.stats import Snapshot, Stats
+from visard.daemon.stats import Stats
+from visard.daemon.status import Status
 from visard.models.face import Image, Sighting
 
 log = logging.getLogger(__name__)
@@ -49,26 +51,7 @@ class _Tracked:
     frame: Frame
     sighting: Sighting | None
     now: float
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """A picture of the whole pipeline at one moment."""
-
-    persona: str | None
-    mode: str
-    paused: bool
-    reveal: bool
-    verdict: str
-    why: str
-    source: str
-    """``ok``, or why there is no camera."""
-    sinks: dict[str, str]
-    """Where each output goes, and ``ok`` or what is wrong with it."""
-    drops: int
-    reference: int | None
-    seeking: bool
-    stats: Snapshot
+    cut: bool
 
 
 class Pipeline:
@@ -144,13 +127,17 @@ class Pipeline:
         self._raise()
         return True
 
-    def stop(self, timeout: float = 0.9) -> None:
-        """Stop every thread and close everything; a step that blocks is left behind after ``timeout``."""
+    def stop(self, timeout: float = 0.9, finish: float = 5.0) -> None:
+        """Stop every thread and close everything.
+
+        A step that blocks is left behind after ``timeout`` seconds; sinks get ``finish`` more to end files.
+        """
         deadline = time.monotonic() + timeout
         self._intake.stop()
         for slot in (self._captured, self._tracked, self._made):
             slot.close()
-        self._join((*self._threads, *(outlet.thread for outlet in self._outlets)), deadline)
+        self._join(self._threads, deadline)
+        self._join((outlet.thread for outlet in self._outlets), time.monotonic() + finish)
 
     def status(self) -> Status:
         """Return what is going on."""
@@ -209,6 +196,7 @@ class Pipeline:
     def _track(self) -> None:
         pass_on = self._tracked.put if self.live else self._tracked.hand
         tracker, openings, paused = self._new_tracker(self.recipe.settings.max_faces), 1, False
+        cuts = Cuts()
         while (frame := self._captured.take()) is not None:
             recipe = self.recipe
             tracker.max_faces = recipe.settings.max_faces
@@ -216,11 +204,12 @@ class Pipeline:
                 openings = self._intake.openings
                 self.calibrate()
                 tracker.forget()
-            if paused and not recipe.paused:
+            cut = not self.live and cuts(frame.image)  # a camera shows one scene only
+            if cut or (paused and not recipe.paused):
                 tracker.forget()
             paused = recipe.paused
             now = self._time(frame)
-            pass_on(_Tracked(frame, None if paused else self._look(tracker, frame, now), now))
+            pass_on(_Tracked(frame, None if paused else self._look(tracker, frame, now), now, cut))
 
     def _look(self, tracker: Tracking, frame: Frame, now: float) -> Sighting:
         with frame.span("track"):
@@ -237,7 +226,11 @@ class Pipeline:
             with suppress(Empty):
                 while True:
                     self._orders.get_nowait()()
-            pass_on(self._cover(item.frame, item.sighting, self.recipe, item.now))
+            if item.cut:
+                self._cover.cut()
+            made = self._cover(item.frame, item.sighting, self.recipe, item.now)
+            made.cut = item.cut
+            pass_on(made)
 
     def _emit(self) -> None:
         patience = REPEAT_AFTER / max(self._intake.format.fps, 1) if self.live else None

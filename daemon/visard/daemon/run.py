@@ -12,11 +12,12 @@ from visard.daemon.ends import open_ends
 from visard.daemon.interrupts import terminating
 from visard.daemon.keyboard import Keyboard
 from visard.daemon.personas import Library
-from visard.daemon.pipeline import Pipeline, Status, Tracking
+from visard.daemon.pipeline import Pipeline, Tracking
 from visard.daemon.prepare import prepare
 from visard.daemon.recipe import Mode
 from visard.daemon.session import Session
 from visard.daemon.settings import Settings
+from visard.daemon.status import Status
 
 
 def run(

@@ -11,9 +11,10 @@ from rich.text import Text
 from visard.daemon.errors import VisardError
 from visard.daemon.keys import HELP, Command, Wear, press
 from visard.daemon.personas import Library
-from visard.daemon.pipeline import Pipeline, Status
+from visard.daemon.pipeline import Pipeline
 from visard.daemon.prepare import prepare
 from visard.daemon.recipe import Recipe
+from visard.daemon.status import Status
 
 REFRESH = 0.5
 """Seconds between two status lines."""
