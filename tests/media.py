@@ -84,6 +84,7 @@ class FakeCapture:
         self.opened = opened
         self.asked: dict[int, float] = {}
         self.released = threading.Event()
+        self.slow, self.fast_width = 10.0, 10_000
 
     def isOpened(self) -> bool:  # noqa: N802
         return self.opened
@@ -93,7 +94,9 @@ class FakeCapture:
         return True
 
     def get(self, key: int) -> float:
-        return 30.0 if key == cv2.CAP_PROP_FPS else 0.0
+        if key != cv2.CAP_PROP_FPS:
+            return 0.0
+        return self.slow if self.asked.get(cv2.CAP_PROP_FRAME_WIDTH, 0) > self.fast_width else 30.0
 
     def read(self) -> tuple[bool, Any]:
         time.sleep(0.002)

@@ -55,6 +55,25 @@ def test_pictures_and_format(opened: Callable[..., Webcam]) -> None:
     assert fake.released.wait(5)
 
 
+@pytest.mark.parametrize(("fast_width", "chosen"), [(1280, 1280), (960, 960), (640, 640), (320, 640)])
+def test_a_size_that_makes_it_slow_is_given_up(
+    opened: Callable[..., Webcam], fast_width: int, chosen: int
+) -> None:
+    fake = FakeCapture()
+    fake.fast_width = fast_width
+    opened(fake).close()
+    assert fake.asked[cv2.CAP_PROP_FRAME_WIDTH] == chosen
+
+
+def test_a_camera_that_does_not_tell_its_rate_is_believed(opened: Callable[..., Webcam]) -> None:
+    fake = FakeCapture()
+    fake.fast_width, fake.slow = 0, 0.0
+    source = opened(fake)
+    assert fake.asked[cv2.CAP_PROP_FRAME_WIDTH] == 1280
+    assert source.format.fps == 30
+    source.close()
+
+
 def test_a_few_damaged_pictures_are_passed_over(opened: Callable[..., Webcam]) -> None:
     source = opened(FakeCapture(False, False, True, False, True, False, *[True] * 1000))
     for _ in range(3):

@@ -23,6 +23,7 @@ PATIENCE = 2.0
 _WARM_UP = 8.0
 """Seconds a camera may take to its first picture."""
 _WANTED = Format(1280, 720, 30)
+_SMALLER = ((960, 540), (640, 360))
 _DEVICES = ("/dev/video", "/dev/v4l/")
 
 
@@ -159,11 +160,21 @@ class CameraKind:
             raise SourceUnavailable(f"{name} cannot be opened; close other programs that use it")
         # Without MJPG a USB 2 camera sends 720p at 10 frames a second. It must be set before the size.
         capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-        capture.set(cv2.CAP_PROP_FRAME_WIDTH, wanted.width)
-        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, wanted.height)
-        capture.set(cv2.CAP_PROP_FPS, wanted.fps)
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        _set_size(capture, wanted)
         return Webcam(name, path, capture)
+
+
+def _set_size(capture: Capture, wanted: Format) -> None:
+    """Ask for a size, and for smaller ones while the camera makes it far too slow."""
+    smaller = [size for size in _SMALLER if size[0] < wanted.width]
+    for width, height in [(wanted.width, wanted.height), *smaller]:
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
+        capture.set(cv2.CAP_PROP_FPS, wanted.fps)
+        rate = capture.get(cv2.CAP_PROP_FPS)
+        if not 0 < rate < 0.75 * wanted.fps:  # 0: it does not say
+            return
 
 
 def choose(which: str, cameras: list[Camera]) -> Camera:
