@@ -12,6 +12,7 @@ import visard.models.assets
 from visard.daemon import doctor
 from visard.daemon.doctor import Finding, State, examine
 from visard.engines.engine import backends
+from visard.models.swap import swappers
 
 
 @pytest.fixture(autouse=True)
@@ -96,6 +97,13 @@ def test_a_plugin_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPat
     found = findings()["plugin tensorrt"]
     assert found.state is State.missing
     assert "no such library" in found.detail
+
+
+def test_nothing_to_swap_with_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(swappers, "all", dict)
+    found = findings()["swappers"]
+    assert found.state is State.problem
+    assert found.fix
 
 
 def test_a_damaged_persona_is_named(home: Path) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 ROOM = 500 * 2**20
 """Bytes to have free for personas, the generator's networks and a recording."""
 
+REINSTALL = "pip install --force-reinstall --no-deps visard"
+
 
 class State(StrEnum):
     """How a part is."""
@@ -141,7 +143,7 @@ def _networks() -> Iterator[Finding]:
     bad = [name for digest, name in lines if _digest(asset(name)) != digest]
     if bad:
         detail = f"damaged or missing: {', '.join(bad)}"
-        yield Finding("networks", State.problem, detail, "pip install --force-reinstall --no-deps visard")
+        yield Finding("networks", State.problem, detail, REINSTALL)
     else:
         yield Finding("networks", State.ok, f"all {len(lines)} are here and intact")
 
@@ -150,6 +152,16 @@ def _digest(path: Path) -> str:
     import hashlib
 
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def _faces() -> Iterator[Finding]:
+    from visard.models.animate import animators
+    from visard.models.swap import swappers
+
+    for name, registry in (("swappers", swappers), ("animators", animators)):
+        there = ", ".join(sorted(registry.all()))
+        state = State.ok if there else State.problem
+        yield Finding(name, state, there or "none", None if there else REINSTALL)
 
 
 def _plugins() -> Iterator[Finding]:
@@ -259,6 +271,7 @@ CHECKS: tuple[Check, ...] = (
     _processor,
     _engines,
     _networks,
+    _faces,
     _cameras,
     _virtual_camera,
     _own_files,
