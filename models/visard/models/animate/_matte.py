@@ -64,9 +64,10 @@ def _covered(mask: Floats, face: Face) -> float:
 
 def _generous(mask: Floats, size: float) -> Floats:
     """Grow by a hair's breadth and soften: a rim of background moves along, no hair stays behind."""
-    grow = max(3, round(size / 50)) | 1
+    grow = max(3, round(size / 36)) | 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (grow, grow))
-    return np.asarray(cv2.GaussianBlur(cv2.dilate(mask, kernel), (0, 0), grow / 3), np.float32)
+    sure = np.clip(mask * 2.5 - 0.25, 0, 1)
+    return np.asarray(cv2.GaussianBlur(cv2.dilate(sure, kernel), (0, 0), grow / 3), np.float32)
 
 
 def behind(image: Image, opacity: Floats, size: float) -> Image:

@@ -52,9 +52,8 @@ class PuppetAnimation:
 
     def __call__(self, driver: Face) -> Image:
         """Return the portrait moved by the driver; the array is reused."""
-        if self._reference is None:
-            self._reference = Reference.estimated(driver)
-        reference, seen = self._reference, fit_pose(driver.landmarks)
+        reference = self._reference = self._reference or Reference.estimated(driver)
+        seen = fit_pose(driver.landmarks)
         pose = head_pose(self._pose, reference.pose, seen, self._reach)
         moved = expression(reference, driver, seen)
         driven = seen.upright(driver.landmarks)
@@ -69,8 +68,13 @@ class PuppetAnimation:
         return out
 
     def calibrate(self, driver: Face) -> None:
-        """Take this frame's driver as neutral, exactly as it is."""
-        self._reference = Reference.exact(driver)
+        """Take this frame's driver as neutral.
+
+        Exactly as it is, but for the first time: nobody chose that frame, so a strong expression or a turned
+        head is taken off it.
+        """
+        first = self._reference is None
+        self._reference = Reference.estimated(driver) if first else Reference.exact(driver)
 
     def mismatch(self, driver: Face) -> float:
         """How far the driver's shape is from the portrait's: 0 is equal, about 0.1 is good."""
