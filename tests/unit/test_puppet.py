@@ -160,7 +160,7 @@ def test_calibrating_later_is_exact(animation, driver):
     smile = driver.does(mouthSmileLeft=0.9, mouthSmileRight=0.9)
     animation.calibrate(smile)
     np.testing.assert_allclose(
-        expression(Reference.exact(smile), smile, fit_pose(smile.landmarks)), 0, atol=1e-4
+        expression(Reference.exact(smile), smile, fit_pose(smile.landmarks), driver.shape), 0, atol=1e-4
     )
     animation.calibrate(driver.does())
     rest = animation(driver.does()).astype(int)

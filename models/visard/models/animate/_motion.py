@@ -20,7 +20,14 @@ _CALM = np.array([0.1 if name.startswith(("jaw", "mouth")) else 0.3 for name in 
 _CALM_TURN = 10.0
 """Degrees from the front that a head at rest can be turned, seen by its camera."""
 _FREE_TURN, _MOST_TURN = 18.0, 32.0
-"""Degrees up to which the head follows fully, and that it never passes."""
+"""Degrees from the portrait's pose up to which the head follows fully, and that it never passes."""
+_FREE_FRONT, _MOST_FRONT = 26.0, 38.0
+"""The same from the front, where the portrait itself is not turned further."""
+
+_FLAT = 0.6
+"""How much of a landmark's motion in depth is believed; it is the least certain part."""
+_FREE_RISE, _MOST_RISE = 0.2, 0.38
+"""How far the lip comes to the nose, as shares of their distance: fully followed, and never passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +51,8 @@ class Reference:
         seen = cls.exact(face)
         calm = np.minimum(face.blendshapes, _CALM)
         shape = seen.shape - displacement(face.blendshapes - calm)
-        turn = cv2.Rodrigues(seen.pose.rotation)[0]
-        angle = float(np.linalg.norm(turn))
-        rest = cv2.Rodrigues(turn * min(1.0, np.radians(_CALM_TURN) / max(angle, 1e-6)))[0]
-        return cls(Pose(seen.pose.scale, rest.astype(np.float32), seen.pose.shift), shape, calm)
+        rest = _turned(seen.pose.rotation, min(1.0, _CALM_TURN / max(_angle(seen.pose.rotation), 1e-6)))
+        return cls(Pose(seen.pose.scale, rest, seen.pose.shift), shape, calm)
 
 
 def soften(value: float, free: float, most: float) -> float:
@@ -58,15 +63,30 @@ def soften(value: float, free: float, most: float) -> float:
     return float(np.sign(value) * (free + (most - free) * np.tanh((size - free) / (most - free))))
 
 
+def _angle(rotation: Floats) -> float:
+    """Degrees."""
+    return float(np.degrees(np.linalg.norm(cv2.Rodrigues(rotation)[0])))
+
+
+def _turned(rotation: Floats, share: float) -> Floats:
+    """A share of a rotation, about the same axis."""
+    return np.asarray(cv2.Rodrigues(cv2.Rodrigues(rotation)[0] * share)[0], np.float32)
+
+
+def _limited(rotation: Floats, free: float, most: float) -> Floats:
+    """A rotation about the same axis that never passes ``most`` degrees."""
+    angle = _angle(rotation)
+    return _turned(rotation, soften(angle, free, most) / max(angle, 1e-6))
+
+
 def head_pose(portrait: Pose, reference: Pose, driver: Pose, reach: float) -> Pose:
     """The portrait's pose after the driver's turn, shift and lean since the reference.
 
     ``reach`` is how far the head may move in the picture, in pixels.
     """
-    turn = cv2.Rodrigues((driver.rotation @ reference.rotation.T).astype(np.float64))[0]
-    angle = float(np.linalg.norm(turn))
-    limited = np.radians(soften(float(np.degrees(angle)), _FREE_TURN, _MOST_TURN))
-    rotation = cv2.Rodrigues(turn * (limited / max(angle, 1e-9)))[0] @ portrait.rotation
+    turn = _limited(driver.rotation @ reference.rotation.T, _FREE_TURN, _MOST_TURN)
+    own = max(0.0, _angle(portrait.rotation) + 4 - _FREE_FRONT)
+    rotation = _limited(turn @ portrait.rotation, _FREE_FRONT + own, _MOST_FRONT + own)
     scale = portrait.scale * float(np.exp(soften(float(np.log(driver.scale / reference.scale)), 0.12, 0.25)))
     shift = (driver.shift - reference.shift) * (portrait.scale / reference.scale)
     shift = np.array([soften(float(v), reach / 2, reach) for v in shift[:2]] + [0])
@@ -86,8 +106,25 @@ def _faith() -> Floats:
     return np.concatenate([faith, np.ones(10)]).astype(np.float32)[:, None]
 
 
-def expression(reference: Reference, driver: Face, pose: Pose) -> Landmarks:
-    """How far the driver's expression moves each landmark: float32 [478, 3], upright centimetres."""
+@cache
+def _around_the_mouth() -> Floats:
+    """1 at the lips, 0 from the nose up and at the chin, float32 [478, 1]."""
+    down = canonical_upright()[:, 1]
+    weight = np.clip((down - 1.5) / 1.7, 0, 1) * np.clip((8 - down) / 2, 0, 1)
+    return np.concatenate([weight, np.zeros(10)]).astype(np.float32)[:, None]
+
+
+def expression(reference: Reference, driver: Face, pose: Pose, own: Landmarks) -> Landmarks:
+    """How far the driver's expression moves each landmark of the portrait's ``own`` upright shape.
+
+    Returns float32 [478, 3], upright centimetres.
+    """
     table = displacement(driver.blendshapes - reference.coefficients)
     seen = pose.upright(driver.landmarks) - reference.shape
-    return np.asarray(table + _faith() * (seen - table), np.float32)
+    moved = table + _faith() * (seen - table)
+    moved[:468, 2] *= _FLAT
+    lip, nose = LIPS_INNER[5], 2
+    room = float(own[lip, 1] - own[nose, 1])
+    rise = float(moved[nose, 1] - moved[lip, 1])
+    moved[:, 1:2] += (rise - soften(rise, _FREE_RISE * room, _MOST_RISE * room)) * _around_the_mouth()
+    return np.asarray(moved, np.float32)

@@ -32,6 +32,9 @@ _SHUT = 0.3
 _STICKY = 0.15
 """A gap of the lips in centimetres below which they are drawn nearer together."""
 
+_PARTED = 0.05
+"""A gap of the portrait's lips over their width below which its mouth is closed."""
+
 
 class PuppetAnimation:
     """One portrait, ready to move. Not thread-safe."""
@@ -55,7 +58,7 @@ class PuppetAnimation:
         reference = self._reference = self._reference or Reference.estimated(driver)
         seen = fit_pose(driver.landmarks)
         pose = head_pose(self._pose, reference.pose, seen, self._reach)
-        moved = expression(reference, driver, seen)
+        moved = expression(reference, driver, seen, self._rest)
         driven = seen.upright(driver.landmarks)
         shape = self._rest + moved
         for eye in EYES:
@@ -109,15 +112,22 @@ def _cut_down(portrait: Portrait) -> tuple[Image, Face]:
 
 
 def _skin(image: Image, points: Landmarks) -> Image:
-    """The portrait with eyes and mouth grown over; what is in them lies below and is drawn there."""
-    holes = np.zeros(image.shape[:2], np.float32)
-    for ring in (LIPS_INNER, *(eye.ring for eye in EYES)):
-        holes = np.maximum(holes, polygon(image.shape, points[list(ring), :2]))
-    wide = max(3, round(float(np.ptp(points[LIPS_INNER, 0])) / 20)) | 1
-    holes = np.asarray(cv2.dilate(holes, np.ones((wide, wide), np.uint8)), np.float32)
-    grown = fill(image.astype(np.float32), 1 - holes) * 0.85
-    soft = cv2.GaussianBlur(holes, (0, 0), 0.7)[..., None]
-    return np.asarray(np.round(image + (grown - image) * soft), np.uint8)
+    """The portrait with eyes and mouth grown over; what is in them lies below and is drawn there.
+
+    The seams are dark, as the line between closed lips and the lashes of closed eyes are.
+    """
+    skin = image.astype(np.float32)
+    seams = [(list(eye.ring), 0.85) for eye in EYES]
+    if np.linalg.norm(points[UPPER] - points[LOWER], axis=1).max() > _PARTED * np.ptp(points[LIPS_INNER, 0]):
+        seams.append((LIPS_INNER, 0.5))
+    for ring, shade in seams:
+        corners = points[ring, :2]
+        wide = max(3, round(float(np.ptp(corners[:, 0])) / 20)) | 1
+        hole = polygon(image.shape, corners)
+        inside = np.asarray(cv2.dilate(hole, np.ones((wide, wide), np.uint8)), np.float32)
+        seam = cv2.GaussianBlur(cv2.dilate(hole, np.ones((3, 3), np.uint8)), (0, 0), wide / 6)[..., None]
+        skin += (fill(skin, 1 - inside) * shade - skin) * seam
+    return np.asarray(np.round(skin), np.uint8)
 
 
 def _normalised(landmarks: Landmarks) -> Floats:
