@@ -166,7 +166,9 @@ def test_stopping_is_prompt_while_source_and_swap_block():
     pipeline.stop()
     assert reel.closed.is_set()
     assert basket.closed == 1
+    assert not pipeline.settle(0.01)
     stuck.set()
+    assert pipeline.settle(5)
 
 
 def test_stopping_twice_and_before_starting_is_fine():

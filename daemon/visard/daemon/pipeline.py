@@ -139,6 +139,10 @@ class Pipeline:
         self._join(self._threads, deadline)
         self._join((outlet.thread for outlet in self._outlets), time.monotonic() + finish)
 
+    def settle(self, timeout: float) -> bool:
+        """Wait for steps that ``stop`` left behind: a program that ends inside a network is aborted."""
+        return self._join(self._threads, time.monotonic() + timeout)
+
     def status(self) -> Status:
         """Return what is going on."""
         recipe, outlets = self.recipe, self._outlets
@@ -197,6 +201,7 @@ class Pipeline:
         pass_on = self._tracked.put if self.live else self._tracked.hand
         tracker, openings, paused = self._new_tracker(self.recipe.settings.max_faces), 1, False
         cuts = Cuts()
+        self._captured.dropped = 0  # what came while the networks were loading is no sign of slowness
         while (frame := self._captured.take()) is not None:
             recipe = self.recipe
             tracker.max_faces = recipe.settings.max_faces

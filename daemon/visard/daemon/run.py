@@ -44,8 +44,18 @@ def run(
         console.print(f"{recipe.persona} goes to {sink.where}", highlight=False, soft_wrap=True)
     session = Session(pipeline, library, persona)
     deadline = None if seconds is None else time.monotonic() + seconds
-    with terminating(), suppress(KeyboardInterrupt), pipeline, Keyboard(session.key), _line(console) as show:
-        session.until(deadline, show)
+    try:
+        with (
+            terminating(),
+            suppress(KeyboardInterrupt),
+            pipeline,
+            Keyboard(session.key),
+            _line(console) as show,
+        ):
+            session.until(deadline, show)
+    finally:
+        session.close()
+        pipeline.settle(3.0)
     return pipeline.status()
 
 

@@ -43,6 +43,11 @@ class Session:
             Command.quit: self._leave,
         }
 
+    def close(self, timeout: float = 10.0) -> None:
+        """Wait for a persona that is still being prepared, so that the program can end."""
+        if self._preparing is not None:
+            self._preparing.join(timeout)
+
     def key(self, key: str) -> None:
         """Take a key from any thread."""
         self._events.put(lambda: self._press(key))
