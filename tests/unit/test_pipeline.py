@@ -158,11 +158,16 @@ def test_a_file_that_breaks_is_an_error():
 
 
 def test_stopping_is_prompt_while_source_and_swap_block():
-    stuck, basket = Event(), Basket()
-    reel = Reel(1000, live=True, before=lambda n: reel.stall(60) if n == 20 else None)
-    mask = Mask(before=lambda n: stuck.wait(3) if n == 10 else None)
-    pipeline = Pipeline(reel, [basket], Recipe("p", swap=mask), lambda _: Truth()).start()
-    assert basket.arrived.wait(5)
+    blocked, stuck, basket = Event(), Event(), Basket()
+
+    def block(number):
+        if number >= 10:
+            blocked.set()
+            stuck.wait(30)
+
+    reel = Reel(1000, live=True, before=lambda n: reel.stall(60) if n == 30 else None)
+    pipeline = Pipeline(reel, [basket], Recipe("p", swap=Mask(before=block)), lambda _: Truth()).start()
+    assert blocked.wait(5)
     pipeline.stop()
     assert reel.closed.is_set()
     assert basket.closed == 1

@@ -37,6 +37,9 @@ class Blender:
 
     def __call__(self, frame: Image, patch: Patch, face: Face, settings: Settings) -> None:
         """Put ``patch`` into ``frame``, BGR, changing it."""
+        if patch.under is not None:
+            under, (height, width) = patch.under, patch.under.image.shape[:2]
+            frame[under.y : under.y + height, under.x : under.x + width] = under.image
         placed = self._place(frame.shape[0], frame.shape[1], patch)
         if placed is None:
             return
@@ -129,8 +132,7 @@ class Blender:
         if settings.mask_grow or settings.mask_blur:
             mask = _reshaped(mask, settings.mask_grow * face.size, settings.mask_blur * face.size)
         if settings.keep_mouth:
-            mouth = _mouth(face, placed, mask.shape[1], mask.shape[0])
-            mask = np.asarray(cv2.multiply(mask, cv2.bitwise_not(mouth), scale=1 / 255), np.uint8)
+            mask = _without_mouth(mask, face, placed.x, placed.y)
         if settings.opacity < 1:
             mask = np.asarray(cv2.convertScaleAbs(mask, alpha=settings.opacity), np.uint8)
         return mask
@@ -157,11 +159,19 @@ def _disc(radius: int) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)
 
 
-def _mouth(face: Face, placed: _Placed, width: int, height: int) -> Mask:
-    """Draw the driver's lips and a little around them, feathered, 255 where the mouth is."""
-    lips = face.landmarks[list(_OUTER_LIPS), :2] - (placed.x, placed.y)
-    middle = lips.mean(0)
+def _without_mouth(mask: Mask, face: Face, x: int, y: int) -> Mask:
+    """Take the driver's lips, and a little around them, out of a mask that lies at ``x, y``; softly."""
+    lips = face.landmarks[list(_OUTER_LIPS), :2] - (x, y)
+    middle, sigma = lips.mean(0), max(face.size / 50, 1)
     area = np.round(middle + (lips - middle) * (1.2, 1.45)).astype(np.int32)
-    mouth = np.zeros((height, width), np.uint8)
-    cv2.fillPoly(mouth, [area], 255)
-    return np.asarray(cv2.GaussianBlur(mouth, (0, 0), max(face.size / 50, 1)), np.uint8)
+    edge = round(3 * sigma)
+    low = np.clip(area.min(0) - edge, 0, mask.shape[::-1])
+    high = np.clip(area.max(0) + edge, 0, mask.shape[::-1])
+    if (high <= low).any():
+        return mask
+    around = np.full((*(high - low)[::-1],), 255, np.uint8)
+    cv2.fillPoly(around, [area - low], 0)
+    mask = mask.copy()
+    part = mask[low[1] : high[1], low[0] : high[0]]
+    cv2.multiply(part, cv2.GaussianBlur(around, (0, 0), sigma), dst=part, scale=1 / 255)
+    return mask
