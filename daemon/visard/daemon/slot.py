@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Closed(Exception):  # noqa: N818 - a signal between threads, not an error
+class Closed(Exception):
     """The other side has gone."""
 
 
@@ -14,7 +14,7 @@ class Slot(Generic[T]):
     """Holds at most one item.
 
     ``put`` replaces an item nobody took and counts it as dropped; ``hand`` waits until there is room, for
-    sources that must not lose frames. After ``close`` the item left can still be taken, then Closed is raised.
+    sources that must not lose frames. After ``close`` an item left can be taken, then Closed is raised.
     """
 
     def __init__(self) -> None:

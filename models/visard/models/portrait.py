@@ -94,7 +94,7 @@ def _judge(face: Face) -> Iterator[str]:
     apart = float(np.linalg.norm(face.landmarks[IRIS_LEFT] - face.landmarks[IRIS_RIGHT]))
     if apart < 24:
         raise FaceUnusable(
-            f"the face is too small: {apart:.0f} pixels between the eyes, at least 24 are needed (60 look good)"
+            f"the face is too small: {apart:.0f} pixels between the eyes; 24 are needed, 60 look good"
         )
     if apart < 60:
         yield f"the face is small ({apart:.0f} pixels between the eyes); it will look soft from near"

@@ -1,4 +1,4 @@
-"""Draws per-point values over a triangle mesh, nearest triangle in front: OpenCV's software rasteriser, seen flat."""
+"""Draws per-point values over a triangle mesh, nearest triangle in front, with OpenCV's rasteriser."""
 
 import cv2
 import numpy as np

@@ -11,14 +11,14 @@ from visard.models.mesh import canonical
 
 Floats = npt.NDArray[np.float32]
 
-RIGID = [1, 2, 4, 5, 6, 8, 9, 10, 19, 94, 168, 195, 197, 33, 133, 263, 362, 127, 356, 234, 454, 67, 297, 109, 338,
-         98, 327, 93, 323, 21, 251, 54, 284, 103, 332, 151, 108, 337, 122, 351]  # fmt: skip
+RIGID = [1, 2, 4, 5, 6, 8, 9, 10, 19, 94, 168, 195, 197, 33, 133, 263, 362, 127, 356, 234, 454, 67, 297, 109,
+         338, 98, 327, 93, 323, 21, 251, 54, 284, 103, 332, 151, 108, 337, 122, 351]  # fmt: skip
 """Points that expressions move little: nose, forehead, eye corners, temples."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Similarity from the upright face frame to the picture: ``picture = scale * rotation @ upright + shift``.
+    """Similarity from the upright frame to the picture: ``picture = scale * rotation @ upright + shift``.
 
     The upright frame has x right, y down, z away from the viewer and the canonical head's centimetres.
     """

@@ -114,7 +114,8 @@ class Rings:
         if opacity[0].max() > 0.5:
             down = _smooth(y / max(top, 1.0))
         if opacity[-1].max() > 0.5:
-            up = _smooth((height - y) / max(height - bottom, 0.12 * height))
+            end = 0.92 * height
+            up = _smooth((end - y) / max(end - bottom, 0.15 * height))
         return up, down
 
     def triangles(self, first: int) -> npt.NDArray[np.int32]:

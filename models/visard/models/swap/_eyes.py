@@ -1,0 +1,128 @@
+"""Eyes: the persona's irises at the driver's gaze, and lids that still close on another eye shape."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from visard.models.face import IRIS_LEFT, IRIS_RIGHT, Image, Landmarks
+from visard.models.mesh import EYE_RING_LEFT, EYE_RING_RIGHT
+
+Floats = npt.NDArray[np.float32]
+
+EYES = ((EYE_RING_LEFT, IRIS_LEFT), (EYE_RING_RIGHT, IRIS_RIGHT))
+
+LIDS = np.array(
+    [(246, 7), (161, 163), (160, 144), (159, 145), (158, 153), (157, 154), (173, 155),
+     (466, 249), (388, 390), (387, 373), (386, 374), (385, 380), (384, 381), (398, 382)]
+)  # fmt: skip
+"""Upper and lower lid points that meet when the eye closes."""
+
+INNER_LIPS = np.array(
+    [(13, 14), (82, 87), (312, 317), (81, 178), (311, 402), (80, 88), (310, 318), (191, 95), (415, 324)]
+)
+"""Upper and lower points that meet when the mouth closes."""
+
+_DISC = 48
+_REACH = 1.25
+"""A disc picture shows this many iris radii."""
+
+
+def opening(shape: Landmarks) -> float:
+    """How far the lids of both eyes are apart, in the units of ``shape``."""
+    return float(np.linalg.norm(shape[LIDS[:, 0]] - shape[LIDS[:, 1]], axis=1).sum())
+
+
+def meet(moved: Landmarks, driver: Landmarks, pairs: npt.NDArray[np.intp], ratio: float) -> None:
+    """Give pairs of ``moved`` the driver's distance times ``ratio``: what is closed stays closed."""
+    upper, lower = pairs.T
+    middle = (moved[upper] + moved[lower]) / 2
+    half = (driver[upper] - driver[lower]) / 2 * ratio
+    moved[upper], moved[lower] = middle + half, middle - half
+
+
+@dataclass(frozen=True, slots=True)
+class Iris:
+    """An iris without lids and reflections, to be drawn anywhere."""
+
+    disc: Floats
+    """float32 [48, 48, 3]"""
+
+    @classmethod
+    def of(cls, image: Image, landmarks: Landmarks, ring: list[int], centre: int) -> "Iris":
+        """Take it from a photo; what the lids hide is filled from below and from the mean at that radius."""
+        middle, radius = _circle(landmarks, centre)
+        step = radius * _REACH / (_DISC / 2)
+        corner = middle - step * (_DISC - 1) / 2
+        matrix = np.array([[step, 0, corner[0]], [0, step, corner[1]]], np.float32)
+        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        picture = cv2.warpAffine(image, matrix, (_DISC, _DISC), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        seen = np.zeros((_DISC, _DISC), np.uint8)
+        cv2.fillPoly(
+            seen, [np.round((landmarks[ring, :2] - corner) / step * 16).astype(np.int32)], 255, shift=4
+        )
+        seen = cv2.erode(seen, np.ones((3, 3), np.uint8), iterations=3)
+        return cls(_complete(picture.astype(np.float32), seen > 0))
+
+
+def _circle(landmarks: Landmarks, centre: int) -> tuple[Floats, float]:
+    middle = landmarks[centre, :2]
+    edge = landmarks[centre + 1 : centre + 5, :2]
+    return middle, max(float(np.linalg.norm(edge - middle, axis=1).mean()), 1.0)
+
+
+def _radius() -> Floats:
+    """Distance from the disc's middle in iris radii, float32 [48, 48]."""
+    y, x = np.mgrid[:_DISC, :_DISC] - (_DISC - 1) / 2
+    return np.asarray(np.hypot(x, y) / (_DISC / 2 / _REACH), np.float32)
+
+
+def _complete(picture: Floats, seen: npt.NDArray[np.bool_]) -> Floats:
+    """Colour by radius, plus what detail was seen, mirrored to where it was hidden."""
+    place = _radius() * 12 - 0.5
+    rings = np.clip(np.round(place).astype(int), 0, 15)
+    profile = np.zeros((16, 3), np.float32)
+    last = picture[seen].mean(0) if seen.any() else picture.mean((0, 1))
+    for ring in range(16):
+        pixels = picture[(rings == ring) & seen]
+        if len(pixels) > 2:
+            light = pixels.mean(1)
+            last = pixels[light <= np.percentile(light, 70)].mean(0)  # the photo's reflections stay out
+        profile[ring] = last
+    low = np.clip(np.floor(place).astype(int), 0, 14)
+    share = np.clip(place - low, 0, 1)[..., None]
+    smooth = profile[low] * (1 - share) + profile[low + 1] * share
+    detail = np.where(seen[..., None], np.clip(picture - smooth, -30, 25), 0)
+    detail = np.where(seen[..., None], detail, detail[::-1])
+    return np.asarray(smooth + 0.7 * detail, np.float32)
+
+
+def draw_iris(
+    face: Image, scene: Image, opened: npt.NDArray[np.uint8], iris: Iris, middle: Floats, radius: float,
+    gain: Floats,
+) -> None:  # fmt: skip
+    """Draw an iris into ``face`` where ``opened`` (0..255) shows the eye, keeping the scene's reflections.
+
+    ``middle`` and ``radius`` are in pixels of the pictures, ``gain`` [3] is the light.
+    """
+    reach = int(np.ceil(radius * 1.2)) + 1
+    x, y = int(middle[0]) - reach, int(middle[1]) - reach
+    part = slice(max(y, 0), max(y + 2 * reach + 1, 0)), slice(max(x, 0), max(x + 2 * reach + 1, 0))
+    here, shown, below = face[part], opened[part], scene[part]
+    if not here.size:
+        return
+    height, width = shown.shape
+    left, top = part[1].start, part[0].start
+    step = radius * _REACH / (_DISC / 2)
+    matrix = np.array([[step, 0, middle[0] - left], [0, step, middle[1] - top]], np.float32)
+    matrix[:, 2] -= step * (_DISC - 1) / 2
+    disc = cv2.warpAffine(iris.disc, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE) * gain
+    rows, columns = np.ogrid[top : top + height, left : left + width]
+    distance = np.hypot(columns - middle[0], rows - middle[1]) / radius
+    mask = np.clip((1.08 - distance) / 0.16, 0, 1) * (shown * (1 / 255))
+    grey = cv2.cvtColor(below, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    within = (distance < 0.9) & (shown > 127)
+    usual = float(np.median(grey[within])) if within.any() else 255.0
+    lit = np.minimum(disc + np.clip(grey - usual - 35, 0, None)[..., None], 255)
+    here[...] = np.clip(here + (lit - here) * mask[..., None] + 0.5, 0, 255).astype(np.uint8)

@@ -1,0 +1,85 @@
+"""The texture plane of the canonical mesh: every face unrolled into the same square."""
+
+from functools import cache
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from visard.models.face import Image
+from visard.models.mesh import OVAL, canonical
+from visard.models.raster import Raster
+
+Floats = npt.NDArray[np.float32]
+
+
+def texels(side: int) -> Floats:
+    """Where each mesh point lies in a texture of ``side`` pixels, float32 [468, 2]."""
+    return canonical().uv * np.float32(side) - np.float32(0.5)
+
+
+def unroll(image: Image, points: Floats, side: int) -> Image:
+    """Take a picture onto the texture plane; ``points`` float32 [468, 2] are its mesh points in pixels."""
+    flat = np.zeros((468, 3), np.float32)
+    flat[:, :2] = texels(side)
+    values = np.column_stack([points, np.ones(468, np.float32)])
+    drawn = Raster(canonical().triangles, side, side)(flat, values, background=-1.0)
+    lookup = np.ascontiguousarray(drawn[..., :2])
+    return np.asarray(cv2.remap(image, lookup, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+
+
+@cache
+def inside(side: int) -> npt.NDArray[np.uint8]:
+    """The face's oval on the texture plane, uint8 [side, side], 255 inside."""
+    return polygons(side, [OVAL])
+
+
+def polygons(side: int, loops: list[list[int]], grow: int = 0) -> npt.NDArray[np.uint8]:
+    """Areas inside loops of mesh points, grown by so many pixels, 255 inside."""
+    area = np.zeros((side, side), np.uint8)
+    for loop in loops:
+        cv2.fillPoly(area, [np.round(texels(side)[loop] * 16).astype(np.int32)], 255, shift=4)
+    if grow:
+        area = cv2.dilate(area, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1)))
+    return np.asarray(area, np.uint8)
+
+
+def edge_distance(side: int) -> Floats:
+    """Distance from the oval's edge, 0 outside, in texture sides."""
+    framed = cv2.copyMakeBorder(inside(side), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    return np.asarray(cv2.distanceTransform(framed, cv2.DIST_L2, 5)[1:-1, 1:-1] / side, np.float32)
+
+
+class Sampler:
+    """Samples a frame onto a small texture without drawing: the same three points and weights every time."""
+
+    def __init__(self, side: int) -> None:
+        self.side = side
+        flat = np.zeros((468, 3), np.float32)
+        flat[:, :2] = texels(side)
+        triangles = canonical().triangles
+        ids = np.zeros((side, side), np.int32)
+        for number, triangle in enumerate(triangles):
+            cv2.fillConvexPoly(ids, np.round(flat[triangle, :2] * 16).astype(np.int32), number, shift=4)
+        self._points = triangles[ids.ravel()]
+        a, b, c = (flat[self._points[:, k], :2].astype(np.float64) for k in range(3))
+        y, x = np.mgrid[:side, :side]
+        here = np.stack([x.ravel(), y.ravel()], 1)
+        whole = _cross(b - a, c - a)
+        second, third = _cross(here - a, c - a) / whole, _cross(b - a, here - a) / whole
+        self._weights = np.stack([1 - second - third, second, third], 1).clip(-0.5, 1.5).astype(np.float32)
+
+    def __call__(self, image: Image, points: Floats) -> Image:
+        """Return the unrolled face, [side, side, 3]; ``points`` float32 [468, 2] in frame pixels."""
+        return np.asarray(
+            cv2.remap(image, self.lookup(points), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        )
+
+    def lookup(self, values: Floats) -> Floats:
+        """Interpolate values of mesh points [468, k] over the texture, [side, side, k]."""
+        spread = np.einsum("nk,nkd->nd", self._weights, values[self._points])
+        return spread.reshape(self.side, self.side, -1).astype(np.float32)
+
+
+def _cross(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
