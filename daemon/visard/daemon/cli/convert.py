@@ -67,5 +67,7 @@ def command(
 def _line(summary: "Summary") -> str:
     kinds = {name: getattr(summary, name) for name in ("swapped", "held", "blurred", "carded")}
     counts = ", ".join(f"{count} {name}" for name, count in kinds.items() if count) or "none swapped"
+    if summary.reasons:
+        counts += " because: " + ", ".join(f"{why} {count}" for why, count in summary.reasons.items())
     start = "" if summary.complete else "interrupted; what was done is kept: "
     return f"{start}{summary.target}: {summary.frames} frames in {summary.seconds:.1f} s ({counts})"
