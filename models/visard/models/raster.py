@@ -1,13 +1,29 @@
 """Draws per-point values over a triangle mesh, nearest triangle in front, with OpenCV's rasteriser."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
 
 _FAR = 64.0
 """Camera distance in picture sides: so far away that the view is flat."""
+
+
+def resample(
+    picture: Bytes,
+    where: Floats,
+    out: Bytes | None = None,
+    *,
+    interpolation: int = cv2.INTER_LINEAR,
+    border: int = cv2.BORDER_REPLICATE,
+) -> Bytes:
+    """Fetch each pixel from ``where`` [height, width, 2] in ``picture``; by default its edge goes on."""
+    nothing: Any = None  # OpenCV's stubs do not know that the second map may be missing
+    return np.asarray(cv2.remap(picture, where, nothing, interpolation, dst=out, borderMode=border), np.uint8)
 
 
 class Raster:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from visard.models.face import Image
 from visard.models.mesh import OVAL, canonical
-from visard.models.raster import Raster
+from visard.models.raster import Raster, resample
 
 Floats = npt.NDArray[np.float32]
 
@@ -24,8 +24,7 @@ def unroll(image: Image, points: Floats, side: int) -> Image:
     flat[:, :2] = texels(side)
     values = np.column_stack([points, np.ones(468, np.float32)])
     drawn = Raster(canonical().triangles, side, side)(flat, values, background=-1.0)
-    lookup = np.ascontiguousarray(drawn[..., :2])
-    return np.asarray(cv2.remap(image, lookup, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+    return resample(image, np.ascontiguousarray(drawn[..., :2]), interpolation=cv2.INTER_CUBIC)
 
 
 @cache
@@ -40,8 +39,14 @@ def polygons(side: int, loops: list[list[int]], grow: int = 0) -> npt.NDArray[np
     for loop in loops:
         cv2.fillPoly(area, [np.round(texels(side)[loop] * 16).astype(np.int32)], 255, shift=4)
     if grow:
-        area = cv2.dilate(area, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1)))
-    return np.asarray(area, np.uint8)
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1))
+        cv2.dilate(area, disc, dst=area)
+    return area
+
+
+def reduced(texture: Image, side: int) -> Image:
+    """Scale a square texture down to ``side`` pixels."""
+    return np.asarray(cv2.resize(texture, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def edge_distance(side: int) -> Floats:
@@ -71,14 +76,12 @@ class Sampler:
 
     def __call__(self, image: Image, points: Floats) -> Image:
         """Return the unrolled face, [side, side, 3]; ``points`` float32 [468, 2] in frame pixels."""
-        return np.asarray(
-            cv2.remap(image, self.lookup(points), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        )
+        return resample(image, self.lookup(points))
 
     def lookup(self, values: Floats) -> Floats:
         """Interpolate values of mesh points [468, k] over the texture, [side, side, k]."""
         spread = np.einsum("nk,nkd->nd", self._weights, values[self._points])
-        return spread.reshape(self.side, self.side, -1).astype(np.float32)
+        return np.asarray(spread.reshape(self.side, self.side, -1), np.float32)
 
 
 def _cross(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -62,7 +62,7 @@ class Iris:
         cv2.fillPoly(
             seen, [np.round((landmarks[ring, :2] - corner) / step * 16).astype(np.int32)], 255, shift=4
         )
-        seen = cv2.erode(seen, np.ones((3, 3), np.uint8), iterations=3)
+        cv2.erode(seen, np.ones((3, 3), np.uint8), dst=seen, iterations=3)
         return cls(_complete(picture.astype(np.float32), seen > 0))
 
 

@@ -39,7 +39,7 @@ def skin_area(side: int) -> Floats:
     """Where skin is expected: the oval without eyes, brows and lips; float32 [side, side], 0 or 1."""
     grow = max(1, side // 48)
     features = polygons(side, [EYE_RING_LEFT, EYE_RING_RIGHT, LIPS_OUTER, *brow_loops()], grow)
-    return ((inside(side) > 0) & (features == 0)).astype(np.float32)
+    return np.asarray((inside(side) > 0) & (features == 0), np.float32)
 
 
 @cache
@@ -83,7 +83,7 @@ class Skin:
 
 
 def _log(colours: Image) -> Floats:
-    return np.log(colours.astype(np.float32) + np.float32(_FLOOR))
+    return np.asarray(np.log(colours.astype(np.float32) + np.float32(_FLOOR)))
 
 
 def trust(off: Floats) -> Floats:

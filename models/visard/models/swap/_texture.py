@@ -14,7 +14,7 @@ from visard.models.portrait import Portrait
 from visard.models.shape import canonical_upright, fit_pose
 from visard.models.swap._eyes import EYES, Iris
 from visard.models.swap._light import SIDE, Skin, smoothstep
-from visard.models.uv import Sampler, edge_distance, texels, unroll
+from visard.models.uv import Sampler, edge_distance, reduced, texels, unroll
 
 Floats = npt.NDArray[np.float32]
 
@@ -44,8 +44,8 @@ class Texture:
         largest = SIDES[0]
         unrolled = unroll(_without_irises(image, landmarks), landmarks[:468, :2], largest)
         whole = _without_hair(_both_sides(unrolled, landmarks))
-        levels = {side: cv2.resize(whole, (side, side), interpolation=cv2.INTER_AREA) for side in SIDES}
-        own = cv2.resize(whole, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        levels = {side: reduced(whole, side) for side in SIDES}
+        own = reduced(whole, SIDE)
         return cls(levels, own, (left, right), neutral(portrait.face))
 
 
@@ -75,7 +75,7 @@ def _both_sides(texture: Image, landmarks: Landmarks) -> Image:
     if lacking.max() < 0.05:
         return texture
     side = texture.shape[0]
-    share = cv2.resize(cv2.GaussianBlur(lacking, (0, 0), 2), (side, side))[..., None]
+    share = _spread(lacking, side)
     mirrored = texture[:, ::-1].astype(np.float32)
     soft = side / 10
     tone = _soft(texture, 1 - share, soft) / np.maximum(_soft(mirrored, 1 - share, soft), 1)
@@ -83,7 +83,12 @@ def _both_sides(texture: Image, landmarks: Landmarks) -> Image:
     return np.clip(texture * (1 - share) + filled * share + 0.5, 0, 255).astype(np.uint8)
 
 
-def _soft(picture: npt.NDArray[np.generic], weight: Floats, sigma: float) -> Floats:
+def _spread(share: Floats, side: int) -> Floats:
+    """A soft-edged and larger copy, float32 [side, side, 1]."""
+    return np.asarray(cv2.resize(cv2.GaussianBlur(share, (0, 0), 2), (side, side)), np.float32)[..., None]
+
+
+def _soft(picture: Image | Floats, weight: Floats, sigma: float) -> Floats:
     """Gaussian mean with weights, worked at an eighth of the size."""
     side = picture.shape[0]
     small = cv2.resize(np.dstack([picture * weight, weight]).astype(np.float32), (side // 8, side // 8))
@@ -111,15 +116,15 @@ def hair(colours: Image, skin: Skin) -> Floats:
 
 def _without_hair(texture: Image) -> Image:
     """Replace the photo's fringe by skin: the model's colour with the grain of what was there."""
-    small = cv2.resize(texture, (MASK_SIDE, MASK_SIDE), interpolation=cv2.INTER_AREA)
+    small = reduced(texture, MASK_SIDE)
     skin = Skin.fit(small)
-    found = cv2.dilate(hair(small, skin), np.ones((5, 5), np.uint8))
+    found = np.asarray(cv2.dilate(hair(small, skin), np.ones((5, 5), np.uint8)), np.float32)
     if found.mean() < 0.002:
         return texture
     side = texture.shape[0]
-    share = cv2.resize(cv2.GaussianBlur(found, (0, 0), 2), (side, side))[..., None]
+    share = _spread(found, side)
     bare = _soft(texture, np.maximum(1 - share, 1e-3), side / 24) * 0.5 + skin.colours(side) * 0.5
-    grain = texture.astype(np.float32) - cv2.GaussianBlur(texture, (0, 0), 2)
+    grain = texture - np.asarray(cv2.GaussianBlur(texture, (0, 0), 2), np.float32)
     return np.clip(texture * (1 - share) + (bare + 0.3 * grain) * share + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -146,6 +151,6 @@ def _whiten(image: Image, lids: Floats, iris: Floats) -> None:
     top, bottom = lids[:, 1].min(), lids[:, 1].max()
     rows = np.arange(image.shape[0], dtype=np.float32)[:, None, None]
     shade = 0.62 + 0.38 * np.clip(2.2 * (rows - top) / max(bottom - top, 1), 0, 1)  # the upper lid's shadow
-    mask = cv2.dilate(disc, np.ones((3, 3), np.uint8)) & opened
+    mask = cv2.bitwise_and(cv2.dilate(disc, np.ones((3, 3), np.uint8)), opened)
     share = cv2.GaussianBlur(mask, (0, 0), max(0.6, radius * 0.1)).astype(np.float32)[..., None] / 255
     image[...] = np.clip(image * (1 - share) + colour * shade * share + 0.5, 0, 255).astype(np.uint8)

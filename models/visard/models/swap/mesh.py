@@ -15,14 +15,14 @@ from visard.models.expression import displacement
 from visard.models.face import Face, Image, Landmarks
 from visard.models.mesh import LIPS_INNER, OVAL, canonical
 from visard.models.portrait import Portrait
-from visard.models.raster import Raster
+from visard.models.raster import Raster, resample
 from visard.models.scratch import Scratch
 from visard.models.shape import Pose, fit_pose
 from visard.models.swap import Patch, Under
 from visard.models.swap._eyes import EYES, INNER_LIPS, LIDS, draw_iris, meet, opening
 from visard.models.swap._light import SIDE, Relight, Skin, smoothstep
 from visard.models.swap._texture import MASK_SIDE, SIDES, Texture, hair, normals
-from visard.models.uv import Sampler, edge_distance
+from visard.models.uv import Sampler, edge_distance, reduced
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.uint8]
@@ -52,7 +52,8 @@ class _Driver:
         """Return the driver's neutral shape so far, upright centimetres."""
         now = pose.upright(face.landmarks) - displacement(face.blendshapes)
         self.frames = min(self.frames + 1, _NEUTRAL_FRAMES)
-        self.neutral = now if self.neutral is None else self.neutral + (now - self.neutral) / self.frames
+        known = now if self.neutral is None else self.neutral
+        self.neutral = np.asarray(known + (now - known) / self.frames, np.float32)
         return self.neutral
 
 
@@ -112,7 +113,7 @@ class MeshSwap:
     ) -> tuple[Image, Mask, Floats]:
         """The texture in the scene's light, its mask on the texture plane, and the gains [32, 32, 3]."""
         scene = self._mask_sampler(image, points[:, :2])
-        small = cv2.resize(scene, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        small = reduced(scene, SIDE)
         skin = Skin.fit(small)
         driver.hair += np.float32(0.25) * (hair(scene, skin) - driver.hair)
         alpha = (self._edge * (1 - driver.hair) * 255).astype(np.uint8)
@@ -141,7 +142,7 @@ class MeshSwap:
         lookup[..., 0] += np.arange(window.x, window.x + window.width, dtype=np.float32)
         lookup[..., 1] += np.arange(window.y, window.y + window.height, dtype=np.float32)[:, None]
         under = self._scratch.bytes("under", window.height, window.width, 3)
-        cv2.remap(image, lookup, None, cv2.INTER_LINEAR, dst=under, borderMode=cv2.BORDER_REPLICATE)
+        resample(image, lookup, under)
         return under
 
     def _paint(
@@ -154,15 +155,15 @@ class MeshSwap:
         values[:, 2] = smoothstep(-(normals() @ pose.rotation.T)[:, 2], 0.0, 0.3)
         drawn = self._lookup(window.scaled(moved, _DRAWN), values, background=-0.1)
         plane = np.ascontiguousarray(drawn[..., :2])
-        mask = cv2.remap(alpha, plane * MASK_SIDE - np.float32(0.5), None, cv2.INTER_LINEAR)
-        mask = cv2.erode(cv2.multiply(mask, np.maximum(drawn[..., 2], 0), dtype=cv2.CV_8U), _SQUARE)
+        shown = resample(alpha, plane * MASK_SIDE - np.float32(0.5), border=cv2.BORDER_CONSTANT)
+        mask = cv2.erode(cv2.multiply(shown, np.maximum(drawn[..., 2], 0), dtype=cv2.CV_8U), _SQUARE)
         size = window.width, window.height
         shown = self._scratch.bytes("mask", *size[::-1])
         cv2.resize(mask, size, dst=shown)
         lookup = self._scratch.floats("map", *size[::-1], 2)
         cv2.resize(plane * side - np.float32(0.5), size, dst=lookup)
         painted = self._scratch.bytes("face", *size[::-1], 3)
-        cv2.remap(texture, lookup, None, cv2.INTER_LINEAR, dst=painted, borderMode=cv2.BORDER_REPLICATE)
+        resample(texture, lookup, painted)
         return painted, shown
 
     def _eyes_and_mouth(
