@@ -125,7 +125,8 @@ def _without_hair(texture: Image) -> Image:
     share = _spread(found, side)
     bare = _soft(texture, np.maximum(1 - share, 1e-3), side / 24) * 0.5 + skin.colours(side) * 0.5
     grain = texture - np.asarray(cv2.GaussianBlur(texture, (0, 0), 2), np.float32)
-    return np.clip(texture * (1 - share) + (bare + 0.3 * grain) * share + 0.5, 0, 255).astype(np.uint8)
+    filled = np.asarray(bare + 0.3 * grain, np.float32)
+    return np.clip(texture * (1 - share) + filled * share + 0.5, 0, 255).astype(np.uint8)
 
 
 def _without_irises(image: Image, landmarks: Landmarks) -> Image:
