@@ -200,3 +200,13 @@ def test_a_person_that_fills_the_picture_still_works(portrait):
         behind(portrait.image, np.ones(portrait.image.shape[:2], np.float32), 300).shape
         == portrait.image.shape
     )
+
+
+def test_a_person_cut_off_by_the_edges_stays_cut_off(animation, driver):
+    """Nothing from beyond the picture is needed where hair or shoulders touch its edge."""
+    cell, size = animation._sheet._cell, 512
+    for action in ({"shift": (0, -30)}, {"shift": (0, 30)}, {"pitch": 18}, {"pitch": -18}):
+        animation(driver.does(**action))
+        where = animation._sheet._map[cell : cell + size, cell : cell + size, 1]
+        assert where.min() > -3
+        assert where.max() < size + 3

@@ -133,7 +133,7 @@ class Rings:
         head = pose.picture(self._pose.upright(self.points)) - self.points
         given = face[OVAL] - pose.picture(self._pose.upright(self._oval))
         moved = self._follow * head + self._give * np.tile(given, (len(_RINGS), 1))
-        moved[:, 1] = np.clip(moved[:, 1], moved[:, 1] * self._up, moved[:, 1] * self._down)
+        moved[:, 1] *= np.where(moved[:, 1] < 0, self._up, self._down)
         bent = np.asarray(self.points + moved, np.float32)
         self._unfold(bent.reshape(len(_RINGS), -1, 3), face[:468, :2])
         return bent

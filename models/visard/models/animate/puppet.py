@@ -119,7 +119,7 @@ def _skin(image: Image, points: Landmarks) -> Image:
     skin = image.astype(np.float32)
     seams = [(list(eye.ring), 0.85) for eye in EYES]
     if np.linalg.norm(points[UPPER] - points[LOWER], axis=1).max() > _PARTED * np.ptp(points[LIPS_INNER, 0]):
-        seams.append((LIPS_INNER, 0.5))
+        seams.append((LIPS_INNER, 0.65))
     for ring, shade in seams:
         corners = points[ring, :2]
         wide = max(3, round(float(np.ptp(corners[:, 0])) / 20)) | 1
