@@ -1,0 +1,220 @@
+"""What every swapper keeps to. The registry finds them; a new one is tested without being told."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from people import driver, moved, portrait, shown
+
+from visard.models.face import Face, Image
+from visard.models.swap import Patch, Swap, Swapper, swappers
+
+KINDS = sorted(swappers.all())
+ROOM = 140
+"""Pixels added on every side of the demo clip's frames, so that the whole head is inside."""
+
+Seen = tuple[Image, Face]
+
+
+def test_every_module_is_usable() -> None:
+    assert swappers.broken == {}
+    assert "mesh" in KINDS
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def swapper(request: pytest.FixtureRequest) -> Swapper:
+    return swappers.get(request.param)
+
+
+@pytest.fixture
+def swap(swapper: Swapper) -> Swap:
+    return swapper.prepare(portrait("walter"))
+
+
+@pytest.fixture(scope="module")
+def seen() -> Seen:
+    frame, face = driver()[0]
+    return cv2.copyMakeBorder(frame, *[ROOM] * 4, cv2.BORDER_REFLECT), moved(face, ROOM, ROOM)
+
+
+def cut(seen: Seen, left: float, top: float, width: int = 640, height: int = 480) -> Seen:
+    """A part of the frame; ``left`` and ``top`` are measured in face sizes from the face's centre."""
+    frame, face = seen
+    x, y = (round(c + share * face.size) for c, share in zip(face.centre, (left, top), strict=True))
+    matrix = np.array([[1, 0, -x], [0, 1, -y]], np.float32)
+    part = cv2.warpAffine(frame, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
+    return part, moved(face, -x, -y)
+
+
+def pixels(patch: Patch) -> list[np.ndarray]:
+    under = [] if patch.under is None else [patch.under.image.copy()]
+    return [patch.image.copy(), patch.mask.copy(), patch.matrix.copy(), *under]
+
+
+def assert_same(one: list[np.ndarray], other: list[np.ndarray]) -> None:
+    assert len(one) == len(other)
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def assert_well_formed(patch: Patch, frame: Image) -> None:
+    assert patch.image.dtype == patch.mask.dtype == np.uint8
+    assert patch.image.shape == (*patch.mask.shape, 3)
+    assert patch.matrix.shape == (2, 3)
+    assert patch.matrix.dtype == np.float32
+    assert np.isfinite(patch.matrix).all()
+    if patch.under is not None:
+        under, (height, width) = patch.under, frame.shape[:2]
+        assert under.image.dtype == np.uint8
+        assert under.x >= 0
+        assert under.y >= 0
+        assert under.x + under.image.shape[1] <= width
+        assert under.y + under.image.shape[0] <= height
+
+
+def test_it_says_what_it_is(swapper: Swapper) -> None:
+    assert swapper.name in KINDS
+    assert swapper.summary
+
+
+def test_a_patch_fades_out_before_its_border(swap: Swap, seen: Seen) -> None:
+    patch = swap(*seen)
+    assert_well_formed(patch, seen[0])
+    assert patch.mask.max() > 200
+    assert (
+        max(patch.mask[0].max(), patch.mask[-1].max(), patch.mask[:, 0].max(), patch.mask[:, -1].max()) == 0
+    )
+
+
+def test_the_patch_lies_on_the_face(swap: Swap, seen: Seen) -> None:
+    patch, (_, face) = swap(*seen), seen
+    left, top, right, bottom = face.box
+    ys, xs = np.nonzero(patch.mask > 127)
+    where = np.column_stack([xs, ys, np.ones_like(xs)]) @ patch.matrix.T
+    assert np.abs(where.mean(0) - face.centre).max() < 0.15 * face.size
+    inside = (where[:, 0] > left - 0.1 * face.size) & (where[:, 0] < right + 0.1 * face.size)
+    inside &= (where[:, 1] > top - 0.1 * face.size) & (where[:, 1] < bottom + 0.1 * face.size)
+    assert inside.all()
+    assert len(where) > 0.4 * (right - left) * (bottom - top)
+
+
+def test_what_lies_below_joins_the_frame_without_a_seam(swap: Swap, seen: Seen) -> None:
+    under, frame = swap(*seen).under, seen[0]
+    if under is None:
+        return
+    height, width = under.image.shape[:2]
+    there = frame[under.y : under.y + height, under.x : under.x + width]
+    for side in ((0,), (-1,), (slice(None), 0), (slice(None), -1)):
+        assert np.abs(there[side].astype(int) - under.image[side]).max() <= 1
+
+
+def test_frame_and_face_stay_as_they_are(swap: Swap, seen: Seen) -> None:
+    frame, face = seen
+    before = frame.copy(), face.landmarks.copy(), face.blendshapes.copy()
+    swap(frame, face)
+    assert_same(list(before), [frame, face.landmarks, face.blendshapes])
+
+
+def test_the_frame_may_be_read_only(swap: Swap, seen: Seen) -> None:
+    frame = seen[0].copy()
+    frame.flags.writeable = False
+    assert swap(frame, seen[1]).mask.max() > 200
+
+
+def test_everything_that_is_not_the_face_stays(swap: Swap, seen: Seen) -> None:
+    frame, face = seen
+    result = shown(frame, swap(frame, face), face)
+    left, top, right, bottom = (round(v) for v in face.box)
+    change = np.abs(result.astype(int) - frame).max(2)
+    assert change[top:bottom, left:right].mean() > 5
+    reach = round(0.45 * face.size)
+    change[max(top - reach, 0) : bottom + reach, max(left - reach, 0) : right + reach] = 0
+    assert change.max() == 0
+
+
+@pytest.mark.parametrize(
+    ("left", "top"), [(0, -0.7), (-0.7, 0), (-0.2, -0.2), (-1.5, -0.7), (-0.7, -1.1), (0.45, 0.45), (3, 3)]
+)
+def test_a_face_at_or_beyond_the_edge(swap: Swap, seen: Seen, left: float, top: float) -> None:
+    frame, face = cut(seen, left, top)
+    patch = swap(frame, face)
+    assert_well_formed(patch, frame)
+    assert shown(frame, patch, face).shape == frame.shape
+
+
+@pytest.mark.parametrize("scale", [0.02, 0.05, 0.15, 3.0])
+def test_faces_of_every_size(swap: Swap, seen: Seen, scale: float) -> None:
+    frame, face = cut(seen, -0.9, -0.7)
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    frame, face = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=method), moved(face, scale=scale)
+    patch = swap(frame, face)
+    assert_well_formed(patch, frame)
+    assert patch.mask.max() > 100
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 400), (401, 3)])
+def test_pictures_of_every_size(swap: Swap, seen: Seen, size: tuple[int, int]) -> None:
+    frame = cv2.resize(seen[0], size)
+    patch = swap(frame, moved(seen[1], -seen[1].centre[0], -seen[1].centre[1]))
+    assert_well_formed(patch, frame)
+
+
+def test_several_drivers_do_not_learn_from_each_other(swapper: Swapper, seen: Seen) -> None:
+    bright, dark = seen[0], (seen[0] * 0.4).astype(np.uint8)
+    one, other = seen[1], moved(seen[1], id_=7)
+    alone, together = swapper.prepare(portrait("walter")), swapper.prepare(portrait("walter"))
+    for _ in range(4):
+        expected = pixels(alone(bright, one))
+        together(dark, other)
+        assert_same(expected, pixels(together(bright, one)))
+
+
+def test_many_drivers(swap: Swap, seen: Seen) -> None:
+    for number in range(40):
+        assert swap(seen[0], moved(seen[1], id_=number)).mask.max() > 200
+
+
+def test_forget_starts_anew(swapper: Swapper, swap: Swap, seen: Seen) -> None:
+    frame, face = seen
+    fresh = pixels(swap(frame, face))
+    shape = replace(face, landmarks=face.landmarks * np.array([1.1, 0.95, 1], np.float32))
+    for _ in range(3):
+        swap((frame * 0.4).astype(np.uint8), shape)
+    swap.forget()
+    assert_same(fresh, pixels(swap(frame, face)))
+
+
+def test_two_swaps_of_one_persona_agree(swapper: Swapper, swap: Swap, seen: Seen) -> None:
+    assert_same(pixels(swap(*seen)), pixels(swapper.prepare(portrait("walter"))(*seen)))
+
+
+def test_relighting_can_be_left_out(swapper: Swapper, seen: Seen) -> None:
+    frame, face = (seen[0] * 0.35).astype(np.uint8), seen[1]
+    swap = swapper.prepare(portrait("walter"))
+    lit = swap(frame, face)
+    lit_light = lit.image[lit.mask > 127].mean()
+    swap.forget()
+    own = swap(frame, face, relight=False)
+    assert_well_formed(own, frame)
+    own_light = own.image[own.mask > 127].mean()
+    assert own_light > 1.5 * lit_light
+
+
+def test_relighting_follows_the_scene(swapper: Swapper, seen: Seen) -> None:
+    swap, lights = swapper.prepare(portrait("walter")), []
+    for share in (1.0, 0.5):
+        swap.forget()
+        frame = (seen[0] * share).astype(np.uint8)
+        patch = swap(frame, seen[1])
+        result, (left, top, right, bottom) = shown(frame, patch, seen[1]), map(round, seen[1].box)
+        area = slice(top, bottom), slice(left, right)
+        assert result[area].mean() == pytest.approx(frame[area].mean(), rel=0.12)
+        lights.append(patch.image[patch.mask > 127].mean())
+    assert lights[1] < 0.65 * lights[0]
+
+
+def test_personas_differ(swapper: Swapper, seen: Seen) -> None:
+    one, other = (shown(seen[0], swapper.prepare(portrait(n))(*seen), seen[1]) for n in ("walter", "clara"))
+    left, top, right, bottom = map(round, seen[1].box)
+    assert np.abs(one[top:bottom, left:right].astype(int) - other[top:bottom, left:right]).mean() > 3
