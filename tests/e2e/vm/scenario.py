@@ -31,7 +31,7 @@ WIDTH, HEIGHT = 320, 240
 START_LIMIT = 300.0
 """Seconds that Visard may take from its start to the first picture; five or so on a real machine."""
 FACE = 30.0
-"""Detail of a picture with a face. At one frame a second, as here, the guard shows a blur between the frames."""
+"""Detail of a picture with a face. At one frame a second, as here, the guard shows blurs between frames."""
 
 Found = dict[str, Any]
 
