@@ -19,12 +19,16 @@ def texels(side: int) -> Floats:
 
 
 def unroll(image: Image, points: Floats, side: int) -> Image:
-    """Take a picture onto the texture plane; ``points`` float32 [468, 2] are its mesh points in pixels."""
+    """Take a picture onto the texture plane; ``points`` float32 [468, 2] are its mesh points in pixels.
+
+    Outside the oval the colour of its edge goes on, so that smaller copies hold nothing but face.
+    """
     flat = np.zeros((468, 3), np.float32)
     flat[:, :2] = texels(side)
     values = np.column_stack([points, np.ones(468, np.float32)])
     drawn = Raster(canonical().triangles, side, side)(flat, values, background=-1.0)
-    return resample(image, np.ascontiguousarray(drawn[..., :2]), interpolation=cv2.INTER_CUBIC)
+    lookup = drawn.reshape(-1, 3)[_nearest(drawn[..., 2] > 0), :2]
+    return resample(image, np.ascontiguousarray(lookup), interpolation=cv2.INTER_CUBIC)
 
 
 @cache
@@ -63,16 +67,18 @@ class Sampler:
         flat = np.zeros((468, 3), np.float32)
         flat[:, :2] = texels(side)
         triangles = canonical().triangles
-        ids = np.zeros((side, side), np.int32)
-        for number, triangle in enumerate(triangles):
-            cv2.fillConvexPoly(ids, np.round(flat[triangle, :2] * 16).astype(np.int32), number, shift=4)
-        self._points = triangles[ids.ravel()]
+        ids = np.full((side, side), -1, np.int32)
+        for number in _by_size(flat[triangles]):  # large ones last: they can be extended by a pixel
+            corners = np.round(flat[triangles[number], :2] * 16).astype(np.int32)
+            cv2.fillConvexPoly(ids, corners, int(number), shift=4)
+        self._points = triangles[ids.ravel()[_nearest(ids >= 0).ravel()]]
         a, b, c = (flat[self._points[:, k], :2].astype(np.float64) for k in range(3))
         y, x = np.mgrid[:side, :side]
         here = np.stack([x.ravel(), y.ravel()], 1)
         whole = _cross(b - a, c - a)
         second, third = _cross(here - a, c - a) / whole, _cross(b - a, here - a) / whole
-        self._weights = np.stack([1 - second - third, second, third], 1).clip(-0.5, 1.5).astype(np.float32)
+        weights = np.stack([1 - second - third, second, third], 1).clip(-0.5, 1.5)
+        self._weights = np.asarray(weights / weights.sum(1, keepdims=True), np.float32)
 
     def __call__(self, image: Image, points: Floats) -> Image:
         """Return the unrolled face, [side, side, 3]; ``points`` float32 [468, 2] in frame pixels."""
@@ -82,6 +88,22 @@ class Sampler:
         """Interpolate values of mesh points [468, k] over the texture, [side, side, k]."""
         spread = np.einsum("nk,nkd->nd", self._weights, values[self._points])
         return np.asarray(spread.reshape(self.side, self.side, -1), np.float32)
+
+
+def _nearest(known: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+    """The flat index of the nearest known texel for each texel, [height, width]."""
+    unknown = (~known).astype(np.uint8)
+    _, labels = cv2.distanceTransformWithLabels(unknown, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    labels = np.asarray(labels, np.intp)
+    index = np.zeros(labels.max() + 1, np.intp)
+    index[labels[known]] = np.flatnonzero(known)
+    return np.asarray(index[labels])
+
+
+def _by_size(triangles: Floats) -> npt.NDArray[np.intp]:
+    """Indices of flat triangles [n, 3, 3] from the smallest to the largest."""
+    a, b, c = (triangles[:, k].astype(np.float64) for k in range(3))
+    return np.argsort(np.abs(_cross(b - a, c - a)))
 
 
 def _cross(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
