@@ -35,7 +35,7 @@ def driver(every: int = 8) -> list[tuple[Image, Face]]:
 
 
 def headshot(name: str, size: int) -> Image:
-    """Return a shipped persona's head, ``size`` pixels wide and high; the face fills about half of it."""
+    """Return a shipped persona's head, ``size`` pixels wide and high; the face fills most of it."""
     image, face = portrait(name).image, portrait(name).face
     height, width = image.shape[:2]
     reach = min(face.size, *face.centre, width - face.centre[0], height - face.centre[1])

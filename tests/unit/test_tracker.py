@@ -1,0 +1,220 @@
+"""Following faces: ids that stay, faces lost and found, and pictures that hold none."""
+
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+import pytest
+from people import driver, headshot, look, scene
+
+from visard.models.face import Image, Sighting
+from visard.models.track.detector import Detector
+from visard.models.track.tracker import GONE_AFTER, Tracker
+
+STEP = 1 / 30
+
+
+def follow(frames: Iterable[Image], tracker: Tracker | None = None, start: float = 0.0) -> list[Sighting]:
+    tracker = tracker or Tracker()
+    return [tracker.update(frame, start + n * STEP) for n, frame in enumerate(frames)]
+
+
+def ids(sighting: Sighting) -> list[int]:
+    return [face.id for face in sorted(sighting.faces, key=lambda face: face.centre[0])]
+
+
+@pytest.fixture(scope="module")
+def robin() -> Image:
+    return headshot("robin", 280)
+
+
+@pytest.fixture(scope="module")
+def clara() -> Image:
+    return headshot("clara", 280)
+
+
+EMPTY = scene()
+
+
+def test_one_face_keeps_its_id_over_the_demo_clip() -> None:
+    seen = driver(1)
+    assert len(seen) == 240
+    assert {face.id for _, face in seen} == {1}
+    assert min(np.ptp(face.landmarks[:, 0]) for _, face in seen) > 100
+
+
+def test_landmarks_are_on_the_face(robin: Image) -> None:
+    (face,) = look(scene((robin, 100, 40)))
+    assert face.landmarks.shape == (478, 3)
+    assert face.landmarks.dtype == face.blendshapes.dtype == np.float32
+    assert face.blendshapes.shape == (52,)
+    assert np.abs(np.array(face.centre) - (240, 180)).max() < 20
+    assert 180 < face.size < 280
+    assert face.landmarks[33, 0] < face.landmarks[1, 0] < face.landmarks[263, 0]
+    assert face.landmarks[10, 1] < face.landmarks[1, 1] < face.landmarks[152, 1]
+
+
+@pytest.mark.parametrize("degrees", [-40, -20, 20, 40])
+def test_a_tilted_head_is_followed(robin: Image, degrees: float) -> None:
+    still = scene((robin, 180, 40))
+
+    def tilted(angle: float) -> Image:
+        turn = cv2.getRotationMatrix2D((320, 180), -angle, 1)
+        return cv2.warpAffine(still, turn, (640, 360), borderValue=(96, 96, 96))
+
+    seen = follow(tilted(degrees * n / 15) for n in range(16))
+    assert [ids(s) for s in seen] == [[1]] * 16
+    across = np.subtract(*seen[-1].faces[0].raw[[263, 33], :2])
+    level = np.subtract(*seen[0].faces[0].raw[[263, 33], :2])
+    turned = np.degrees(np.arctan2(across[1], across[0]) - np.arctan2(level[1], level[0]))
+    assert turned == pytest.approx(degrees, abs=3)
+
+
+def test_two_who_move_side_by_side_keep_their_ids(robin: Image, clara: Image) -> None:
+    paths = [(round(20 * np.sin(n / 6)), round(30 * np.cos(n / 5))) for n in range(45)]
+    frames = (scene((robin, 30 + x, 40 + y), (clara, 330 - x, 40 - y)) for x, y in paths)
+    first, *others = follow(frames)
+    assert len(set(ids(first))) == 2
+    assert all(ids(s) == ids(first) and not s.missing for s in others)
+
+
+def test_two_who_change_places_one_behind_the_other_are_not_made_one(robin: Image, clara: Image) -> None:
+    lefts = [round(30 + n * 6) for n in range(50)]
+    seen = follow(scene((robin, 330, 40), (clara, left, 40)) for left in lefts)
+    assert all(len(ids(s)) == len(set(ids(s))) <= 2 for s in seen)
+    assert max(face.id for s in seen for face in s.faces) <= 3
+
+
+def test_lost_for_a_second_it_is_the_same_one_again(robin: Image) -> None:
+    tracker = Tracker()
+    there = scene((robin, 180, 40))
+    assert ids(follow([there] * 5, tracker)[-1]) == [1]
+    gone = follow([EMPTY] * 30, tracker, start=5 * STEP)
+    assert all(s.faces == () and s.missing == (1,) for s in gone)
+    back = follow([scene((robin, 230, 60))] * 6, tracker, start=35 * STEP)
+    assert ids(back[-1]) == [1]
+    assert back[-1].missing == ()
+
+
+def test_gone_for_longer_it_has_left(robin: Image) -> None:
+    tracker = Tracker()
+    follow([scene((robin, 180, 40))] * 3, tracker)
+    assert tracker.update(EMPTY, 2 * STEP + GONE_AFTER * 0.95).missing == (1,)
+    assert tracker.update(EMPTY, 2 * STEP + GONE_AFTER * 1.05).missing == ()
+    assert ids(tracker.update(scene((robin, 180, 40)), 5.0)) == [2]
+
+
+def test_a_face_that_jumps_is_missing(robin: Image) -> None:
+    tracker = Tracker()
+    follow([scene((robin, 0, 40))] * 4, tracker)
+    after = tracker.update(scene((robin, 360, 40)), 4 * STEP)
+    assert after.missing == (1,)
+    assert ids(after) == [2]
+
+
+def test_one_of_two_who_leaves_is_missing_and_the_other_stays(robin: Image, clara: Image) -> None:
+    tracker = Tracker()
+    both = follow([scene((robin, 30, 40), (clara, 330, 40))] * 4, tracker)[-1]
+    left, right = ids(both)
+    after = follow([scene((clara, 330, 40))] * 3, tracker, start=4 * STEP)
+    assert all(ids(s) == [right] and s.missing == (left,) for s in after)
+
+
+def test_newcomers_are_found_within_half_a_second(robin: Image, clara: Image) -> None:
+    tracker = Tracker()
+    (first,) = ids(follow([scene((robin, 30, 40))] * 20, tracker)[-1])
+    both = follow([scene((robin, 30, 40), (clara, 330, 40))] * 17, tracker, start=20 * STEP)
+    assert len(ids(both[-1])) == 2
+    assert ids(both[-1])[0] == first
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_no_more_faces_than_asked_for(robin: Image, clara: Image, most: int) -> None:
+    three = scene((robin, 0, 40), (clara, 300, 40), (headshot("walter", 280), 600, 40), size=(900, 360))
+    tracker = Tracker(max_faces=most)
+    seen = follow([three] * 20, tracker)
+    assert {len(s.faces) for s in seen} == {most}
+    assert len({tuple(ids(s)) for s in seen}) == 1
+
+
+def test_forget_starts_anew(robin: Image) -> None:
+    tracker = Tracker()
+    follow([scene((robin, 180, 40))] * 3, tracker)
+    tracker.forget()
+    assert tracker.update(EMPTY, 1.0) == Sighting(())
+    tracker.update(scene((robin, 180, 40)), 1.1)
+    tracker.forget()
+    (face,) = tracker.update(scene((robin, 200, 60)), 1.0).faces
+    np.testing.assert_array_equal(face.landmarks, face.raw)  # smoothing has begun anew, too
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 900), (900, 2), (33, 17), (853, 479), (121, 641)])
+def test_pictures_of_odd_sizes_without_a_face(size: tuple[int, int]) -> None:
+    seen = follow([scene(size=size)] * 3)
+    assert all(s == Sighting(()) for s in seen)
+
+
+def test_a_face_in_a_picture_of_odd_size(robin: Image) -> None:
+    (face,) = look(scene((robin, 37, 11), size=(391, 303)))
+    assert np.abs(np.array(face.centre) - (177, 151)).max() < 20
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_an_empty_picture_has_no_face(level: int) -> None:
+    assert follow([np.full((360, 640, 3), level, np.uint8)] * 4)[-1] == Sighting(())
+
+
+@pytest.mark.parametrize("spread", [5, 30, 90])
+def test_noise_has_no_face(spread: int) -> None:
+    random = np.random.default_rng(spread)
+    noise = (random.normal(128, spread, (8, 360, 640, 1)).clip(0, 255).astype(np.uint8) for _ in (1,))
+    frames = [np.repeat(frame, 3, 2) for frame in next(noise)]
+    assert all(s == Sighting(()) for s in follow(frames))
+
+
+def test_a_face_that_fills_the_picture_or_is_cut_is_found(robin: Image) -> None:
+    assert len(look(headshot("robin", 300)[60:240, 60:240])) == 1
+    assert len(look(scene((robin[:, :170], 0, 40)))) == 1
+
+
+def test_pictures_stay_as_they_are(robin: Image) -> None:
+    picture = scene((robin, 180, 40))
+    before = picture.copy()
+    follow([picture] * 3)
+    np.testing.assert_array_equal(picture, before)
+
+
+@pytest.fixture(scope="module")
+def far() -> Image:
+    """A head of 64 pixels in a picture of 1280 x 720."""
+    return scene((headshot("robin", 64), 900, 200), size=(1280, 720))
+
+
+def test_the_full_range_detector_finds_what_the_short_one_misses(far: Image) -> None:
+    assert Detector.short_range()(far) == []
+    (found,) = Detector.full_range()(far)
+    left, top, right, bottom = found.box
+    assert left < 932 < right
+    assert top < 232 < bottom
+    assert 20 < right - left < 60
+
+
+def test_a_small_face_is_followed(far: Image) -> None:
+    seen = follow(np.roll(far, (n, 2 * n), (0, 1)) for n in range(10))
+    assert [ids(s) for s in seen] == [[1]] * 10
+    assert seen[-1].faces[0].raw[1, 0] - seen[0].faces[0].raw[1, 0] == pytest.approx(18, abs=3)
+
+
+def test_two_faces_are_two_detections(robin: Image, clara: Image) -> None:
+    found = Detector.short_range()(scene((robin, 30, 40), (clara, 330, 40)))
+    assert len(found) == 2
+    assert all(0.5 < d.score <= 1 and d.keypoints.shape == (6, 2) for d in found)
+    assert found[0].score >= found[1].score
+
+
+def test_a_tilted_face_gives_a_tilted_region(robin: Image) -> None:
+    turn = cv2.getRotationMatrix2D((320, 180), -25, 1)
+    (found,) = Detector.short_range()(
+        cv2.warpAffine(scene((robin, 180, 40)), turn, (640, 360), borderValue=(96, 96, 96))
+    )
+    assert np.degrees(found.region.angle) == pytest.approx(25, abs=5)
