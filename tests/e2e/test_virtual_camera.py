@@ -7,11 +7,14 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 from vm.image import prepare
 from vm.machine import new_job, run
@@ -53,13 +56,10 @@ def make_clip(repository: Path, target: Path) -> None:
     writer.release()
 
 
-def frames(path: Path) -> list[Image]:
+def frames(path: Path) -> Iterator[Image]:
     reader = cv2.VideoCapture(str(path))
-    pictures = []
     while (picture := reader.read()[1]) is not None:
-        pictures.append(picture.astype(np.uint8))
-    assert pictures, f"{path} has no pictures"
-    return pictures
+        yield picture.astype(np.uint8)
 
 
 def found(guest: Path, act: str) -> dict[str, Any]:
@@ -149,8 +149,10 @@ def test_webcam_reaches_consumers(guest: Path, consumer: str) -> None:
 RUNS = ("run_first", "run_second", "run_after_kill")
 
 
-@pytest.mark.parametrize("consumer", CONSUMERS)
-@pytest.mark.parametrize("act", RUNS)
+@pytest.mark.parametrize(
+    ("act", "consumer"),
+    [*product(RUNS[:2], CONSUMERS), *product(RUNS[2:], CONSUMERS[:2])],
+)
 def test_run_sends_another_face_and_consumers_see_it(guest: Path, act: str, consumer: str) -> None:
     found(guest, act)
     seen = taken(guest, act, consumer)
@@ -184,14 +186,15 @@ def test_run_survives_being_killed(guest: Path) -> None:
     assert found(guest, "run_after_kill")["outputs"]
 
 
-@pytest.mark.parametrize("consumer", CONSUMERS)
+@pytest.mark.parametrize("consumer", CONSUMERS[:2])
 def test_run_on_a_webcam_without_a_face_shows_nothing_of_it(guest: Path, consumer: str) -> None:
-    """vivid shows colour bars with hard edges; what goes out has none."""
+    """vivid shows colour bars; a blur or the card goes out, and no edge of a bar."""
     found(guest, "run_webcam")
-    seen = taken(guest, "run_webcam", consumer)
+    seen, raw = taken(guest, "run_webcam", consumer), taken(guest, "run_webcam", "raw")
     assert min(difference(seen, sent) for sent in frames(guest / "run_webcam.mkv")) < 3
-    raw = taken(guest, "run_webcam", "raw")
-    assert edges(raw) > 10 * edges(seen)
+    bars = edges(raw) > 100
+    assert bars.mean() > 0.005, "vivid shows no bars"
+    assert max(edges(sent)[bars].mean() for sent in frames(guest / "run_webcam.mkv")) < 10
 
 
 def examine_face(picture: Image) -> bool:
@@ -208,5 +211,6 @@ def middle_of_the_face(picture: Image) -> tuple[slice, slice]:
     return slice(int(y) - half, int(y) + half), slice(int(x) - half, int(x) + half)
 
 
-def edges(picture: Image) -> float:
-    return float(cv2.Laplacian(picture, cv2.CV_32F).var())
+def edges(picture: Image) -> npt.NDArray[np.float32]:
+    """How abruptly each pixel differs from those around it."""
+    return np.abs(cv2.Laplacian(picture, cv2.CV_32F)).max(2)

@@ -161,7 +161,7 @@ def run_killed(out: Path) -> Found:
 def run_after_kill(out: Path) -> Found:
     """Run it again after that."""
     with _visard(out / "run_after_kill", CLIP, "robin"):
-        _see(out / "run_after_kill", detail=FACE)
+        _see(out / "run_after_kill", browser=False, detail=FACE)
     return _state()
 
 
