@@ -49,6 +49,10 @@ def _terms(side: int) -> Floats:
     return np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], -1).reshape(-1, 6).astype(np.float32)
 
 
+_DAMPING = np.diag([1e-4, 4e-3, 4e-3, 8e-3, 8e-3, 8e-3]).astype(np.float32)
+"""Holds the quadratic back from running away where no skin was seen."""
+
+
 @dataclass(frozen=True, slots=True)
 class Skin:
     """A smooth model of a face's skin under its light: log colour as a quadratic over the texture plane."""
@@ -60,10 +64,11 @@ class Skin:
     def fit(cls, colours: Image) -> "Skin":
         """Fit to a square texture by reweighted least squares; hair, frames and highlights lose their say."""
         side = colours.shape[0]
-        basis, prior = _terms(side), skin_area(side).ravel()
+        basis = _terms(side)
+        prior = (skin_area(side) * (0.05 + 0.95 * smoothstep(edge_distance(side), 0.02, 0.12))).ravel()
         logs = _log(colours).reshape(-1, 3)
         weight = prior
-        damping = 1e-3 * float(prior.sum()) * np.eye(6, dtype=np.float32)
+        damping = float(prior.sum()) * _DAMPING
         for _ in range(4):
             weighted = basis * weight[:, None]
             terms = np.linalg.solve(weighted.T @ basis + damping, weighted.T @ logs)
@@ -93,12 +98,12 @@ def trust(off: Floats) -> Floats:
 
 @cache
 def _seam() -> Floats:
-    """1 at the seam, where colours must meet exactly, falling to 0 inside; wide on the forehead."""
+    """1 at the seam, where colours must meet exactly, falling to 0 inside; wider on the forehead."""
     depth = edge_distance(SIDE)
     brow = float(texels(SIDE)[[105, 334], 1].mean())
     rows = np.arange(SIDE, dtype=np.float32)[:, None]
     forehead = smoothstep(brow - rows, 0, SIDE * 0.08)
-    return np.asarray(1 - smoothstep(depth / (0.11 + 0.2 * forehead), 0, 1), np.float32)
+    return np.asarray(1 - smoothstep(depth / (0.06 + 0.2 * forehead), 0, 1), np.float32)
 
 
 class Relight:
@@ -108,21 +113,40 @@ class Relight:
         """``own`` is the persona's texture, uint8 [SIDE, SIDE, 3]."""
         self._logs = _log(own)
         self._trust = trust(Skin.fit(own).off(own))
-        self._gain: Floats | None = None
+        self._gain_logs: Floats | None = None
 
     def __call__(self, scene: Image, skin: Skin) -> Floats:
         """Return gains, float32 [SIDE, SIDE, 3]; ``scene`` is the driver's face, uint8 [SIDE, SIDE, 3].
 
-        Broad light is taken over everywhere, finer light only at the seam: in the middle it would carry
-        over the driver's own features. Averaged over about six frames, so that noise does not flicker.
+        Inside the face only colour, strength and direction of the light are taken over: anything finer
+        would carry the driver's own features along. At the seam the colours meet exactly. Averaged over
+        about six frames, so that noise does not flicker.
         """
         weight = skin_area(SIDE) * self._trust * trust(skin.off(scene)) + 1e-3 * skin_area(SIDE)
         ratio = _log(scene) - self._logs
-        broad, fine = _blur(ratio, weight, SIDE * 0.25), _blur(ratio, weight, SIDE * 0.05)
-        logs = np.clip(broad + _seam()[..., None] * (fine - broad), -1.9, 1.9)
-        gain = np.exp(logs).astype(np.float32)
-        self._gain = gain if self._gain is None else self._gain + np.float32(0.17) * (gain - self._gain)
-        return self._gain
+        broad = _plane(ratio, weight)
+        logs = _bounded(broad + _seam()[..., None] * (_blur(ratio, weight, SIDE * 0.05) - broad))
+        if self._gain_logs is None:
+            self._gain_logs = logs
+        change = logs - self._gain_logs
+        pace = min(0.17 + 3 * float(np.abs(change).mean()), 1.0)  # a lamp switched on is followed at once
+        self._gain_logs = self._gain_logs + np.float32(pace) * change
+        return np.exp(self._gain_logs)
+
+
+def _bounded(logs: Floats) -> Floats:
+    """Keep gains where 8 bits still hold: strength within a factor of 7, tint within a factor of 1.6."""
+    strength = (logs @ _THIRDS)[..., None]
+    return np.asarray(np.clip(strength, -1.9, 1.9) + np.clip(logs - strength, -0.45, 0.45), np.float32)
+
+
+def _plane(values: Floats, weight: Floats) -> Floats:
+    """Weighted least-squares plane through ``values`` [h, w, 3], held back from steep slopes."""
+    basis = _terms(SIDE)[:, :3]
+    weighted = basis * weight.reshape(-1, 1)
+    damping = 0.03 * float(weight.sum()) * np.diag([0.0, 1.0, 1.0]).astype(np.float32)
+    terms = np.linalg.solve(weighted.T @ basis + damping, weighted.T @ values.reshape(-1, 3))
+    return np.asarray((basis @ terms).reshape(values.shape), np.float32)
 
 
 def _blur(values: Floats, weight: Floats, sigma: float) -> Floats:

@@ -13,7 +13,8 @@ from visard.models.mesh import canonical
 from visard.models.portrait import Portrait
 from visard.models.shape import canonical_upright, fit_pose
 from visard.models.swap._eyes import EYES, Iris
-from visard.models.swap._light import SIDE, Skin, smoothstep
+from visard.models.swap._glasses import without_glasses
+from visard.models.swap._light import SIDE, Skin, skin_area, smoothstep, trust
 from visard.models.uv import Sampler, edge_distance, reduced, texels, unroll
 
 Floats = npt.NDArray[np.float32]
@@ -22,6 +23,9 @@ SIDES = (512, 256)
 """Texture sizes; the one nearest to the face's size in the frame is used, so that nothing shimmers."""
 
 MASK_SIDE = 96
+
+_HIGHLIGHT, _SHADOW = 0.35, 0.6
+"""Skin that differs from its model by more than this (natural logarithm) is taken towards it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Texture:
         largest = SIDES[0]
         unrolled = unroll(_without_irises(image, landmarks), landmarks[:468, :2], largest)
         whole = _without_hair(_both_sides(unrolled, landmarks))
+        whole = _softened(without_glasses(whole))
         levels = {side: reduced(whole, side) for side in SIDES}
         own = reduced(whole, SIDE)
         return cls(levels, own, (left, right), neutral(portrait.face))
@@ -103,8 +108,8 @@ def hair_area(side: int) -> Floats:
     points = texels(side)
     rows = np.arange(side, dtype=np.float32)[:, None]
     forehead = smoothstep(float(points[[105, 334], 1].mean()) - rows, side * 0.01, side * 0.05)
-    beside = smoothstep(0.10 - edge_distance(side), 0, 0.04) * smoothstep(
-        float(points[1, 1]) - rows, 0, side * 0.1
+    beside = smoothstep(0.14 - edge_distance(side), 0, 0.05) * smoothstep(
+        float(points[[61, 291], 1].mean()) - rows, 0, side * 0.1
     )
     return np.asarray(np.maximum(np.broadcast_to(forehead, (side, side)), beside), np.float32)
 
@@ -115,7 +120,7 @@ def hair(colours: Image, skin: Skin) -> Floats:
 
 
 def _without_hair(texture: Image) -> Image:
-    """Replace the photo's fringe by skin: the model's colour with the grain of what was there."""
+    """Replace fringe and background in the photo by skin: the model's colour with some of the grain."""
     small = reduced(texture, MASK_SIDE)
     skin = Skin.fit(small)
     found = np.asarray(cv2.dilate(hair(small, skin), np.ones((5, 5), np.uint8)), np.float32)
@@ -123,10 +128,22 @@ def _without_hair(texture: Image) -> Image:
         return texture
     side = texture.shape[0]
     share = _spread(found, side)
-    bare = _soft(texture, np.maximum(1 - share, 1e-3), side / 24) * 0.5 + skin.colours(side) * 0.5
+    sure = cv2.resize(trust(skin.off(small)), (side, side))[..., None] * (1 - share)
+    bare = cv2.GaussianBlur(texture * sure + skin.colours(side) * (1 - sure), (0, 0), side / 32)
     grain = texture - np.asarray(cv2.GaussianBlur(texture, (0, 0), 2), np.float32)
     filled = np.asarray(bare + 0.3 * grain, np.float32)
     return np.clip(texture * (1 - share) + filled * share + 0.5, 0, 255).astype(np.uint8)
+
+
+def _softened(texture: Image) -> Image:
+    """Take down the photo's own highlights and deep shadows, which would burn out in another light."""
+    side = texture.shape[0]
+    skin = Skin.fit(np.asarray(cv2.resize(texture, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8))
+    off = cv2.GaussianBlur(skin.off(texture), (0, 0), side / 100)
+    limit = np.where(off > 0, _HIGHLIGHT, _SHADOW)
+    area = cv2.GaussianBlur(skin_area(side), (0, 0), side / 50)
+    change = np.exp((limit * np.tanh(off / limit) - off) * area)[..., None]
+    return np.asarray(np.clip(texture * change + 0.5, 0, 255).astype(np.uint8))
 
 
 def _without_irises(image: Image, landmarks: Landmarks) -> Image:

@@ -33,7 +33,9 @@ _MOVED = 96
 """Side of the drawn displacement, which is smoother still."""
 _AROUND = 1.35
 """The moved area reaches so many times the face's outline."""
-_EYE_SHARE = 0.8
+_LIKENESS = 1.15
+"""How much of the shape difference is applied; a little more than all of it reads as more alike."""
+_EYE_SHARE = 0.85
 """How much of the eyeballs is the persona's; the rest is the driver's."""
 _NEUTRAL_FRAMES = 300
 """Frames over which a driver's neutral shape is averaged."""
@@ -68,7 +70,7 @@ class MeshSwap:
         self._lookup = Raster(triangles, _DRAWN, _DRAWN)
         self._shift = Raster(np.concatenate([triangles, _around()]), _MOVED, _MOVED)
         self._light_sampler, self._mask_sampler = Sampler(SIDE), Sampler(MASK_SIDE)
-        fade = smoothstep(edge_distance(MASK_SIDE), 0.01, 0.055)
+        fade = smoothstep(edge_distance(MASK_SIDE), 0.0, 0.035)
         self._edge = fade
 
     def forget(self) -> None:
@@ -102,7 +104,7 @@ class MeshSwap:
         """The driver's mesh in the persona's shape, float32 [468, 3] in frame pixels."""
         own = driver.learn(face, pose)
         difference = (self._texture.shape - own)[:468]
-        moved = face.landmarks[:468] + pose.turn(np.clip(difference, -1.5, 1.5))
+        moved = face.landmarks[:468] + pose.turn(np.clip(_LIKENESS * difference, -1.5, 1.5))
         ratio = float(np.clip(opening(self._texture.shape) / max(opening(own), 1e-3), 0.6, 1.5))
         meet(moved, face.landmarks, LIDS, ratio)
         meet(moved, face.landmarks, INNER_LIPS, 1.0)

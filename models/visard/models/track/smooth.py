@@ -19,7 +19,7 @@ class OneEuro:
 
     rest_cutoff: float = 2.0
     """Hz at rest: lower is steadier."""
-    reaction: float = 60.0
+    reaction: float = 120.0
     """Hz more for each face size a second of speed: higher lags less."""
     speed_cutoff: float = 3.0
     """Hz for the speed estimate."""
