@@ -53,6 +53,7 @@ def reduced(texture: Image, side: int) -> Image:
     return np.asarray(cv2.resize(texture, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
 
 
+@cache
 def edge_distance(side: int) -> Floats:
     """Distance from the oval's edge, 0 outside, in texture sides."""
     framed = cv2.copyMakeBorder(inside(side), 1, 1, 1, 1, cv2.BORDER_CONSTANT)

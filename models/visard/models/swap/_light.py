@@ -43,6 +43,12 @@ def skin_area(side: int) -> Floats:
 
 
 @cache
+def _prior(side: int) -> Floats:
+    """How much each texel says about the skin: the middle most, float32 [side * side]."""
+    return np.asarray((skin_area(side) * (0.05 + 0.95 * smoothstep(edge_distance(side), 0.02, 0.12))).ravel())
+
+
+@cache
 def _terms(side: int) -> Floats:
     """Terms of a quadratic over the texture plane, float32 [side * side, 6]."""
     y, x = (np.mgrid[:side, :side] + 0.5) / (side / 2) - 1
@@ -65,7 +71,7 @@ class Skin:
         """Fit to a square texture by reweighted least squares; hair, frames and highlights lose their say."""
         side = colours.shape[0]
         basis = _terms(side)
-        prior = (skin_area(side) * (0.05 + 0.95 * smoothstep(edge_distance(side), 0.02, 0.12))).ravel()
+        prior = _prior(side)
         logs = _log(colours).reshape(-1, 3)
         weight = prior
         damping = float(prior.sum()) * _DAMPING

@@ -5,24 +5,22 @@ constant difference between the two neutral shapes, the outline with them, fadin
 The texture is relit by the driver's scene; mouth interior and hair stay the driver's.
 """
 
-from dataclasses import dataclass, field
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from visard.models.expression import displacement
 from visard.models.face import Face, Image, Landmarks
-from visard.models.mesh import LIPS_INNER, OVAL, canonical
+from visard.models.mesh import LIPS_INNER, canonical
 from visard.models.portrait import Portrait
 from visard.models.raster import Raster, resample
 from visard.models.scratch import Scratch
 from visard.models.shape import Pose, fit_pose
 from visard.models.swap import Patch, Under
+from visard.models.swap._driver import ALPHA_SIDE, Driver
 from visard.models.swap._eyes import EYES, INNER_LIPS, LIDS, draw_iris, meet, opening
-from visard.models.swap._light import SIDE, Relight, Skin, smoothstep
-from visard.models.swap._texture import MASK_SIDE, SIDES, Texture, hair, normals
-from visard.models.uv import Sampler, edge_distance, reduced
+from visard.models.swap._light import SIDE, smoothstep
+from visard.models.swap._texture import SIDES, Texture, normals
+from visard.models.swap._window import Window, around_outline, rim_of
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.uint8]
@@ -31,32 +29,10 @@ _DRAWN = 192
 """Side of the drawn lookup; it is linear inside triangles, so more shows nothing."""
 _MOVED = 96
 """Side of the drawn displacement, which is smoother still."""
-_AROUND = 1.35
-"""The moved area reaches so many times the face's outline."""
 _LIKENESS = 1.15
 """How much of the shape difference is applied; a little more than all of it reads as more alike."""
 _EYE_SHARE = 0.85
 """How much of the eyeballs is the persona's; the rest is the driver's."""
-_NEUTRAL_FRAMES = 300
-"""Frames over which a driver's neutral shape is averaged."""
-
-
-@dataclass
-class _Driver:
-    """What is learned about one driver."""
-
-    relight: Relight
-    neutral: Landmarks | None = None
-    frames: int = 0
-    hair: Floats = field(default_factory=lambda: np.zeros((MASK_SIDE, MASK_SIDE), np.float32))
-
-    def learn(self, face: Face, pose: Pose) -> Landmarks:
-        """Return the driver's neutral shape so far, upright centimetres."""
-        now = pose.upright(face.landmarks) - displacement(face.blendshapes)
-        self.frames = min(self.frames + 1, _NEUTRAL_FRAMES)
-        known = now if self.neutral is None else self.neutral
-        self.neutral = np.asarray(known + (now - known) / self.frames, np.float32)
-        return self.neutral
 
 
 class MeshSwap:
@@ -64,14 +40,11 @@ class MeshSwap:
 
     def __init__(self, texture: Texture) -> None:
         self._texture = texture
-        self._drivers: dict[int, _Driver] = {}
+        self._drivers: dict[int, Driver] = {}
         self._scratch = Scratch()
         triangles = canonical().triangles
         self._lookup = Raster(triangles, _DRAWN, _DRAWN)
-        self._shift = Raster(np.concatenate([triangles, _around()]), _MOVED, _MOVED)
-        self._light_sampler, self._mask_sampler = Sampler(SIDE), Sampler(MASK_SIDE)
-        fade = smoothstep(edge_distance(MASK_SIDE), 0.0, 0.035)
-        self._edge = fade
+        self._shift = Raster(np.concatenate([triangles, around_outline()]), _MOVED, _MOVED)
 
     def forget(self) -> None:
         """Drop what was learned about the drivers."""
@@ -83,26 +56,29 @@ class MeshSwap:
         points = face.landmarks[:468]
         pose = fit_pose(face.landmarks)
         moved = self._move(driver, face, pose)
-        rim = _rim(points)
-        inner = _Window.around(moved, image)
-        outer = _Window.around(np.concatenate([moved, rim]), image)
-        texture, alpha, gain = self._dress(driver, image, points, relight)
+        rim = rim_of(points)
+        inner = Window.around(moved, image)
+        outer = Window.around(np.concatenate([moved, rim]), image)
+        alpha, gain = driver.surface(image, points)
+        if not relight:
+            gain = np.ones_like(gain)
+        texture = self._lit(gain if relight else None, float(np.ptp(points[:, 0])))
         under = self._under(image, points, moved, rim, outer)
         painted, mask = self._paint(texture, alpha, moved, pose, inner)
         scene = under[inner.y - outer.y :, inner.x - outer.x :][: inner.height, : inner.width]
         self._eyes_and_mouth(painted, mask, scene, face, moved, inner, gain)
         return Patch(painted, mask, inner.matrix, Under(under, outer.x, outer.y))
 
-    def _driver(self, number: int) -> _Driver:
+    def _driver(self, number: int) -> Driver:
         if number not in self._drivers:
             if len(self._drivers) >= 16:
                 self._drivers.pop(next(iter(self._drivers)))
-            self._drivers[number] = _Driver(Relight(self._texture.own))
+            self._drivers[number] = Driver(self._texture.own)
         return self._drivers[number]
 
-    def _move(self, driver: _Driver, face: Face, pose: Pose) -> Landmarks:
+    def _move(self, driver: Driver, face: Face, pose: Pose) -> Landmarks:
         """The driver's mesh in the persona's shape, float32 [468, 3] in frame pixels."""
-        own = driver.learn(face, pose)
+        own = driver.shape(face, pose)
         difference = (self._texture.shape - own)[:468]
         moved = face.landmarks[:468] + pose.turn(np.clip(_LIKENESS * difference, -1.5, 1.5))
         ratio = float(np.clip(opening(self._texture.shape) / max(opening(own), 1e-3), 0.6, 1.5))
@@ -110,29 +86,20 @@ class MeshSwap:
         meet(moved, face.landmarks, INNER_LIPS, 1.0)
         return moved
 
-    def _dress(
-        self, driver: _Driver, image: Image, points: Landmarks, relight: bool
-    ) -> tuple[Image, Mask, Floats]:
-        """The texture in the scene's light, its mask on the texture plane, and the gains [32, 32, 3]."""
-        scene = self._mask_sampler(image, points[:, :2])
-        small = reduced(scene, SIDE)
-        skin = Skin.fit(small)
-        driver.hair += np.float32(0.25) * (hair(scene, skin) - driver.hair)
-        alpha = (self._edge * (1 - driver.hair) * 255).astype(np.uint8)
-        across = float(np.ptp(points[:, 0]))
+    def _lit(self, gain: Floats | None, across: float) -> Image:
+        """The texture nearest to the face's width in pixels, in the scene's light."""
         side = next((s for s in reversed(SIDES) if s >= across), SIDES[0])
         texture = self._texture.levels[side]
-        if not relight:
-            return texture, alpha, np.ones((SIDE, SIDE, 3), np.float32)
-        gain = driver.relight(small, skin)
+        if gain is None:
+            return texture
         wide = self._scratch.floats("gain", side, side, 3)
         cv2.resize(gain, (side, side), dst=wide, interpolation=cv2.INTER_LINEAR)
         lit = self._scratch.bytes("lit", side, side, 3)
         cv2.multiply(texture, wide, dst=lit, dtype=cv2.CV_8U)
-        return lit, alpha, gain
+        return lit
 
     def _under(
-        self, image: Image, points: Landmarks, moved: Landmarks, rim: Landmarks, window: "_Window"
+        self, image: Image, points: Landmarks, moved: Landmarks, rim: Landmarks, window: "Window"
     ) -> Image:
         """The driver's own pixels moved into the persona's shape."""
         corners = np.concatenate([moved, rim])
@@ -148,7 +115,7 @@ class MeshSwap:
         return under
 
     def _paint(
-        self, texture: Image, alpha: Mask, moved: Landmarks, pose: Pose, window: "_Window"
+        self, texture: Image, alpha: Mask, moved: Landmarks, pose: Pose, window: "Window"
     ) -> tuple[Image, Mask]:
         """Draw the texture and its mask over the moved mesh."""
         side = texture.shape[0]
@@ -157,7 +124,7 @@ class MeshSwap:
         values[:, 2] = smoothstep(-(normals() @ pose.rotation.T)[:, 2], 0.0, 0.3)
         drawn = self._lookup(window.scaled(moved, _DRAWN), values, background=-0.1)
         plane = np.ascontiguousarray(drawn[..., :2])
-        shown = resample(alpha, plane * MASK_SIDE - np.float32(0.5), border=cv2.BORDER_CONSTANT)
+        shown = resample(alpha, plane * ALPHA_SIDE - np.float32(0.5), border=cv2.BORDER_CONSTANT)
         mask = cv2.erode(cv2.multiply(shown, np.maximum(drawn[..., 2], 0), dtype=cv2.CV_8U), _SQUARE)
         size = window.width, window.height
         shown = self._scratch.bytes("mask", *size[::-1])
@@ -169,7 +136,7 @@ class MeshSwap:
         return painted, shown
 
     def _eyes_and_mouth(
-        self, painted: Image, mask: Mask, scene: Image, face: Face, moved: Landmarks, window: "_Window",
+        self, painted: Image, mask: Mask, scene: Image, face: Face, moved: Landmarks, window: "Window",
         gain: Floats,
     ) -> None:  # fmt: skip
         """Draw the irises at the driver's gaze; leave the driver's mouth interior and a share of the eyes."""
@@ -199,57 +166,6 @@ class MeshSwap:
 
 
 _SQUARE = np.ones((3, 3), np.uint8)
-
-
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """The part of the frame that is drawn."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-    @classmethod
-    def around(cls, points: Landmarks, image: Image) -> "_Window":
-        """The points' box with a margin, as far as it lies in the frame (at least one pixel)."""
-        height, width = image.shape[:2]
-        low = np.clip(np.floor(points[:, :2].min(0)).astype(int) - 2, 0, (width - 1, height - 1))
-        high = np.clip(np.ceil(points[:, :2].max(0)).astype(int) + 3, low + 1, (width, height))
-        return cls(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
-
-    @property
-    def corner(self) -> Floats:
-        return np.array([self.x, self.y], np.float32)
-
-    @property
-    def matrix(self) -> Floats:
-        return np.array([[1, 0, self.x], [0, 1, self.y]], np.float32)
-
-    def scaled(self, points: Landmarks, side: int) -> Landmarks:
-        """Frame points to pixels of a square drawing of this window."""
-        scale = np.array([side / self.width, side / self.height], np.float32)
-        result = np.empty_like(points)
-        result[:, :2] = (points[:, :2] - self.corner + 0.5) * scale - 0.5
-        result[:, 2] = points[:, 2] * scale.max()
-        return result
-
-
-def _rim(points: Landmarks) -> Landmarks:
-    """Points around the outline that stay where they are, behind the face, float32 [36, 3]."""
-    outline = points[OVAL]
-    middle = outline.mean(0)
-    rim = middle + (outline - middle) * np.float32(_AROUND)
-    rim[:, 2] = points[:, 2].max() + 1
-    return np.asarray(rim, np.float32)
-
-
-def _around() -> npt.NDArray[np.int32]:
-    """Triangles between the outline and the rim, int32 [72, 3]."""
-    outer = [468 + i for i in range(36)]
-    inner_next, outer_next = OVAL[1:] + OVAL[:1], outer[1:] + outer[:1]
-    pairs = zip(OVAL, inner_next, outer, outer_next, strict=True)
-    return np.array([t for a, b, c, d in pairs for t in ((a, b, c), (b, d, c))], np.int32)
 
 
 def _gaze(driver: Landmarks, moved: Landmarks, ring: list[int], centre: int) -> tuple[Floats, float]:
