@@ -7,11 +7,11 @@ crash costs one part. "ms" is the GPU's time by events, "wall ms" from the call 
 once more, "cached s" that with its runtime cache; "error" is the largest difference from the reference.
 """
 
+import argparse
 import json
 import multiprocessing
 import platform
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -241,7 +241,9 @@ def report(found: dict[str, str], rows: list[Row]) -> str:
 
 
 def main() -> None:
-    out = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description="Measure the shipped networks on an NVIDIA GPU.")
+    parser.add_argument("out", type=Path, help="folder for gpu.json and gpu.md")
+    out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
     found, rows = environment(), []
 
