@@ -30,6 +30,8 @@ CLIP = "/vm/job/clip.mp4"
 WIDTH, HEIGHT = 320, 240
 START_LIMIT = 300.0
 """Seconds that Visard may take from its start to the first picture; five or so on a real machine."""
+LOOK_LIMIT = 240.0
+"""Seconds that a consumer may look for a picture with the detail wanted."""
 FACE = 30.0
 """Detail of a picture with a face. At one frame a second, as here, the guard shows blurs between frames."""
 
@@ -248,17 +250,21 @@ def _see(
     name: Path, width: int = WIDTH, height: int = HEIGHT, *, browser: bool = True, detail: float = 0
 ) -> None:
     """Let every consumer take pictures until one has the ``detail`` wanted, and keep the best of each."""
-    _keep(f"{name}-v4l2_ctl.png", lambda: consumers.v4l2_ctl(DEVICE, width, height, 10), detail)
-    _keep(f"{name}-ffmpeg.png", lambda: consumers.ffmpeg(DEVICE, width, height, 10), detail)
+    _keep(
+        f"{name}-v4l2_ctl.png",
+        lambda: consumers.v4l2_ctl(DEVICE, width, height, 40 if detail else 10),
+        detail,
+    )
+    _keep(f"{name}-ffmpeg.png", lambda: consumers.ffmpeg(DEVICE, width, height, 40 if detail else 10), detail)
     if browser:
         _keep(f"{name}-chromium.png", lambda: consumers.chromium(LABEL, 20 if detail else 5), detail)
 
 
 def _keep(name: str, take: Callable[[], list[Any]], detail: float = 0) -> None:
+    deadline = time.monotonic() + LOOK_LIMIT
     best = max(take(), key=_detail)
-    for _ in range(10):
-        if _detail(best) < detail:
-            best = max([best, *take()], key=_detail)
+    while _detail(best) < detail and time.monotonic() < deadline:
+        best = max(take(), key=_detail)
     cv2.imwrite(name, best)
 
 
