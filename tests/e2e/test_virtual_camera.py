@@ -37,7 +37,7 @@ def guest(repository: Path) -> Path:
     out.mkdir()
     make_clip(repository, out.with_name("clip.mp4"))
     scenario = repository / "tests/e2e/vm/scenario.py"
-    status = run(image, [sys.executable, str(scenario), "/vm/job/out"], folder=repository, limit=1800)
+    status = run(image, [sys.executable, str(scenario), "/vm/job/out"], folder=repository, limit=2400)
     assert status == 0, (image.folder / "job/console.log").read_text(errors="replace")[-4000:]
     return out
 
