@@ -8,10 +8,17 @@ import numpy.typing as npt
 
 from visard.models.face import IRIS_LEFT, IRIS_RIGHT, Image, Landmarks
 from visard.models.mesh import EYE_RING_LEFT, EYE_RING_RIGHT
+from visard.models.swap._light import smoothstep
 
 Floats = npt.NDArray[np.float32]
 
 EYES = ((EYE_RING_LEFT, IRIS_LEFT), (EYE_RING_RIGHT, IRIS_RIGHT))
+
+LID_SKIN = (
+    [130, 247, 30, 29, 27, 28, 56, 190, 243, 112, 26, 22, 23, 24, 110, 25],
+    [359, 467, 260, 259, 257, 258, 286, 414, 463, 341, 256, 252, 253, 254, 339, 255],
+)
+"""Loops around the lids of both eyes, up to the folds."""
 
 LIDS = np.array(
     [(246, 7), (161, 163), (160, 144), (159, 145), (158, 153), (157, 154), (173, 155),
@@ -32,6 +39,13 @@ _REACH = 1.25
 def opening(shape: Landmarks) -> float:
     """How far the lids of both eyes are apart, in the units of ``shape``."""
     return float(np.linalg.norm(shape[LIDS[:, 0]] - shape[LIDS[:, 1]], axis=1).sum())
+
+
+def closed(driver: Landmarks, neutral: Landmarks, scale: float) -> list[float]:
+    """How far each eye is closed, 0..1; ``scale`` is pixels per unit of the neutral shape."""
+    now, open_ = (np.linalg.norm(p[LIDS[:, 0]] - p[LIDS[:, 1]], axis=1) for p in (driver, neutral))
+    ratio = now.reshape(2, 7).sum(1) / np.maximum(open_.reshape(2, 7).sum(1) * scale, 1e-3)
+    return [float(share) for share in 1 - smoothstep(ratio, 0.3, 0.6)]
 
 
 def meet(moved: Landmarks, driver: Landmarks, pairs: npt.NDArray[np.intp], ratio: float) -> None:
@@ -126,3 +140,16 @@ def draw_iris(
     usual = float(np.median(grey[within])) if within.any() else 255.0
     lit = np.minimum(disc + np.clip(grey - usual - 35, 0, None)[..., None], 255)
     here[...] = np.clip(here + (lit - here) * mask[..., None] + 0.5, 0, 255).astype(np.uint8)
+
+
+def blend_toned(face: Image, scene: Image, share: npt.NDArray[np.uint8]) -> None:
+    """Blend ``scene`` over ``face`` by ``share`` (0..255), in place, in the colour ``face`` has there."""
+    x, y, width, height = cv2.boundingRect(share)
+    part = slice(y, y + height), slice(x, x + width)
+    here, over, weight = face[part], scene[part], share[part]
+    if not weight.any():
+        return
+    ours, theirs = (np.array(cv2.mean(picture, weight)[:3]) for picture in (here, over))
+    toned = over * np.clip((ours + 2) / (theirs + 2), 0.5, 2)
+    alpha = (weight * np.float32(1 / 255))[..., None]
+    here[...] = np.clip(here + (toned - here) * alpha + 0.5, 0, 255).astype(np.uint8)

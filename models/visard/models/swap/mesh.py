@@ -5,6 +5,8 @@ constant difference between the two neutral shapes, the outline with them, fadin
 The texture is relit by the driver's scene; mouth interior and hair stay the driver's.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +19,17 @@ from visard.models.scratch import Scratch
 from visard.models.shape import Pose, fit_pose
 from visard.models.swap import Patch, Under
 from visard.models.swap._driver import ALPHA_SIDE, Driver
-from visard.models.swap._eyes import EYES, INNER_LIPS, LIDS, draw_iris, meet, opening
+from visard.models.swap._eyes import (
+    EYES,
+    INNER_LIPS,
+    LID_SKIN,
+    LIDS,
+    blend_toned,
+    closed,
+    draw_iris,
+    meet,
+    opening,
+)
 from visard.models.swap._light import SIDE, smoothstep
 from visard.models.swap._texture import SIDES, Texture, normals
 from visard.models.swap._window import Window, around_outline, rim_of
@@ -55,7 +67,8 @@ class MeshSwap:
         driver = self._driver(face.id)
         points = face.landmarks[:468]
         pose = fit_pose(face.landmarks)
-        moved = self._move(driver, face, pose)
+        own = driver.shape(face, pose)
+        moved = self._move(own, face, pose)
         rim = rim_of(points)
         inner = Window.around(moved, image)
         outer = Window.around(np.concatenate([moved, rim]), image)
@@ -66,7 +79,9 @@ class MeshSwap:
         under = self._under(image, points, moved, rim, outer)
         painted, mask = self._paint(texture, alpha, moved, pose, inner)
         scene = under[inner.y - outer.y :, inner.x - outer.x :][: inner.height, : inner.width]
-        self._eyes_and_mouth(painted, mask, scene, face, moved, inner, gain)
+        self._eyes(painted, scene, face, moved, inner, gain)
+        self._close(painted, scene, moved, closed(points, own, pose.scale), inner)
+        self._keep(mask, moved, inner)
         return Patch(painted, mask, inner.matrix, Under(under, outer.x, outer.y))
 
     def _driver(self, number: int) -> Driver:
@@ -76,9 +91,8 @@ class MeshSwap:
             self._drivers[number] = Driver(self._texture.own)
         return self._drivers[number]
 
-    def _move(self, driver: Driver, face: Face, pose: Pose) -> Landmarks:
-        """The driver's mesh in the persona's shape, float32 [468, 3] in frame pixels."""
-        own = driver.shape(face, pose)
+    def _move(self, own: Landmarks, face: Face, pose: Pose) -> Landmarks:
+        """The driver's mesh in the persona's shape, [468, 3] in pixels; ``own`` is the driver's neutral."""
         difference = (self._texture.shape - own)[:468]
         moved = face.landmarks[:468] + pose.turn(np.clip(_LIKENESS * difference, -1.5, 1.5))
         ratio = float(np.clip(opening(self._texture.shape) / max(opening(own), 1e-3), 0.6, 1.5))
@@ -99,7 +113,7 @@ class MeshSwap:
         return lit
 
     def _under(
-        self, image: Image, points: Landmarks, moved: Landmarks, rim: Landmarks, window: "Window"
+        self, image: Image, points: Landmarks, moved: Landmarks, rim: Landmarks, window: Window
     ) -> Image:
         """The driver's own pixels moved into the persona's shape."""
         corners = np.concatenate([moved, rim])
@@ -115,7 +129,7 @@ class MeshSwap:
         return under
 
     def _paint(
-        self, texture: Image, alpha: Mask, moved: Landmarks, pose: Pose, window: "Window"
+        self, texture: Image, alpha: Mask, moved: Landmarks, pose: Pose, window: Window
     ) -> tuple[Image, Mask]:
         """Draw the texture and its mask over the moved mesh."""
         side = texture.shape[0]
@@ -135,28 +149,45 @@ class MeshSwap:
         resample(texture, lookup, painted)
         return painted, shown
 
-    def _eyes_and_mouth(
-        self, painted: Image, mask: Mask, scene: Image, face: Face, moved: Landmarks, window: "Window",
-        gain: Floats,
-    ) -> None:  # fmt: skip
-        """Draw the irises at the driver's gaze; leave the driver's mouth interior and a share of the eyes."""
-        corner = window.corner
-        soft = max(0.7, float(np.ptp(moved[:, 0])) * 0.005)
-        rings = [moved[ring, :2] - corner for ring, _ in EYES]
-        opened = self._area("opened", mask.shape, rings, soft)
+    def _eyes(
+        self, painted: Image, scene: Image, face: Face, moved: Landmarks, window: Window, gain: Floats
+    ) -> None:
+        """Draw the irises at the driver's gaze."""
+        rings = [moved[ring, :2] - window.corner for ring, _ in EYES]
+        opened = self._area("opened", window, rings, (255, 255), _softness(moved))
         for (ring, centre), iris in zip(EYES, self._texture.irises, strict=True):
             middle, radius = _gaze(face.landmarks, moved, ring, centre)
             u, v = (canonical().uv[ring].mean(0) * SIDE).astype(int)
-            draw_iris(painted, scene, opened, iris, middle - corner, radius, gain[v, u])
-        mouth = self._area("mouth", mask.shape, [moved[LIPS_INNER, :2] - corner], soft)
-        kept = cv2.addWeighted(opened, 1 - _EYE_SHARE, mouth, 1, 0)
+            draw_iris(painted, scene, opened, iris, middle - window.corner, radius, gain[v, u])
+
+    def _close(
+        self, painted: Image, scene: Image, moved: Landmarks, shut: list[float], window: Window
+    ) -> None:
+        """Put the driver's lids, in the texture's tone, where eyes close: no photo of open eyes has them."""
+        for number, (loop, share) in enumerate(zip(LID_SKIN, shut, strict=True)):
+            if share > 0.02:
+                skin = [moved[loop, :2] - window.corner]
+                lids = self._area(f"lid {number}", window, skin, (255 * share,), 3 * _softness(moved))
+                blend_toned(painted, scene, lids)
+
+    def _keep(self, mask: Mask, moved: Landmarks, window: Window) -> None:
+        """Leave the inside of the mouth and a share of the eyes to the driver."""
+        soft, corner = _softness(moved), window.corner
+        rings = [moved[ring, :2] - corner for ring, _ in EYES]
+        share = 255 * (1 - _EYE_SHARE)
+        kept = self._area("kept", window, rings, (share, share), soft)
+        mouth = self._area("mouth", window, [moved[LIPS_INNER, :2] - corner], (255,), soft)
+        cv2.max(kept, mouth, dst=kept)
         cv2.multiply(mask, cv2.bitwise_not(kept), dst=mask, scale=1 / 255)
 
-    def _area(self, name: str, shape: tuple[int, ...], loops: list[Floats], soft: float) -> Mask:
-        area = self._scratch.bytes(name, *shape)
+    def _area(
+        self, name: str, window: Window, loops: list[Floats], levels: Sequence[float], soft: float
+    ) -> Mask:
+        """Soft areas inside loops of window pixels, each at its level 0..255."""
+        area = self._scratch.bytes(name, window.height, window.width)
         area.fill(0)
-        for loop in loops:
-            cv2.fillPoly(area, [np.round(loop * 16).astype(np.int32)], 255, shift=4)
+        for loop, level in zip(loops, levels, strict=True):
+            cv2.fillPoly(area, [np.round(loop * 16).astype(np.int32)], round(level), shift=4)
         x, y, w, h = cv2.boundingRect(np.concatenate(loops).astype(np.float32))
         margin = int(4 * soft) + 2
         part = slice(max(y - margin, 0), y + h + margin), slice(max(x - margin, 0), x + w + margin)
@@ -166,6 +197,11 @@ class MeshSwap:
 
 
 _SQUARE = np.ones((3, 3), np.uint8)
+
+
+def _softness(moved: Landmarks) -> float:
+    """Blur of edges inside the face, in pixels."""
+    return max(0.7, float(np.ptp(moved[:, 0])) * 0.005)
 
 
 def _gaze(driver: Landmarks, moved: Landmarks, ring: list[int], centre: int) -> tuple[Floats, float]:

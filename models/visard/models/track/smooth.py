@@ -21,6 +21,8 @@ class OneEuro:
     """Hz at rest: lower is steadier."""
     reaction: float = 120.0
     """Hz more for each face size a second of speed: higher lags less."""
+    resting: float = 0.02
+    """Face sizes a second below which movement is taken for the network's noise."""
     speed_cutoff: float = 3.0
     """Hz for the speed estimate."""
     _value: Landmarks | None = field(default=None, init=False)
@@ -37,6 +39,7 @@ class OneEuro:
         speed = (landmarks - self._value) / (dt * size)
         self._speed += _weight(self.speed_cutoff, dt) * (speed - self._speed)
         pace = np.linalg.norm(self._speed[:, :2], axis=1, keepdims=True)
-        weight = _weight(self.rest_cutoff + self.reaction * pace, dt)
+        moving = np.maximum(pace - self.resting, 0)
+        weight = _weight(self.rest_cutoff + self.reaction * moving, dt)
         self._value = np.asarray(self._value + weight * (landmarks - self._value), np.float32)
         return self._value
