@@ -155,9 +155,7 @@ def test_what_ends_a_command_is_told(
 def test_run_passes_everything_on(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
     monkeypatch.setattr("visard.daemon.run.run", lambda *a, **k: asked.append((a, k)))
-    options = (
-        "--source demo --persona marco --sink preview --sink a.mp4 --mode animate --seconds 3"
-    )
+    options = "--source demo --persona marco --sink preview --sink a.mp4 --mode animate --seconds 3"
     more = "--opacity 0.5 --keep-mouth --who largest --max-faces 2 --colour mean-deviation --pan-x -0.5"
     status, _, err = call("run", *options.split(), *more.split())
     assert (status, err) == (0, "")
