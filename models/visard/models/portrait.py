@@ -46,6 +46,8 @@ def read_picture(path: Path) -> Image:
                 rgb = _to_rgb(ImageOps.exif_transpose(file))
     except PictureUnreadable:
         raise
+    except Pillow.DecompressionBombError as error:
+        raise PictureUnreadable(f"{path.name} has too many pixels; the limit is 100 million") from error
     except Exception as error:  # Pillow raises many kinds for broken files
         raise PictureUnreadable(f"{path.name} is not a picture that can be read ({error})") from error
     return np.ascontiguousarray(np.asarray(rgb)[:, :, ::-1])
