@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Thread, current_thread
 from typing import Protocol
 
 import cv2
@@ -22,6 +22,8 @@ PATIENCE = 2.0
 """Seconds without a picture after which a camera counts as gone."""
 _WARM_UP = 8.0
 """Seconds a camera may take to its first picture."""
+_LETTING_GO = 0.5
+"""Seconds to wait for the thread when closing."""
 _WANTED = Format(1280, 720, 30)
 _SMALLER = ((960, 540), (640, 360))
 _DEVICES = ("/dev/video", "/dev/v4l/")
@@ -53,7 +55,8 @@ class Webcam:
         self._failure: SourceError | None = None
         self._stop = Event()
         rate = capture.get(cv2.CAP_PROP_FPS)
-        Thread(target=self._run, name="camera", daemon=True).start()
+        self._thread = Thread(target=self._run, name="camera", daemon=True)
+        self._thread.start()
         self.format = self._first_format(rate if 1 <= rate <= 240 else _WANTED.fps)
 
     def read(self) -> Image:
@@ -69,6 +72,8 @@ class Webcam:
         """Let go of the camera; a read that waits ends with SourceEnded."""
         self._stop.set()
         self._newest.close()
+        if self._thread is not current_thread():
+            self._thread.join(_LETTING_GO)  # a program that ends inside OpenCV's read is aborted
 
     def _take(self, seconds: float) -> Image | None:
         try:

@@ -109,7 +109,7 @@ def _seam() -> Floats:
     brow = float(texels(SIDE)[[105, 334], 1].mean())
     rows = np.arange(SIDE, dtype=np.float32)[:, None]
     forehead = smoothstep(brow - rows, 0, SIDE * 0.08)
-    return np.asarray(1 - smoothstep(depth / (0.06 + 0.2 * forehead), 0, 1), np.float32)
+    return np.asarray(1 - smoothstep(depth / (0.05 + 0.2 * forehead), 0, 1), np.float32)
 
 
 class Relight:
@@ -150,7 +150,7 @@ def _plane(values: Floats, weight: Floats) -> Floats:
     """Weighted least-squares plane through ``values`` [h, w, 3], held back from steep slopes."""
     basis = _terms(SIDE)[:, :3]
     weighted = basis * weight.reshape(-1, 1)
-    damping = 0.03 * float(weight.sum()) * np.diag([0.0, 1.0, 1.0]).astype(np.float32)
+    damping = 0.3 * float(weight.sum()) * np.diag([0.0, 1.0, 1.0]).astype(np.float32)
     terms = np.linalg.solve(weighted.T @ basis + damping, weighted.T @ values.reshape(-1, 3))
     return np.asarray((basis @ terms).reshape(values.shape), np.float32)
 

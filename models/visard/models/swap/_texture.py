@@ -76,7 +76,7 @@ def _both_sides(texture: Image, landmarks: Landmarks) -> Image:
     """Fill what the photo's head turn hides with the other side, mirrored and matched in colour."""
     seen = Sampler(64).lookup(facing(landmarks)[:, None])[..., 0]
     other = seen[:, ::-1]
-    lacking = smoothstep(other - seen, 0.15, 0.5) * (1 - smoothstep(seen, 0.15, 0.55))
+    lacking = smoothstep(other - seen, 0.1, 0.35) * (1 - smoothstep(seen, 0.3, 0.75))
     if lacking.max() < 0.05:
         return texture
     side = texture.shape[0]
