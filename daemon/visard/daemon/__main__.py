@@ -1,5 +1,5 @@
 """``python -m visard.daemon`` is the same as ``visard``."""
 
-from visard.daemon.cli import main
+from visard.daemon.cli import program
 
-main()
+program()

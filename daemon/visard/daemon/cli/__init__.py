@@ -1,6 +1,8 @@
 """The command line. Each command's module is imported when it is called, so that help is quick."""
 
+import os
 import sys
+import threading
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
@@ -56,6 +58,22 @@ def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
 @click.option("--json", is_flag=True, expose_value=False, help="Answer in JSON, errors too.")
 def commands() -> None:
     """Another face in any video call."""
+
+
+def program() -> None:
+    """Run the command the person typed and end the process.
+
+    A step that is still inside a network or a camera driver cannot be stopped, and Python's own way out would
+    abort the process under it; then the process ends at once. Everything was closed before.
+    """
+    try:
+        main()
+    except SystemExit as end:
+        if any(thread.daemon for thread in threading.enumerate()):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(end.code if isinstance(end.code, int) else 1)
+        raise
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
