@@ -22,7 +22,8 @@ def report(monkeypatch):
     monkeypatch.setattr(bench, "WARM_UP", 0.1)
     monkeypatch.setattr(bench, "find_source", lambda _: Kind())
     monkeypatch.setattr(bench, "prepare", lambda *_: Recipe("p", swap=Mask()))
-    monkeypatch.setattr(bench, "_tracker", lambda _: Truth())
+    for name in ("live", "every_frame"):
+        monkeypatch.setattr(bench.tracking, name, lambda _: Truth())
     report = bench.measure("reel", None, 1.0)
     assert no_thread_left()
     return report
@@ -54,7 +55,8 @@ def test_a_source_that_ends_does_not_hang_the_bench(monkeypatch):
     monkeypatch.setattr(bench, "WARM_UP", 0.05)
     monkeypatch.setattr(bench, "find_source", lambda _: Kind())
     monkeypatch.setattr(bench, "prepare", lambda *_: Recipe("p", swap=Mask()))
-    monkeypatch.setattr(bench, "_tracker", lambda _: Truth())
+    for name in ("live", "every_frame"):
+        monkeypatch.setattr(bench.tracking, name, lambda _: Truth())
     assert bench.measure("reel", None, 0.2).fps == 0
 
 

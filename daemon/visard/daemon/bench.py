@@ -10,7 +10,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from visard.daemon.pipeline import Pipeline, Tracking
+from visard.daemon import tracking
+from visard.daemon.pipeline import Pipeline
 from visard.daemon.prepare import prepare
 from visard.daemon.recipe import Mode, Recipe
 from visard.daemon.settings import Settings
@@ -67,16 +68,9 @@ def measure(
     return _paced(source, recipe, seconds / 2, fps)
 
 
-def _tracker(max_faces: int) -> Tracking:
-    """Make the real tracker."""
-    from visard.models.track.tracker import Tracker
-
-    return Tracker(max_faces)
-
-
 def _unpaced(source: str, recipe: Recipe, seconds: float) -> float:
     opened = find_source(source).open(source, loop=True, paced=False)
-    with Pipeline(opened, [_Nowhere()], recipe, _tracker) as pipeline:
+    with Pipeline(opened, [_Nowhere()], recipe, tracking.every_frame) as pipeline:
         _warm_up(pipeline)
         start = time.perf_counter()
         pipeline.wait(seconds)
@@ -85,7 +79,7 @@ def _unpaced(source: str, recipe: Recipe, seconds: float) -> float:
 
 def _paced(source: str, recipe: Recipe, seconds: float, fps: float) -> Report:
     opened = find_source(source).open(source, loop=True)
-    with Pipeline(opened, [_Nowhere()], recipe, _tracker, live=True) as pipeline:
+    with Pipeline(opened, [_Nowhere()], recipe, tracking.live, live=True) as pipeline:
         _warm_up(pipeline)
         drops, cpu = pipeline.status().drops, time.process_time()
         pipeline.wait(seconds)

@@ -10,9 +10,10 @@ from pathlib import Path
 from visard.daemon.errors import FaceUnusable, SinkError, SinkUnavailable, SourceUnavailable
 from visard.daemon.frame import Format
 from visard.daemon.guard import Verdict
-from visard.daemon.pipeline import Pipeline, Tracking
+from visard.daemon.pipeline import Pipeline
 from visard.daemon.recipe import Recipe
 from visard.daemon.replay import FileReplay, PictureReplay
+from visard.daemon.tracking import Tracking, every_frame
 from visard.daemon.video import CONTAINERS, VideoReader, VideoWriter
 from visard.models.face import Image
 
@@ -81,7 +82,7 @@ def convert(
     Raises SourceUnavailable, SinkError, and FaceUnusable for a picture in which no face can be swapped.
     """
     check(source, target)
-    tracking = tracking or _tracker
+    tracking = tracking or every_frame
     if source.suffix.lower() in PICTURES:
         return _convert_picture(source, target, recipe, tracking)
     return _convert_video(source, target, recipe, on_progress or (lambda *_: None), tracking)
@@ -110,12 +111,6 @@ def check(source: Path, target: Path) -> None:
         raise SourceUnavailable(f"there is no file at {source}")
     if source.resolve() == target.resolve() or (target.exists() and target.samefile(source)):
         raise SinkUnavailable(f"{target} is the file being read; choose another name for the result")
-
-
-def _tracker(max_faces: int) -> Tracking:
-    from visard.models.track.tracker import Tracker
-
-    return Tracker(max_faces)
 
 
 def _convert_video(

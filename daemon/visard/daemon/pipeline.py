@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from visard.daemon.cover import Cover
 from visard.daemon.cuts import Cuts
@@ -24,26 +24,13 @@ from visard.daemon.slot import Closed, Slot
 from visard.daemon.sources import Source
 from visard.daemon.stats import Stats
 from visard.daemon.status import Status
-from visard.models.face import Image, Sighting
+from visard.daemon.tracking import Tracking
+from visard.models.face import Sighting
 
 log = logging.getLogger(__name__)
 
 REPEAT_AFTER = 1.5
 """Frame intervals without anything new after which a live pipeline asks the guard what to show."""
-
-
-class Tracking(Protocol):
-    """What the pipeline needs of a tracker; made and used on one thread."""
-
-    max_faces: int
-
-    def update(self, image: Image, now: float) -> Sighting:
-        """Find the faces of the next picture."""
-        ...
-
-    def forget(self) -> None:
-        """Start anew, as with a new source."""
-        ...
 
 
 @dataclass(slots=True)

@@ -8,11 +8,12 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from visard.daemon import tracking
 from visard.daemon.ends import open_ends
 from visard.daemon.interrupts import terminating
 from visard.daemon.keyboard import Keyboard
 from visard.daemon.personas import Library
-from visard.daemon.pipeline import Pipeline, Tracking
+from visard.daemon.pipeline import Pipeline
 from visard.daemon.prepare import prepare
 from visard.daemon.recipe import Mode
 from visard.daemon.session import Session
@@ -39,7 +40,7 @@ def run(
     library = Library()
     recipe = prepare(persona, mode, settings, library=library)
     ends = open_ends(source, sinks, lambda text: console.print(text, highlight=False, soft_wrap=True))
-    pipeline = Pipeline(ends.source, ends.sinks, recipe, _tracker, reopen=ends.reopen)
+    pipeline = Pipeline(ends.source, ends.sinks, recipe, tracking.live, reopen=ends.reopen)
     for sink in ends.sinks:
         console.print(f"{recipe.persona} goes to {sink.where}", highlight=False, soft_wrap=True)
     session = Session(pipeline, library, persona)
@@ -57,12 +58,6 @@ def run(
         session.close()
         pipeline.settle(3.0)
     return pipeline.status()
-
-
-def _tracker(max_faces: int) -> Tracking:
-    from visard.models.track.tracker import Tracker
-
-    return Tracker(max_faces)
 
 
 @contextmanager

@@ -60,11 +60,16 @@ def edge_distance(side: int) -> Floats:
     return np.asarray(cv2.distanceTransform(framed, cv2.DIST_L2, 5)[1:-1, 1:-1] / side, np.float32)
 
 
+_COARSE = 64
+"""Points are interpolated on this many texels a side at most, and between them linearly."""
+
+
 class Sampler:
     """Samples a frame onto a small texture without drawing: the same three points and weights every time."""
 
     def __init__(self, side: int) -> None:
         self.side = side
+        self._coarse = side = min(side, _COARSE)
         flat = np.zeros((468, 3), np.float32)
         flat[:, :2] = texels(side)
         triangles = canonical().triangles
@@ -88,7 +93,9 @@ class Sampler:
     def lookup(self, values: Floats) -> Floats:
         """Interpolate values of mesh points [468, k] over the texture, [side, side, k]."""
         spread = np.einsum("nk,nkd->nd", self._weights, values[self._points])
-        return np.asarray(spread.reshape(self.side, self.side, -1), np.float32)
+        coarse = spread.reshape(self._coarse, self._coarse, -1)
+        whole = np.asarray(cv2.resize(coarse, (self.side, self.side)), np.float32)
+        return whole.reshape(self.side, self.side, -1)
 
 
 def _nearest(known: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:

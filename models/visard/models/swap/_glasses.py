@@ -86,29 +86,34 @@ class Spectacles:
 
 def _thin_lines(texture: Image) -> Floats:
     """How much each texel differs from what is around a thin line, as a share; 0 outside the band."""
-    grey = cv2.GaussianBlur(cv2.cvtColor(texture, cv2.COLOR_BGR2GRAY), (0, 0), 0.7)
+    lines = np.zeros((SIDE, SIDE), np.float32)
+    rows, band = _band()
+    grey = cv2.GaussianBlur(cv2.cvtColor(texture[rows], cv2.COLOR_BGR2GRAY), (0, 0), 0.7)
     dark = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, _disc(3))
     light = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, _disc(3))
-    around = cv2.GaussianBlur(grey, (0, 0), SIDE / 36).astype(np.float32) + 8
-    return np.asarray(np.maximum(dark, light) / around * _band(), np.float32)
+    around = cv2.blur(cv2.blur(grey, (17, 17)), (17, 17)).astype(np.float32) + 8
+    lines[rows] = np.maximum(dark, light) / around * band
+    return lines
 
 
 def _pieces(lines: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """Number each connected piece from 1 on, and give their widths."""
-    joined = cv2.morphologyEx(lines.astype(np.uint8), cv2.MORPH_CLOSE, _disc(2))
-    count, pieces, boxes, _ = cv2.connectedComponentsWithStats(joined)
-    return np.asarray(pieces, np.int32), np.asarray(boxes[1:count, cv2.CC_STAT_WIDTH], np.int32)
+    rows, _ = _band()
+    joined = cv2.morphologyEx(lines[rows].astype(np.uint8), cv2.MORPH_CLOSE, _disc(2))
+    pieces = np.zeros(lines.shape, np.int32)
+    count, pieces[rows], boxes, _ = cv2.connectedComponentsWithStats(joined)
+    return pieces, np.asarray(boxes[1:count, cv2.CC_STAT_WIDTH], np.int32)
 
 
 @cache
-def _band() -> npt.NDArray[np.bool_]:
-    """Where frames sit: from the brows to half the nose, without eyes, lashes and brows."""
-    points, rows = texels(SIDE), np.arange(SIDE)[:, None]
-    top = points[[105, 334, 107, 336], 1].min() - SIDE * 0.01
-    bottom = points[[4, 205, 425], 1].mean()
+def _band() -> tuple[slice, npt.NDArray[np.bool_]]:
+    """The rows where frames sit, from the brows to half the nose, and where in them no feature lies."""
+    points = texels(SIDE)
+    top = int(points[[105, 334, 107, 336], 1].min() - SIDE * 0.01)
+    bottom = int(points[[4, 205, 425], 1].mean())
     features = polygons(SIDE, [EYE_RING_LEFT, EYE_RING_RIGHT], 4) | polygons(SIDE, [BROW_LEFT, BROW_RIGHT], 2)
-    band = (rows > top) & (rows < bottom) & (edge_distance(SIDE) > 0.015) & (features == 0)
-    return np.asarray(band, np.bool_)
+    bare = (edge_distance(SIDE) > 0.015) & (features == 0)
+    return slice(top, bottom), np.asarray(bare[top:bottom], np.bool_)
 
 
 def _disc(radius: int) -> Mask:

@@ -37,9 +37,9 @@ from visard.models.swap._window import Window, around_outline, rim_of
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.uint8]
 
-_DRAWN = 192
+_DRAWN = 160
 """Side of the drawn lookup; it is linear inside triangles, so more shows nothing."""
-_MOVED = 96
+_MOVED = 64
 """Side of the drawn displacement, which is smoother still."""
 _LIKENESS = 1.15
 """How much of the shape difference is applied; a little more than all of it reads as more alike."""

@@ -12,7 +12,7 @@ from visard.models.track.region import Region
 from visard.models.track.smooth import OneEuro
 
 PRESENT = 0.5
-NEWCOMERS_EVERY = 0.1
+NEWCOMERS_EVERY = 0.2
 GONE_AFTER = 2.0
 MAX_JUMP = 0.6
 
