@@ -73,7 +73,7 @@ def test_the_wheel_carries_licences_and_the_command(wheel: zipfile.ZipFile) -> N
     for file in ("LICENSE", "NOTICE"):
         assert any(name.endswith(f".dist-info/licenses/{file}") for name in names)
     entry = next(name for name in names if name.endswith("entry_points.txt"))
-    assert b"visard = visard.daemon.cli:main" in wheel.read(entry)
+    assert b"visard = visard.daemon.cli:program" in wheel.read(entry)
 
 
 def test_links_in_the_documents_lead_somewhere(repository: Path) -> None:
