@@ -9,11 +9,12 @@ import numpy.typing as npt
 from visard.daemon import colour
 from visard.daemon.settings import Colour, Settings
 from visard.models.face import Face, Image
+from visard.models.mesh import LIPS_OUTER
+from visard.models.scratch import Scratch
 from visard.models.swap import Patch
 
 Mask = npt.NDArray[np.uint8]
 
-_OUTER_LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
 _MASK_WORK = 160
 """Longer side in pixels at which masks are grown and blurred; they are smooth, so more shows nothing."""
 
@@ -32,7 +33,7 @@ class Blender:
     """Blends patches in place; keeps buffers and colour maps between frames. One thread."""
 
     def __init__(self) -> None:
-        self._scratch: dict[str, npt.NDArray[np.uint8]] = {}
+        self._scratch = Scratch()
         self._colours: dict[int, tuple[Colour, colour.Map]] = {}
 
     def __call__(self, frame: Image, patch: Patch, face: Face, settings: Settings) -> None:
@@ -53,15 +54,9 @@ class Blender:
         """Drop the colour maps learned so far."""
         self._colours.clear()
 
-    def _buffer(self, name: str, *shape: int) -> npt.NDArray[np.uint8]:
-        needed = int(np.prod(shape))
-        if name not in self._scratch or self._scratch[name].size < needed:
-            self._scratch[name] = np.empty(needed, np.uint8)
-        return self._scratch[name][:needed].reshape(shape)
-
     def _mix(self, scene: Image, image: Image, mask: Mask) -> None:
         """Write scene*(1-mask) + image*mask into ``scene``: passes over uint8, which OpenCV does fastest."""
-        weight, rest, ours, theirs = (self._buffer(n, *scene.shape) for n in ("w", "r", "a", "b"))
+        weight, rest, ours, theirs = (self._scratch.bytes(n, *scene.shape) for n in ("w", "r", "a", "b"))
         cv2.cvtColor(mask, cv2.COLOR_GRAY2BGR, dst=weight)
         cv2.bitwise_not(weight, dst=rest)
         cv2.multiply(image, weight, dst=ours, scale=1 / 255)
@@ -89,7 +84,7 @@ class Blender:
         if w <= 0 or h <= 0:
             return None
         matrix = patch.matrix - np.array([[0, 0, x], [0, 0, y]], np.float32)
-        image, mask = self._buffer("warped", h, w, 3), self._buffer("warped mask", h, w)
+        image, mask = self._scratch.bytes("warped", h, w, 3), self._scratch.bytes("warped mask", h, w)
         cv2.warpAffine(patch.image, matrix, (w, h), dst=image, borderMode=cv2.BORDER_REPLICATE)
         cv2.warpAffine(patch.mask, matrix, (w, h), dst=mask, borderMode=cv2.BORDER_CONSTANT)
         return _Placed(image, mask, x, y)
@@ -100,11 +95,11 @@ class Blender:
         if settings.colour in colour.FITS:
             colours = self._learn(settings.colour, placed, scene, face)
             if colours is not None:
-                image = colour.apply(colours, image, self._buffer("toned", *image.shape))
+                image = colour.apply(colours, image, self._scratch.bytes("toned", *image.shape))
         if settings.sharpen > 0:
-            soft = self._buffer("soft", *image.shape)
+            soft = self._scratch.bytes("soft", *image.shape)
             cv2.GaussianBlur(image, (0, 0), max(face.size / 130, 0.8), dst=soft)
-            sharp = self._buffer("sharp", *image.shape)
+            sharp = self._scratch.bytes("sharp", *image.shape)
             image = np.asarray(
                 cv2.addWeighted(
                     image, 1 + 1.5 * settings.sharpen, soft, -1.5 * settings.sharpen, 0, dst=sharp
@@ -161,7 +156,7 @@ def _disc(radius: int) -> npt.NDArray[np.uint8]:
 
 def _without_mouth(mask: Mask, face: Face, x: int, y: int) -> Mask:
     """Take the driver's lips, and a little around them, out of a mask that lies at ``x, y``; softly."""
-    lips = face.landmarks[list(_OUTER_LIPS), :2] - (x, y)
+    lips = face.landmarks[LIPS_OUTER, :2] - (x, y)
     middle, sigma = lips.mean(0), max(face.size / 50, 1)
     area = np.round(middle + (lips - middle) * (1.2, 1.45)).astype(np.int32)
     edge = round(3 * sigma)
