@@ -4,7 +4,7 @@ A portrait is put before a wide, blurred background, as a webcam would see it, a
 by a script: talking, blinking, looking around, turning the head, smiling. The clip loops without a seam, and
 the same picture always gives the same clip. The one we ship:
 
-    python packaging/make_demo_clip.py daemon/visard/daemon/personas_shipped/marco/picture.jpg \
+    python packaging/make_demo_clip.py daemon/visard/daemon/personas_shipped/robin/picture.jpg \
         daemon/visard/daemon/sources/demo.mp4
 """
 
