@@ -31,7 +31,7 @@ from visard.models.track.blendshapes import NAMES
 Floats = npt.NDArray[np.float32]
 
 WIDTH, HEIGHT, FPS, SECONDS = 854, 480, 30, 8
-PICTURE = 448
+PICTURE = 480
 """Pixels that the square picture takes of the height; its lower edge is the frame's."""
 
 

@@ -109,7 +109,7 @@ def _seam() -> Floats:
     brow = float(texels(SIDE)[[105, 334], 1].mean())
     rows = np.arange(SIDE, dtype=np.float32)[:, None]
     forehead = smoothstep(brow - rows, 0, SIDE * 0.08)
-    return np.asarray(1 - smoothstep(depth / (0.05 + 0.2 * forehead), 0, 1), np.float32)
+    return np.asarray(1 - smoothstep(depth / (0.05 + 0.35 * forehead), 0, 1), np.float32)
 
 
 class Relight:
