@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol, cast
 
-from visard.daemon.video.reader import VideoReader, open_input
+from visard.daemon.video.reader import VideoReader, open_input, readable
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -114,18 +114,8 @@ class AudioTrack:
         self._input.close()
 
     def _demux(self) -> "Iterator[Packet[AudioStream]]":
-        import av
-
         streams = tuple(s for s in self._input.streams.audio if s.index in self._lanes)
-        packets = self._input.demux(streams) if streams else iter(())
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.FFmpegError:
-                return  # the file is cut off here
-            if packet is None:
-                return
-            yield packet
+        return readable(self._input.demux(streams) if streams else iter(()))
 
     def _time(self, packet: "Packet[AudioStream]") -> float:
         stamp = packet.dts if packet.pts is None else packet.pts

@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
+
+P = TypeVar("P")
 
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 TICK = Fraction(1, 90_000)
@@ -126,16 +128,17 @@ class VideoReader:
     def _raw(self) -> Iterator["VideoFrame"]:
         import av
 
-        packets = self._container.demux(self._stream)
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.FFmpegError:
-                return  # the file is cut off here
-            if packet is None:
-                return
+        for packet in readable(self._container.demux(self._stream)):
             with suppress(av.FFmpegError):  # one damaged packet
                 yield from packet.decode()
+
+
+def readable(packets: Iterator[P]) -> Iterator[P]:
+    """Yield packets up to where the file is cut off."""
+    import av
+
+    with suppress(av.FFmpegError):
+        yield from packets
 
 
 def _to_image(frame: "VideoFrame") -> Image:

@@ -29,16 +29,11 @@ def smoothstep(x: Floats, low: float, high: float) -> Floats:
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
-def brow_loops() -> list[list[int]]:
-    """The brows as closed loops of mesh points."""
-    return [BROW_LEFT, BROW_RIGHT]
-
-
 @cache
 def skin_area(side: int) -> Floats:
     """Where skin is expected: the oval without eyes, brows and lips; float32 [side, side], 0 or 1."""
     grow = max(1, side // 48)
-    features = polygons(side, [EYE_RING_LEFT, EYE_RING_RIGHT, LIPS_OUTER, *brow_loops()], grow)
+    features = polygons(side, [EYE_RING_LEFT, EYE_RING_RIGHT, LIPS_OUTER, BROW_LEFT, BROW_RIGHT], grow)
     return np.asarray((inside(side) > 0) & (features == 0), np.float32)
 
 

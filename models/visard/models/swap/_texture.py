@@ -11,7 +11,7 @@ from visard.models.expression import neutral
 from visard.models.face import Image, Landmarks
 from visard.models.mesh import canonical
 from visard.models.portrait import Portrait
-from visard.models.shape import canonical_upright, fit_pose
+from visard.models.shape import Pose, canonical_upright, fit_pose
 from visard.models.swap._eyes import EYES, Iris
 from visard.models.swap._glasses import without_glasses
 from visard.models.swap._light import SIDE, Skin, skin_area, smoothstep, trust
@@ -67,14 +67,14 @@ def normals() -> Floats:
     return np.asarray(summed / np.linalg.norm(summed, axis=1, keepdims=True), np.float32)
 
 
-def facing(landmarks: Landmarks) -> Floats:
+def facing(pose: Pose) -> Floats:
     """How much each mesh point faces the viewer: 1 straight on, 0 edge on, less when hidden; [468]."""
-    return np.asarray(-(normals() @ fit_pose(landmarks).rotation.T)[:, 2], np.float32)
+    return np.asarray(-(normals() @ pose.rotation.T)[:, 2], np.float32)
 
 
 def _both_sides(texture: Image, landmarks: Landmarks) -> Image:
     """Fill what the photo's head turn hides with the other side, mirrored and matched in colour."""
-    seen = Sampler(64).lookup(facing(landmarks)[:, None])[..., 0]
+    seen = Sampler(64).lookup(facing(fit_pose(landmarks))[:, None])[..., 0]
     other = seen[:, ::-1]
     lacking = smoothstep(other - seen, 0.1, 0.35) * (1 - smoothstep(seen, 0.3, 0.75))
     if lacking.max() < 0.05:

@@ -31,7 +31,7 @@ from visard.models.swap._eyes import (
     opening,
 )
 from visard.models.swap._light import SIDE, smoothstep
-from visard.models.swap._texture import SIDES, Texture, normals
+from visard.models.swap._texture import SIDES, Texture, facing
 from visard.models.swap._window import Window, around_outline, rim_of
 
 Floats = npt.NDArray[np.float32]
@@ -135,7 +135,7 @@ class MeshSwap:
         side = texture.shape[0]
         values = np.empty((468, 3), np.float32)
         values[:, :2] = canonical().uv
-        values[:, 2] = smoothstep(-(normals() @ pose.rotation.T)[:, 2], 0.0, 0.3)
+        values[:, 2] = smoothstep(facing(pose), 0.0, 0.3)
         drawn = self._lookup(window.scaled(moved, _DRAWN), values, background=-0.1)
         plane = np.ascontiguousarray(drawn[..., :2])
         shown = resample(alpha, plane * ALPHA_SIDE - np.float32(0.5), border=cv2.BORDER_CONSTANT)
