@@ -11,7 +11,7 @@ import pytest
 from visard.daemon.cli import COMMANDS, choices, main
 from visard.daemon.errors import SourceUnavailable
 from visard.daemon.personas import SHIPPED
-from visard.daemon.recipe import Mode
+from visard.daemon.settings import Mode
 from visard.daemon.settings import Settings
 
 Call = Callable[..., tuple[int, str, str]]

@@ -13,7 +13,8 @@ from rich.text import Text
 from visard.daemon import tracking
 from visard.daemon.pipeline import Pipeline
 from visard.daemon.prepare import prepare
-from visard.daemon.recipe import Mode, Recipe
+from visard.daemon.recipe import Recipe
+from visard.daemon.settings import Mode
 from visard.daemon.settings import Settings
 from visard.daemon.sources import find_source
 from visard.daemon.stats import Spread

@@ -9,7 +9,8 @@ from visard.daemon.choose import Choice, choose
 from visard.daemon.frame import Format, Frame
 from visard.daemon.gate import Made
 from visard.daemon.guard import Look
-from visard.daemon.recipe import Mode, Recipe
+from visard.daemon.recipe import Recipe
+from visard.daemon.settings import Mode
 from visard.daemon.reference import Reference
 from visard.daemon.settings import Colour, Who
 from visard.daemon.stats import Stats

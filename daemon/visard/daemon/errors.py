@@ -14,7 +14,12 @@ VisardError
 │   └── SourceEnded           a finite source gave its last frame (not a fault)
 ├── SinkError                 frames cannot be written
 │   └── SinkUnavailable       no such device, driver or folder; the message says how to get it
-└── PersonaError              the library refuses a name, a consent or a file
+├── PersonaError              the library refuses a name, a consent or a file
+│   └── PersonaUnknown        there is no such persona
+├── ConfigError               a setting is unknown or its value cannot be
+└── DaemonError
+    ├── DaemonRunning         another daemon of this user is at work
+    └── DaemonAbsent          no daemon answers
 """
 
 from visard.engines.errors import BackendUnavailable, EngineError, ModelRefused, VisardError
@@ -63,13 +68,48 @@ class PersonaError(VisardError):
     code = "persona"
 
 
+class PersonaUnknown(PersonaError):
+    """There is no such persona."""
+
+    code = "persona-unknown"
+
+
+class ConfigError(VisardError):
+    """A setting is unknown or its value cannot be."""
+
+    code = "config"
+
+
+class DaemonError(VisardError):
+    """The daemon cannot be started or reached."""
+
+    code = "daemon"
+
+
+class DaemonRunning(DaemonError):
+    """Another daemon of this user is at work."""
+
+    code = "daemon-running"
+
+
+class DaemonAbsent(DaemonError):
+    """No daemon answers."""
+
+    code = "daemon-absent"
+
+
 __all__ = [
     "BackendUnavailable",
+    "ConfigError",
+    "DaemonAbsent",
+    "DaemonError",
+    "DaemonRunning",
     "EngineError",
     "FaceUnusable",
     "ModelRefused",
     "NetworkUnavailable",
     "PersonaError",
+    "PersonaUnknown",
     "PictureUnreadable",
     "PortraitError",
     "SinkError",

@@ -14,6 +14,16 @@ def cache() -> Path:
     return _private("user_cache_path", "cache")
 
 
+def config() -> Path:
+    """Return the folder of the configuration, made for this user alone."""
+    return _private("user_config_path", "config")
+
+
+def logs() -> Path:
+    """Return the folder of the log, made for this user alone."""
+    return _private("user_log_path", "log")
+
+
 def _private(kind: str, name: str) -> Path:
     import platformdirs
 

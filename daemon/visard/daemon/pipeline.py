@@ -18,7 +18,8 @@ from visard.daemon.gate import Gate, Made, Words
 from visard.daemon.guard import Facts
 from visard.daemon.intake import Intake
 from visard.daemon.outlet import Outlet
-from visard.daemon.recipe import Mode, Recipe
+from visard.daemon.recipe import Recipe
+from visard.daemon.settings import Mode
 from visard.daemon.sinks import Sink
 from visard.daemon.slot import Closed, Slot
 from visard.daemon.sources import Source

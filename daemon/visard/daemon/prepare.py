@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from visard.daemon.personas import Library
-from visard.daemon.recipe import Mode, Recipe
+from visard.daemon.recipe import Recipe
+from visard.daemon.settings import Mode
 from visard.daemon.settings import Settings
 
 

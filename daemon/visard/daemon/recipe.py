@@ -1,21 +1,11 @@
 """What is being made of the frames right now: replaced whole between two frames, so nothing needs a lock."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-from visard.daemon.settings import Settings
+from visard.daemon.settings import Mode, Settings
 from visard.models.animate import Animation
 from visard.models.face import Image
 from visard.models.swap import Swap
-
-
-class Mode(StrEnum):
-    """How the persona is put on."""
-
-    swap = "swap"
-    """The persona's face inside the driver's frame."""
-    animate = "animate"
-    """The persona's portrait, moved by the driver."""
 
 
 @dataclass(frozen=True, slots=True)

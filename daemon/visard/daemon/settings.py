@@ -1,8 +1,17 @@
-"""Everything a person can change while it runs, and the recipe that holds it."""
+"""Everything about the picture that a person can change while it runs."""
 
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
+
+
+class Mode(StrEnum):
+    """How the persona is put on."""
+
+    swap = "swap"
+    """The persona's face inside the driver's frame."""
+    animate = "animate"
+    """The persona's portrait, moved by the driver."""
 
 
 class Colour(StrEnum):

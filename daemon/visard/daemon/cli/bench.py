@@ -10,7 +10,7 @@ from visard.daemon.cli.settings import settings_options
 from visard.daemon.settings import Settings
 
 if TYPE_CHECKING:
-    from visard.daemon.recipe import Mode
+    from visard.daemon.settings import Mode
 
 
 @click.command("bench")

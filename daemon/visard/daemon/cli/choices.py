@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from visard.daemon.recipe import Mode
+    from visard.daemon.settings import Mode
 
 MODES = ("swap", "animate")  # importing Mode for its names would load OpenCV to show a help text
 
 
 def _mode(_ctx: click.Context, _option: click.Parameter, value: str) -> "Mode":
-    from visard.daemon.recipe import Mode
+    from visard.daemon.settings import Mode
 
     return Mode(value)
 

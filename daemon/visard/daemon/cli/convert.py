@@ -14,7 +14,7 @@ from visard.daemon.settings import Settings
 
 if TYPE_CHECKING:
     from visard.daemon.convert import Summary
-    from visard.daemon.recipe import Mode
+    from visard.daemon.settings import Mode
 
 INTERRUPTED = 130
 _PATH = click.Path(path_type=Path)

@@ -5,89 +5,24 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingTCPServer
-from threading import Condition, Thread
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
-import cv2
-
 from visard.daemon.errors import SinkError, SinkUnavailable
 from visard.daemon.frame import Format
-from visard.daemon.slot import Closed, Slot
+from visard.daemon.newest import Newest
+from visard.daemon.slot import Closed
 from visard.models.face import Image
 
 HOST = "127.0.0.1"
 _PATIENCE = 5.0
 """Seconds a reader may take for one picture, and a picture for a reader."""
-_QUALITY = (int(cv2.IMWRITE_JPEG_QUALITY), 85)
 _BOUNDARY = "visard-frame"
-
-
-class Newest:
-    """The newest picture as JPEG. Encoded once, in its own thread, and only while somebody looks."""
-
-    def __init__(self) -> None:
-        self._raw: Slot[Image] = Slot()
-        self._changed = Condition()
-        self._jpeg = b""
-        self._number = 0
-        self._readers = 0
-        self._closed = False
-        Thread(target=self._encode, name="preview", daemon=True).start()
-
-    def offer(self, image: Image) -> None:
-        """Take a copy of the picture if somebody looks. Raises Closed."""
-        if self._readers or self._closed:
-            self._raw.put(image.copy())
-
-    @contextmanager
-    def reader(self) -> Iterator[None]:
-        """Look, for as long as the block runs."""
-        with self._changed:
-            self._readers += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._readers -= 1
-
-    def after(self, number: int) -> tuple[int, bytes] | None:
-        """Wait for a picture newer than ``number``; None when none comes or it is over."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._number > number or self._closed, _PATIENCE)
-            return (self._number, self._jpeg) if self._number > number and not self._closed else None
-
-    def number(self) -> int:
-        """Return the number of the newest encoded picture."""
-        with self._changed:
-            return self._number
-
-    def close(self) -> None:
-        """Wake and dismiss everybody."""
-        self._raw.close()
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-
-    def _encode(self) -> None:
-        while True:
-            try:
-                image = self._raw.take()
-            except Closed:
-                return
-            if image is None:
-                continue
-            good, jpeg = cv2.imencode(".jpg", image, _QUALITY)
-            with self._changed:
-                self._jpeg = jpeg.tobytes() if good else self._jpeg
-                self._number += good
-                self._changed.notify_all()
 
 
 class _Server(ThreadingTCPServer):
@@ -151,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _snapshot(self) -> None:
         newest = self.server.newest
-        with newest.reader():
+        with newest.look():
             found = newest.after(newest.number())
         if found is None:
             self._send(HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", b"no picture is coming\n")
@@ -163,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
         # Whatever the kernel buffers for a slow reader is delay; two pictures are enough.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 18)
         self._head(HTTPStatus.OK, f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
-        with newest.reader():
+        with newest.look():
             number = newest.number()
             self.wfile.write(f"--{_BOUNDARY}\r\n".encode())
             while found := newest.after(number):

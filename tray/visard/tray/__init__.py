@@ -1,0 +1,1 @@
+"""The icon in the panel: shows how Visard is, and switches it."""
