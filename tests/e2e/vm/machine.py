@@ -1,4 +1,4 @@
-"""Boots the test machine and runs one command in it."""
+"""Boots the test machine, bare or with systemd, and runs one command in it."""
 
 import os
 import shlex
@@ -16,7 +16,13 @@ EMULATED = "-accel tcg,thread=multi -cpu Nehalem"
 """Nehalem is the x86-64-v2 that numpy's wheels ask for; AVX would only be slower to emulate."""
 
 
-def run(image: Image, command: list[str], *, folder: Path, limit: float, memory: int = 4096) -> int:
+BARE, SYSTEMD = "", "next=/sbin/init systemd.unit=graphical.target systemd.show_status=0"
+"""What runs in the guest besides the command: nothing, or all that Debian starts (and users can log in)."""
+
+
+def run(
+    image: Image, command: list[str], *, folder: Path, limit: float, memory: int = 4096, system: str = BARE
+) -> int:
     """Run ``command`` as root in the guest, in ``folder``; return its status.
 
     /vm/job in the guest is ``image.folder / "job"`` here, the only place that outlives the guest. Raises
@@ -24,11 +30,13 @@ def run(image: Image, command: list[str], *, folder: Path, limit: float, memory:
     """
     job = image.folder / "job"
     (job / "command").write_text(f"cd {shlex.quote(str(folder))} && exec {shlex.join(command)}\n")
+    if system == SYSTEMD:
+        shutil.copy(Path(__file__).with_name("system.sh"), job / "setup")
     status, console = job / "status", job / "console.log"
     start = time.monotonic()
     with console.open("wb") as log, suppress(subprocess.TimeoutExpired):
         subprocess.run(
-            [*DIES_WITH_US, QEMU, *_accelerator(image), *_hardware(image, memory)],
+            [*DIES_WITH_US, QEMU, *_accelerator(image), *_hardware(image, memory, system)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -51,10 +59,10 @@ def new_job(image: Image) -> Path:
     return job
 
 
-def _hardware(image: Image, memory: int) -> list[str]:
+def _hardware(image: Image, memory: int, system: str) -> list[str]:
     return shlex.split(
         f"-smp 2 -m {memory} -nodefaults -display none -serial stdio -monitor none -no-reboot"
-        f" -kernel {image.kernel} -initrd {image.ramdisk} -append 'console=ttyS0 quiet panic=-1'"
+        f" -kernel {image.kernel} -initrd {image.ramdisk} -append 'console=ttyS0 quiet panic=-1 {system}'"
         " -fsdev local,id=host,path=/,security_model=none,readonly=on,multidevs=remap"
         " -device virtio-9p-pci,fsdev=host,mount_tag=host"
         f" -fsdev local,id=vm,path={image.folder},security_model=none"
