@@ -44,7 +44,10 @@ class Newest:
 
     @contextmanager
     def look(self, call: Look = lambda _: None) -> Iterator[None]:
-        """Have ``call`` told of every new JPEG, on the encoder's thread, while the block runs."""
+        """Have ``call`` told of every new JPEG, on the encoder's thread, while the block runs.
+
+        An empty one says that there will be no more.
+        """
         self._add(call)
         try:
             yield
@@ -68,12 +71,16 @@ class Newest:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+        for call in self._looks:
+            call(b"")
 
     def _add(self, call: Look) -> None:
         with self._changed:
             self._looks = [*self._looks, call]
-            count = len(self._looks)
+            count, over = len(self._looks), self._closed
         self._looked_at(count)
+        if over:
+            call(b"")
 
     def _remove(self, call: Look) -> None:
         with self._changed:

@@ -1,0 +1,1 @@
+"""The control API: what runs between the daemon's socket and its service."""
