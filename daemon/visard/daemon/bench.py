@@ -14,8 +14,7 @@ from visard.daemon import tracking
 from visard.daemon.pipeline import Pipeline
 from visard.daemon.prepare import prepare
 from visard.daemon.recipe import Recipe
-from visard.daemon.settings import Mode
-from visard.daemon.settings import Settings
+from visard.daemon.settings import Mode, Settings
 from visard.daemon.sources import find_source
 from visard.daemon.stats import Spread
 from visard.models.face import Image

@@ -1,7 +1,9 @@
 """Puts the persona on one frame: swaps or animates, blends, and says what was done for the guard."""
 
 import logging
+from dataclasses import replace
 
+import cv2
 import numpy as np
 
 from visard.daemon.blend import Blender
@@ -10,9 +12,8 @@ from visard.daemon.frame import Format, Frame
 from visard.daemon.gate import Made
 from visard.daemon.guard import Look
 from visard.daemon.recipe import Recipe
-from visard.daemon.settings import Mode
 from visard.daemon.reference import Reference
-from visard.daemon.settings import Colour, Who
+from visard.daemon.settings import Colour, Mode, Who
 from visard.daemon.stats import Stats
 from visard.daemon.view import draw_landmarks, letterbox, viewed
 from visard.models.animate import Animation
@@ -31,6 +32,7 @@ class Cover:
         self._stats = stats
         self._blend = Blender()
         self._choice: Choice | None = None
+        self._former: tuple[Recipe, Cover] | None = None
 
     def forget(self, recipe: Recipe) -> None:
         """Drop what was learned about the drivers: after calibration or with a new scene."""
@@ -47,11 +49,31 @@ class Cover:
         """Return the picture made of ``frame``, whose image may be changed; ``sighting`` None: not looked."""
         look, picture = None, frame.image
         if sighting is not None and recipe.covers and not recipe.reveal:
-            look, picture = self._put_on(frame, sighting, recipe, now)
+            look, picture = self._fade(frame, sighting, recipe, now)
         with frame.span("view"):
             if recipe.settings.landmarks and sighting is not None and recipe.mode is Mode.swap:
                 draw_landmarks(picture, sighting.faces)
             return Made(frame, viewed(picture, recipe.settings), look)
+
+    def _fade(self, frame: Frame, sighting: Sighting, recipe: Recipe, now: float) -> tuple[Look, Image]:
+        """Put the recipe on, and while it replaces another in the same mode, both, mixed."""
+        fade = recipe.fade
+        share = 1.0 if fade is None or fade.old.mode is not recipe.mode else fade.share(now)
+        if fade is None or share >= 1 or not fade.old.covers:
+            self._former = None
+            return self._put_on(frame, sighting, recipe, now)
+        with frame.span("fade"):
+            copy = Frame(frame.index, frame.captured, frame.image.copy())
+            old, old_picture = self._before(fade.old)._put_on(copy, sighting, fade.old, now)
+        look, picture = self._put_on(frame, sighting, recipe, now)
+        both = replace(look, swapped=look.swapped & old.swapped, failed=look.failed or old.failed)
+        return both, np.asarray(cv2.addWeighted(picture, share, old_picture, 1 - share, 0), np.uint8)
+
+    def _before(self, old: Recipe) -> "Cover":
+        """Return what puts the recipe on that is being replaced."""
+        if self._former is None or self._former[0] is not old:
+            self._former = old, Cover(self._format, self._stats)
+        return self._former[1]
 
     def _put_on(self, frame: Frame, sighting: Sighting, recipe: Recipe, now: float) -> tuple[Look, Image]:
         animate = recipe.mode is Mode.animate

@@ -97,6 +97,11 @@ class DaemonAbsent(DaemonError):
 
     code = "daemon-absent"
 
+    @classmethod
+    def here(cls) -> "DaemonAbsent":
+        """Say how to start it."""
+        return cls("no Visard daemon answers; start it with: visard daemon")
+
 
 __all__ = [
     "BackendUnavailable",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visard.daemon import folders
-from visard.daemon.errors import FaceUnusable, PersonaError
+from visard.daemon.errors import FaceUnusable, PersonaError, PersonaUnknown
 from visard.daemon.persona import (
     PICTURE,
     RECORD,
@@ -81,7 +81,7 @@ class Library:
                 f"persona {entry.name} is damaged: {entry.reason}; remove it and add its photo again"
             )
         if entry is None:
-            raise PersonaError(self._unknown(name))
+            raise PersonaUnknown(self._unknown(name))
         return entry
 
     def _unknown(self, name: str) -> str:
@@ -154,7 +154,7 @@ class Library:
         """Move an entry to the bin, or delete it for good. Raises PersonaError for a shipped one."""
         entry = self.find(name)
         if entry is None:
-            raise PersonaError(self._unknown(name))
+            raise PersonaUnknown(self._unknown(name))
         if entry.folder.parent == self.shipped:
             raise PersonaError(f"{entry.name} ships with Visard and cannot be removed")
         place = self.root / _BIN / f"{entry.folder.name}.{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
@@ -177,7 +177,7 @@ class Library:
         bin_ = {key.lower(): (key, path) for key, path in self.removed().items()}
         if name.lower() not in bin_:
             known = ", ".join(self.removed()) or "nothing"
-            raise PersonaError(f"no persona {name!r} was removed; the bin holds: {known}")
+            raise PersonaUnknown(f"no persona {name!r} was removed; the bin holds: {known}")
         original, path = bin_[name.lower()]
         self._check_free(original)
         return read(path.rename(self.root / original))

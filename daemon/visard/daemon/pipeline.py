@@ -14,24 +14,26 @@ from visard.daemon.cover import Cover
 from visard.daemon.cuts import Cuts
 from visard.daemon.errors import SinkError, VisardError
 from visard.daemon.frame import Frame
-from visard.daemon.gate import Gate, Made, Words
-from visard.daemon.guard import Facts
-from visard.daemon.intake import Intake
+from visard.daemon.gate import Gate, Made
+from visard.daemon.intake import Intake, Presence
 from visard.daemon.outlet import Outlet
+from visard.daemon.pulse import Pulse
 from visard.daemon.recipe import Recipe
-from visard.daemon.settings import Mode
 from visard.daemon.sinks import Sink
+from visard.daemon.situation import facts, words
 from visard.daemon.slot import Closed, Slot
 from visard.daemon.sources import Source
 from visard.daemon.stats import Stats
 from visard.daemon.status import Status
 from visard.daemon.tracking import Tracking
-from visard.models.face import Sighting
+from visard.models.face import Image, Sighting
 
 log = logging.getLogger(__name__)
 
 REPEAT_AFTER = 1.5
 """Frame intervals without anything new after which a live pipeline asks the guard what to show."""
+RESTING = 1.0
+"""Seconds between two pictures while there is nothing to show and nobody to show it to."""
 
 
 @dataclass(slots=True)
@@ -46,23 +48,27 @@ class Pipeline:
     """Source in, sinks out, one recipe at a time.
 
     Live pipelines keep the newest frame and drop older ones; others pass every frame on. Every picture that
-    reaches a sink went through the Gate. ``tracking`` is called on the thread that will use the tracker.
+    reaches a sink went through the Gate. ``tracking`` is called on the thread that will use the tracker;
+    ``seen`` gets every camera picture and must not keep or change it.
     """
 
     def __init__(
         self,
-        source: Source,
+        source: Source | Intake,
         sinks: Sequence[Sink],
         recipe: Recipe,
         tracking: Callable[[int], Tracking],
         *,
         live: bool | None = None,
         reopen: Callable[[], Source] | None = None,
+        seen: Callable[[Image], None] = lambda _: None,
     ) -> None:
         self.recipe = recipe
         self.live = source.format.live if live is None else live
         self.stats = Stats()
-        self._intake = Intake(source, reopen if self.live else None)
+        self.pulse = Pulse()
+        self._intake = source if isinstance(source, Intake) else Intake(source, reopen if self.live else None)
+        self._seen = seen
         self._cover = Cover(source.format, self.stats)
         self._gate = Gate(source.format.width, source.format.height)
         self._new_tracker = tracking
@@ -142,7 +148,7 @@ class Pipeline:
             reveal=recipe.reveal,
             verdict=self._verdict,
             why=self._gate.why,
-            source=self._intake.lost or "ok",
+            source=self._intake.why or ("no source" if self._intake.gone else "ok"),
             sinks={outlet.where: str(outlet.error or "ok") for outlet in outlets},
             drops=inner + max((outlet.dropped for outlet in outlets), default=0),
             reference=self._cover.reference.score,
@@ -183,6 +189,7 @@ class Pipeline:
     def _capture(self) -> None:
         pass_on = self._captured.put if self.live else self._captured.hand
         for frame in self._intake.frames():
+            self._seen(frame.image)
             pass_on(frame)
 
     def _track(self) -> None:
@@ -202,7 +209,9 @@ class Pipeline:
                 tracker.forget()
             paused = recipe.paused
             now = self._time(frame)
-            pass_on(_Tracked(frame, None if paused else self._look(tracker, frame, now), now, cut))
+            with self.pulse.beat("track"):
+                sighting = None if paused else self._look(tracker, frame, now)
+            pass_on(_Tracked(frame, sighting, now, cut))
 
     def _look(self, tracker: Tracking, frame: Frame, now: float) -> Sighting:
         with frame.span("track"):
@@ -221,21 +230,28 @@ class Pipeline:
                     self._orders.get_nowait()()
             if item.cut:
                 self._cover.cut()
-            made = self._cover(item.frame, item.sighting, self.recipe, item.now)
+            with self.pulse.beat("make"):
+                made = self._cover(item.frame, item.sighting, self.recipe, item.now)
             made.cut = item.cut
             pass_on(made)
 
     def _emit(self) -> None:
-        patience = REPEAT_AFTER / max(self._intake.format.fps, 1) if self.live else None
         while True:
-            self._clear(self._made.take(patience))
+            self._clear(self._made.take(self._patience()))
+
+    def _patience(self) -> float | None:
+        """Return the seconds after which a picture goes out although nothing new came."""
+        if not self.live:
+            return None
+        resting = self._intake.presence is Presence.resting
+        return RESTING if resting else REPEAT_AFTER / max(self._intake.format.fps, 1)
 
     def _clear(self, made: Made | None) -> None:
         """Ask the guard and send what it clears to every outlet that still works."""
         recipe = self.recipe
         start = time.perf_counter()
         now = self._time(made.frame) if made and not self.live else start
-        cleared = self._gate.clear(self._facts(recipe), made, now, self._words(recipe))
+        cleared = self._gate.clear(facts(recipe, self._intake), made, now, words(recipe, self._intake))
         self._verdict = cleared.verdict.value
         if made:
             made.frame.trace["guard"] = time.perf_counter() - start
@@ -243,22 +259,6 @@ class Pipeline:
         alive = [outlet.send(cleared) for outlet in self._outlets]
         if not any(alive):
             raise self._broken()
-
-    def _facts(self, recipe: Recipe) -> Facts:
-        return Facts(
-            covers=recipe.covers,
-            reveal=recipe.reveal,
-            animate=recipe.mode is Mode.animate,
-            when_lost=recipe.settings.when_lost,
-            camera_gone=bool(self._intake.lost),
-        )
-
-    def _words(self, recipe: Recipe) -> Words:
-        if self._intake.lost:
-            return Words("The camera is gone; waiting for it to come back")
-        if recipe.paused:
-            return Words("Paused")
-        return Words("One moment" if recipe.covers else "No persona chosen", recipe.still)
 
     def _time(self, frame: Frame) -> float:
         """Return when the frame was taken: by the clock, or by its place in a file."""

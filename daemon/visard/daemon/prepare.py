@@ -1,11 +1,11 @@
 """From a persona's name or photo to a recipe that can be used; takes a second or so."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from visard.daemon.personas import Library
 from visard.daemon.recipe import Recipe
-from visard.daemon.settings import Mode
-from visard.daemon.settings import Settings
+from visard.daemon.settings import Mode, Settings
 
 
 def prepare(
@@ -16,9 +16,11 @@ def prepare(
     library: Library | None = None,
     swapper: str = "mesh",
     animator: str = "puppet",
+    progress: Callable[[float], None] = lambda _: None,
 ) -> Recipe:
     """Read and examine the persona (None: the first shipped one) and prepare it for ``mode``.
 
+    ``progress`` is told the share that is done, 0 to 1.
     Raises PersonaError, PortraitError or EngineError.
     """
     from visard.models.animate import animators
@@ -26,7 +28,9 @@ def prepare(
     from visard.models.swap import swappers
 
     chosen = (library or Library()).resolve(persona)
+    progress(0.1)
     portrait = examine(Path(chosen.picture))
+    progress(0.5)
     animate = mode is Mode.animate
     return Recipe(
         persona=chosen.name,

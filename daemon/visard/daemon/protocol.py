@@ -46,7 +46,7 @@ class State(StrEnum):
     revealed = "revealed"
     """The real face is shown, on request."""
     problem = "problem"
-    """Something is missing or broken; ``problems`` says what, and how to fix it."""
+    """A blocking problem; ``problems`` says what, and how to fix it."""
     paused = "paused"
     sleeping = "sleeping"
     """Nobody watches, so the camera is off."""
@@ -80,6 +80,8 @@ class Problem(_Fact):
     message: str
     fix: str | None = None
     """A line for a shell, when one can help."""
+    blocking: bool = True
+    """Whether it keeps the persona from being seen; else it is only good to know."""
 
 
 class CameraInfo(_Fact):

@@ -15,9 +15,8 @@ from visard.daemon.keyboard import Keyboard
 from visard.daemon.personas import Library
 from visard.daemon.pipeline import Pipeline
 from visard.daemon.prepare import prepare
-from visard.daemon.settings import Mode
 from visard.daemon.session import Session
-from visard.daemon.settings import Settings
+from visard.daemon.settings import Mode, Settings
 from visard.daemon.status import Status
 
 

@@ -13,6 +13,9 @@ from visard.daemon.guard import Verdict
 WINDOW = 900
 """Frames that percentiles look back over: 30 seconds at 30 a second."""
 
+GAP = 2.0
+"""Seconds without a frame after which the rate is measured anew: the camera was away."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:
@@ -63,8 +66,11 @@ class Stats:
 
     def cleared(self, frame: Frame, verdict: Verdict, why: str) -> None:
         """Note that the guard gave its verdict on a camera frame."""
+        now = time.perf_counter()
         with self._lock:
-            self._arrivals.append(time.perf_counter())
+            if self._arrivals and now - self._arrivals[-1] > GAP:
+                self._arrivals.clear()
+            self._arrivals.append(now)
             self._verdicts[verdict.value] += 1
             if why:
                 self._reasons[why] += 1

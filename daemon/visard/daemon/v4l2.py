@@ -49,6 +49,8 @@ class Holder:
     pid: int
     name: str
     only_writes: bool
+    files: int = 1
+    """How many times it has the device open."""
 
     def __str__(self) -> str:
         return f"{self.name} (process {self.pid})"
@@ -109,22 +111,52 @@ def heal(path: str) -> None:
 
 
 def holders(path: str) -> list[Holder]:
-    """Return the other processes that have ``path`` open, as far as this user may see them."""
-    return [
-        Holder(int(proc.name), _name(proc), only_writes)
-        for proc in Path("/proc").glob("[0-9]*")
-        if int(proc.name) != os.getpid() and (only_writes := _opened(proc, path)) is not None
-    ]
+    """Return the other processes that have ``path`` open, as far as this user may see them.
+
+    Looks at every open file of every such process: about 2 ms for a thousand files.
+    """
+    here = str(os.getpid())
+    opened = {pid: modes for pid in _processes() if pid != here and (modes := _modes(pid, path))}
+    return [Holder(int(pid), _name(pid), os.O_WRONLY in modes, len(modes)) for pid, modes in opened.items()]
 
 
-def _opened(proc: Path, path: str) -> bool | None:
-    """Return whether a process only writes to ``path``; None when it does not have it open."""
+def opened_here(path: str) -> list[int]:
+    """Return how this process has ``path`` open: O_RDONLY, O_WRONLY or O_RDWR for every time."""
+    return _modes("self", path)
+
+
+def is_mapped(pid: int, path: str) -> bool:
+    """Whether a process shares ``path``'s memory, as whoever streams from a loopback device does."""
     try:
-        files = [f for f in (proc / "fd").iterdir() if str(f.readlink()) == path]
-        modes = [_flags(proc / "fdinfo" / f.name) & os.O_ACCMODE for f in files]
+        return f" {path}\n".encode() in Path("/proc", str(pid), "maps").read_bytes()
     except OSError:
-        return None  # not ours to look at, or it has just ended
-    return os.O_WRONLY in modes if modes else None
+        return False
+
+
+def _processes() -> list[str]:
+    try:
+        return [name for name in os.listdir("/proc") if name.isdecimal()]
+    except OSError:
+        return []
+
+
+def _modes(pid: str, path: str) -> list[int]:
+    # not pathlib: it takes three times as long, and there are thousands of files
+    folder = f"/proc/{pid}/fd/"
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []  # not ours to look at, or it has just ended
+    return [mode for name in names if (mode := _mode(pid, folder + name, path)) is not None]
+
+
+def _mode(pid: str, link: str, path: str) -> int | None:
+    try:
+        if os.readlink(link) != path:
+            return None
+        return _flags(Path(f"/proc/{pid}/fdinfo/{os.path.basename(link)}")) & os.O_ACCMODE
+    except OSError:
+        return None  # closed meanwhile
 
 
 def _flags(fdinfo: Path) -> int:
@@ -132,9 +164,9 @@ def _flags(fdinfo: Path) -> int:
     return int(line.split()[1], 8)
 
 
-def _name(proc: Path) -> str:
+def _name(pid: str) -> str:
     try:
-        return (proc / "comm").read_text().strip()
+        return Path("/proc", pid, "comm").read_text().strip()
     except OSError:
         return "a process"
 

@@ -1,0 +1,73 @@
+"""Whether the camera is needed: while somebody watches, and a little longer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from threading import Lock, Timer
+
+LINGER = 5.0
+"""Seconds for which the camera stays on: programs close and open it when their settings change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanting:
+    """Who wants to see something."""
+
+    readers: int | None = None
+    """Programs that read the virtual camera; None where nobody can tell, which counts as some."""
+    lookers: int = 0
+    """Pages that show the preview."""
+    always: bool = False
+    paused: bool = False
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody looks, as far as one can know."""
+        return self.readers != 0 or self.lookers > 0
+
+    @property
+    def needed(self) -> bool:
+        """Whether camera pictures are needed at all."""
+        return (self.watched or self.always) and not self.paused
+
+
+@dataclass(slots=True)
+class Attention:
+    """Calls ``wake`` at once when the camera is needed, and ``sleep`` when it has not been for a while.
+
+    Any thread; the two are never called at the same time.
+    """
+
+    wake: Callable[[], None]
+    sleep: Callable[[], None]
+    linger: float = LINGER
+    wanting: Wanting = Wanting()
+    awake: bool = False
+    _lock: Lock = field(default_factory=Lock)
+    _timer: Timer | None = None
+
+    def update(self, **changes: int | bool | None) -> None:
+        """Take note of a change of ``wanting``."""
+        with self._lock:
+            self.wanting = replace(self.wanting, **changes)  # type: ignore[arg-type]
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            if self.wanting.needed and not self.awake:
+                self.awake = True
+                self.wake()
+            elif self.awake and not self.wanting.needed:
+                self._timer = Timer(self.linger, self._rest)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def close(self) -> None:
+        """Change nothing any more."""
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def _rest(self) -> None:
+        with self._lock:
+            if self.awake and not self.wanting.needed:
+                self.awake = False
+                self.sleep()

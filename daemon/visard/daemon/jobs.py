@@ -1,0 +1,53 @@
+"""Work in the background that a person asked for, and how far it is."""
+
+import itertools
+import logging
+from collections.abc import Callable
+from threading import Lock, Thread
+
+from visard.daemon.errors import VisardError
+from visard.daemon.protocol import Job
+
+log = logging.getLogger(__name__)
+
+REMEMBERED = 8
+"""Jobs that are told of, the oldest finished ones are forgotten first."""
+
+
+class Jobs:
+    """Runs each job on a thread of its own; any thread."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._jobs: dict[int, Job] = {}
+        self._numbers = itertools.count(1)
+        self._lock = Lock()
+
+    def all(self) -> tuple[Job, ...]:
+        """Return the jobs, the oldest first."""
+        with self._lock:
+            return tuple(self._jobs.values())
+
+    def start(self, title: str, work: Callable[[], str]) -> Job:
+        """Start ``work``, which returns the persona that it made."""
+        job = Job(id=next(self._numbers), title=title)
+        self._put(job)
+        Thread(target=self._run, args=(job, work), name=f"visard job {job.id}", daemon=True).start()
+        return job
+
+    def _run(self, job: Job, work: Callable[[], str]) -> None:
+        try:
+            done = {"persona": work(), "progress": 1.0}
+        except Exception as error:  # it is told to the person, and ends nothing else
+            if not isinstance(error, VisardError):
+                log.exception("%s failed", job.title)
+            done = {"error": str(error) or type(error).__name__}
+        self._put(job.model_copy(update=done | {"done": True}))
+
+    def _put(self, job: Job) -> None:
+        with self._lock:
+            self._jobs[job.id] = job
+            finished = [number for number, job in self._jobs.items() if job.done]
+            for number in finished[: max(len(self._jobs) - REMEMBERED, 0)]:
+                del self._jobs[number]
+        self._changed()

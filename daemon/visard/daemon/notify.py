@@ -1,0 +1,46 @@
+"""Tell the service manager how the daemon is: systemd's notification protocol, one datagram a message."""
+
+import os
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+
+
+class Notifier:
+    """Sends to the socket that NOTIFY_SOCKET names; without one, nothing happens."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        self._to = environment.get("NOTIFY_SOCKET", "")
+        self.watchdog = _interval(environment) if self._to else None
+        """Seconds between two signs of life; None when nobody waits for them."""
+
+    def ready(self) -> None:
+        """Say that requests are answered."""
+        self._send("READY=1")
+
+    def status(self, text: str) -> None:
+        """Give the line that ``systemctl status`` shows."""
+        self._send(f"STATUS={text}")
+
+    def alive(self) -> None:
+        """Give a sign of life."""
+        self._send("WATCHDOG=1")
+
+    def stopping(self) -> None:
+        """Say that the end was asked for."""
+        self._send("STOPPING=1")
+
+    def _send(self, message: str) -> None:
+        if not self._to:
+            return
+        # A leading @ stands for the zero byte of a name that is no file.
+        place = "\0" + self._to[1:] if self._to.startswith("@") else self._to
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+            out.setblocking(False)
+            out.sendto(message.encode(), place)
+
+
+def _interval(environment: Mapping[str, str]) -> float | None:
+    for_another = environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid())
+    limit = environment.get("WATCHDOG_USEC", "")
+    return int(limit) / 1e6 / 3 if limit.isdecimal() and int(limit) and not for_another else None

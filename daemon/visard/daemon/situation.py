@@ -1,0 +1,29 @@
+"""What the guard must know, and what a card says, about how things stand."""
+
+from visard.daemon.gate import Words
+from visard.daemon.guard import Facts
+from visard.daemon.intake import Intake, Presence
+from visard.daemon.recipe import Recipe
+from visard.daemon.settings import Mode
+
+
+def facts(recipe: Recipe, intake: Intake) -> Facts:
+    """Return the guard's facts."""
+    return Facts(
+        covers=recipe.covers,
+        reveal=recipe.reveal,
+        animate=recipe.mode is Mode.animate,
+        when_lost=recipe.settings.when_lost,
+        camera_gone=intake.gone,
+    )
+
+
+def words(recipe: Recipe, intake: Intake) -> Words:
+    """Return what a card says if one must be shown."""
+    if recipe.paused:
+        return Words("Paused")
+    if intake.presence is Presence.lost:
+        return Words("The camera is gone; waiting for it to come back")
+    if intake.gone or recipe.covers:
+        return Words("One moment", recipe.still)
+    return Words("No persona chosen", recipe.still)

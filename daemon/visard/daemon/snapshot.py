@@ -1,0 +1,101 @@
+"""From the running parts to the Status that clients see; looks, and changes nothing."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import lru_cache
+
+import psutil
+
+from visard.daemon import protocol
+from visard.daemon.intake import Presence
+from visard.daemon.protocol import CameraState, Job, Problem, State
+from visard.daemon.recipe import Recipe
+from visard.daemon.stage import Stage
+from visard.daemon.stats import Snapshot
+from visard.daemon.supply import Supply
+from visard.daemon.wardrobe import Key, Wardrobe
+
+_STATES = {
+    Presence.here: CameraState.ok,
+    Presence.opening: CameraState.opening,
+    Presence.resting: CameraState.asleep,
+    Presence.lost: CameraState.missing,
+}
+
+
+@lru_cache
+def version() -> str:
+    """Return the installed version."""
+    from importlib.metadata import version as installed
+
+    return installed("visard")
+
+
+def camera(spec: str, stage: Stage, supply: Supply) -> protocol.CameraStatus:
+    """Describe where pictures come from."""
+    here = stage.intake.presence is Presence.here
+    return protocol.CameraStatus(
+        spec=spec,
+        name=supply.name if here else None,
+        state=_STATES[stage.intake.presence],
+        message=stage.intake.why if stage.intake.presence is Presence.lost else "",
+        demo=here and supply.demo,
+    )
+
+
+def output(stage: Stage, watchers: int | None) -> protocol.OutputStatus:
+    """Describe where pictures go."""
+    return protocol.OutputStatus(
+        where=stage.output.where if stage.output.ok else None,
+        ok=stage.output.ok,
+        message=stage.output.trouble,
+        width=stage.format.width,
+        height=stage.format.height,
+        fps=stage.format.fps,
+        watchers=watchers,
+    )
+
+
+def problems(stage: Stage, supply: Supply, others: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Return what needs the person, the most important first."""
+    found = list(others)
+    if stage.output.trouble:
+        message, _, fix = stage.output.trouble.partition(" Run: ")
+        found.append(Problem(code="no-output", message=message, fix=fix or None))
+    if stage.intake.presence is Presence.lost:
+        found.append(Problem(code="camera-missing", message=stage.intake.why))
+    elif stage.intake.presence is Presence.here and supply.demo:
+        text = "there is no camera, so the demo driver plays instead; plug one in"
+        found.append(Problem(code="no-camera", message=text, blocking=False))
+    return tuple(found)
+
+
+def preparing(wanted: Key | None, wardrobe: Wardrobe) -> tuple[Job, ...]:
+    """Return the persona that somebody waits for as a job; those prepared ahead are nobody's business."""
+    if wanted is None:
+        return ()
+    share = wardrobe.progress if wardrobe.preparing == wanted else 0.0
+    return (Job(id=0, title=f"preparing {wanted[0]}", persona=wanted[0], progress=share),)
+
+
+def state(recipe: Recipe, stage: Stage, troubles: Sequence[Problem], frames: int) -> State:
+    """Return how it is at a glance; ``frames`` came since the start."""
+    told = (
+        (recipe.reveal, State.revealed),
+        (any(problem.blocking for problem in troubles), State.problem),
+        (recipe.paused, State.paused),
+        (stage.intake.presence is Presence.resting, State.sleeping),
+        (not recipe.covers or stage.intake.gone or not frames, State.starting),
+    )
+    return next((value for true, value in told if true), State.live)
+
+
+def numbers(taken: Snapshot, drops: int, *, still: bool) -> protocol.Numbers:
+    """Return what was measured; ``still``: no camera is on."""
+    facts = asdict(taken) | ({"fps": 0.0} if still else {})
+    return protocol.Numbers(**facts, drops=drops, memory_mb=round(_memory() / 2**20, 1))
+
+
+def _memory() -> int:
+    return int(psutil.Process(os.getpid()).memory_info().rss)
