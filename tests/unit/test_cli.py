@@ -95,7 +95,7 @@ def test_an_error_is_one_line_and_status_1(call: Call) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "code"),
     [
-        (("personas", "show", "nobody", "--json"), 1, "persona"),
+        (("personas", "show", "nobody", "--json"), 1, "persona-unknown"),
         (
             ("personas", "add", "/no/such.jpg", "--name", "x", "--consent", "self", "--json"),
             1,
