@@ -1,6 +1,6 @@
 """Where the daemon listens and its clients find it, in a folder that belongs to this user alone.
 
-A Unix socket where there is one. Elsewhere a port of this computer with a token, both in a file of that folder.
+A Unix socket where there is one; elsewhere a port of this computer and a token, in a file of that folder.
 """
 
 import hashlib

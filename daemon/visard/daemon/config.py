@@ -1,6 +1,7 @@
 """What the daemon remembers: one TOML file that people may edit, and that survives a crash at any moment."""
 
 import difflib
+import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -44,7 +45,7 @@ class ConfigFile:
         self.path = path
         self._lock = Lock()
         self._document = _parse(path)
-        self._config = _validate(self._document, f"{path}: ")
+        self._config = _validate(self._document.unwrap(), f"{path}: ")
 
     @property
     def config(self) -> Config:
@@ -57,29 +58,32 @@ class ConfigFile:
         None takes a field back to its default.
         """
         with self._lock:
+            wanted = {**self._document.unwrap(), **changes}
+            for key in changes:
+                _check_key(key)
+            config = _validate({key: value for key, value in wanted.items() if value is not None})
             document = tomlkit.parse(tomlkit.dumps(self._document))
-            for key, value in changes.items():
-                if value is None:
-                    _known(key)
+            for key, value in config.model_dump(mode="json", include=set(changes)).items():
+                if changes[key] is None:
                     document.pop(key, None)
                 else:
                     document[key] = value
-            config = _validate(document)
             self._write(tomlkit.dumps(document))
             self._document, self._config = document, config
             return config
 
     def _write(self, text: str) -> None:
         """Replace the file as one step: a reader, or a crash, sees the old or the new one, whole."""
-        beside = self.path.with_suffix(".new")
+        target = self.path.resolve()  # people keep their configuration elsewhere and link to it
+        beside = target.with_suffix(".new")
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with beside.open("w", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            beside.replace(self.path)
-            _sync(self.path.parent)
+            beside.replace(target)
+            _sync(target.parent)
         except OSError as error:
             raise ConfigError(
                 f"{self.path} cannot be written ({error.strerror}); nothing was changed"
@@ -107,21 +111,22 @@ def _parse(path: Path) -> tomlkit.TOMLDocument:
         raise ConfigError(f"{path} is not TOML: {error}. Correct it, or move it away") from error
 
 
-def _validate(document: Mapping[str, Any], place: str = "") -> Config:
-    for key in document:
-        _known(key, place)
+def _validate(values: Mapping[str, Any], place: str = "") -> Config:
+    for key in values:
+        _check_key(key, place)
     try:
-        return Config.model_validate(tomlkit.parse(tomlkit.dumps(document)).unwrap())
+        # As JSON, strict has the meaning that people expect: 1 is a number for a float, and "1" is not.
+        return Config.model_validate_json(json.dumps(values, default=str), strict=True)
     except ValidationError as error:
-        raise ConfigError(place + "; ".join(_wrong(error))) from error
+        raise ConfigError(place + "; ".join(_explain(error))) from error
 
 
-def _wrong(error: ValidationError) -> Iterable[str]:
+def _explain(error: ValidationError) -> Iterable[str]:
     for problem in error.errors(include_url=False):
         yield f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}, not {problem['input']!r}"
 
 
-def _known(key: str, place: str = "") -> None:
+def _check_key(key: str, place: str = "") -> None:
     if key in Config.model_fields:
         return
     near = difflib.get_close_matches(key, Config.model_fields, n=1, cutoff=0.4)

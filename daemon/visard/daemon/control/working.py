@@ -1,0 +1,57 @@
+"""Routes for how the daemon works: settings, cameras, its end."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, status
+from pydantic import BaseModel, WithJsonSchema
+
+from visard.daemon.config import Config
+from visard.daemon.control.api import Heart, Using
+from visard.daemon.control.documented import UNKNOWN
+from visard.daemon.protocol import CameraInfo
+
+router = APIRouter(tags=["working"])
+
+
+def _some_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema of a body with any fields of a model that is described elsewhere in the document."""
+    whole = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    fields = {
+        name: {"anyOf": [{k: v for k, v in field.items() if k != "default"}, {"type": "null"}]}
+        for name, field in whole["properties"].items()
+    }
+    return {"type": "object", "properties": fields, "additionalProperties": False}
+
+
+Changes = Annotated[dict[str, Any], WithJsonSchema(_some_of(Config))]
+Key = Annotated[str, Path(json_schema_extra={"enum": list(Config.model_fields)})]
+
+
+@router.get("/settings")
+def settings(service: Heart) -> Config:
+    """Return everything that is remembered."""
+    return service.config()
+
+
+@router.patch("/settings", responses=UNKNOWN)
+def change(service: Heart, body: Changes) -> Config:
+    """Change some settings, all or none; null takes one back to its default."""
+    return service.change(body)
+
+
+@router.delete("/settings/{key}")
+def unset(service: Heart, key: Key) -> Config:
+    """Take a setting back to its default."""
+    return service.change({key: None})
+
+
+@router.get("/cameras")
+def cameras(service: Heart) -> list[CameraInfo]:
+    """List the cameras of this machine."""
+    return service.cameras()
+
+
+@router.post("/shutdown", status_code=status.HTTP_202_ACCEPTED)
+async def shutdown(api: Using) -> None:
+    """End the daemon."""
+    api.end()
