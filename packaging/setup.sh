@@ -9,8 +9,8 @@ stop() {
 }
 
 case "${1-}" in
-    "") extras=camera ;;
-    --test) extras=camera,dev ;;
+    "") extras=camera,tray ;;
+    --test) extras=camera,tray,dev ;;
     *) stop "usage: $0 [--test]" ;;
 esac
 
