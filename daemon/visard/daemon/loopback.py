@@ -32,6 +32,17 @@ def loaded() -> bool:
     return Path("/sys/module", MODULE).is_dir()
 
 
+def open_files(path: str) -> int | None:
+    """Return how many times the device at ``path`` is open, for whatever user; None where nobody can tell."""
+    serves = [node.parent.name for node in Path("/sys/class/video4linux").glob("*/max_openers")]
+    if serves != [Path(path).name]:
+        return None  # the module counts the files of all its devices as one
+    try:
+        return int(Path("/sys/module", MODULE, "refcnt").read_text())
+    except (OSError, ValueError):
+        return None
+
+
 def remedy() -> str:
     """Return the one line for a shell that brings the virtual camera to this machine."""
     script = Path(__file__).parents[3] / "packaging/v4l2loopback/install.sh"

@@ -113,7 +113,7 @@ def heal(path: str) -> None:
 def holders(path: str) -> list[Holder]:
     """Return the other processes that have ``path`` open, as far as this user may see them.
 
-    Looks at every open file of every such process: about 2 ms for a thousand files.
+    Looks at every open file of every such process: about 4 ms for a thousand files.
     """
     here = str(os.getpid())
     opened = {pid: modes for pid in _processes() if pid != here and (modes := _modes(pid, path))}
@@ -135,26 +135,25 @@ def is_mapped(pid: int, path: str) -> bool:
 
 def _processes() -> list[str]:
     try:
-        return [name for name in os.listdir("/proc") if name.isdecimal()]
+        return [name for name in os.listdir("/proc") if name.isdecimal()]  # noqa: PTH208
     except OSError:
         return []
 
 
 def _modes(pid: str, path: str) -> list[int]:
-    # not pathlib: it takes three times as long, and there are thousands of files
     folder = f"/proc/{pid}/fd/"
     try:
-        names = os.listdir(folder)
+        names = os.listdir(folder)  # noqa: PTH208 - pathlib takes three times as long, for thousands of files
     except OSError:
         return []  # not ours to look at, or it has just ended
-    return [mode for name in names if (mode := _mode(pid, folder + name, path)) is not None]
+    return [mode for name in names if (mode := _mode(pid, name, path)) is not None]
 
 
-def _mode(pid: str, link: str, path: str) -> int | None:
+def _mode(pid: str, file: str, path: str) -> int | None:
     try:
-        if os.readlink(link) != path:
+        if os.readlink(f"/proc/{pid}/fd/{file}") != path:  # noqa: PTH115 - the same
             return None
-        return _flags(Path(f"/proc/{pid}/fdinfo/{os.path.basename(link)}")) & os.O_ACCMODE
+        return _flags(Path("/proc", pid, "fdinfo", file)) & os.O_ACCMODE
     except OSError:
         return None  # closed meanwhile
 
