@@ -14,6 +14,11 @@ class Notifier:
         self.watchdog = _interval(environment) if self._to else None
         """Seconds between two signs of life; None when nobody waits for them."""
 
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self._to)
+
     def ready(self) -> None:
         """Say that requests are answered."""
         self._send("READY=1")
@@ -43,4 +48,4 @@ class Notifier:
 def _interval(environment: Mapping[str, str]) -> float | None:
     for_another = environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid())
     limit = environment.get("WATCHDOG_USEC", "")
-    return int(limit) / 1e6 / 3 if limit.isdecimal() and int(limit) and not for_another else None
+    return int(limit) / 4e6 if limit.isdecimal() and int(limit) and not for_another else None

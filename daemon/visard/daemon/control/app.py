@@ -1,7 +1,5 @@
 """The web application between the daemon's socket and its service."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -22,7 +20,6 @@ def build(api: Api, token: str | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         responses=ANYWHERE,
-        lifespan=_lifespan,
     )
     app.state.api = api
     for routes in (wearing, library, working, streams):
@@ -32,13 +29,3 @@ def build(api: Api, token: str | None = None) -> FastAPI:
     if token is not None:
         app.add_middleware(Guarded, token=token)
     return app
-
-
-@asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    api: Api = app.state.api
-    await api.start()
-    try:
-        yield
-    finally:
-        await api.hang_up()

@@ -1,0 +1,353 @@
+"""A service in memory: six personas, a camera, problems at will. It keeps the contract of the real one."""
+
+import os
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from threading import Event, RLock, Thread
+from typing import Any
+
+import cv2
+import numpy as np
+
+from visard.daemon.config import Config, ConfigFile
+from visard.daemon.errors import PersonaError, PersonaUnknown, PictureUnreadable
+from visard.daemon.newest import Newest
+from visard.daemon.persona import Consent, check_name
+from visard.daemon.protocol import (
+    CameraInfo,
+    CameraState,
+    CameraStatus,
+    GuardStatus,
+    Job,
+    Numbers,
+    OutputStatus,
+    PersonaInfo,
+    Problem,
+    Spread,
+    State,
+    Status,
+)
+from visard.daemon.service import Service
+from visard.daemon.settings import Mode
+from visard.daemon.slot import Closed
+from visard.models.face import Image
+
+NAMES = ("clara", "hanna", "marco", "nico", "robin", "walter")
+CAMERA = "usb-Acme_Webcam_123-video-index0"
+PROBLEMS = {
+    "no-camera": Problem(code="no-camera", message="no camera is connected; the demo plays", blocking=False),
+    "no-output": Problem(
+        code="no-output", message="there is no virtual camera", fix="sudo modprobe v4l2loopback"
+    ),
+    "camera-missing": Problem(code="camera-missing", message="the camera is gone; plug it in again"),
+}
+
+
+class FakeService(Service):
+    """Does at once what is asked; ``frames`` a second of a moving picture go to whoever looks."""
+
+    def __init__(self, config: ConfigFile, frames: float = 10) -> None:
+        # The real one's parts are not wanted here, so its own beginning is left out.
+        self.result, self.driver = Newest(self._looked), Newest(self._looked)
+        self.calls: list[str] = []
+        self.well = True
+        self._file = config
+        self._frames = frames
+        self._listeners: list[Callable[[], None]] = []
+        self._lock = RLock()
+        self._over = Event()
+        self._drawn = 0
+        self._painter = Thread(target=self._paint, name="visard fake", daemon=True)
+        self._personas = {name: _persona(name, shipped=True) for name in NAMES}
+        self._bin: dict[str, PersonaInfo] = {}
+        self._jobs: dict[int, Job] = {}
+        self._problems: dict[str, Problem] = {}
+        self._revealed = self._asleep = False
+
+    def start(self) -> None:
+        self._painter.start()
+
+    def stop(self) -> None:
+        if not self._over.is_set():
+            self._over.set()
+            self.result.close()
+            self.driver.close()
+
+    def listen(self, changed: Callable[[], None]) -> Callable[[], None]:
+        with self._lock:
+            self._listeners.append(changed)
+        return lambda: self._listeners.remove(changed)
+
+    @property
+    def listeners(self) -> int:
+        return len(self._listeners)
+
+    def healthy(self) -> bool:
+        return self.well
+
+    # What only a test can do.
+
+    def problem(self, code: str) -> None:
+        """Let something be wrong."""
+        self._problems[code] = PROBLEMS.get(code) or Problem(code=code, message=f"something: {code}")
+        self._changed()
+
+    def clear(self) -> None:
+        """Let nothing be wrong."""
+        self._problems.clear()
+        self._changed()
+
+    def sleep(self, asleep: bool = True) -> None:
+        """Let nobody watch."""
+        self._asleep = asleep
+        self._changed()
+
+    def advance(self, number: int, progress: float | None, error: str | None = None) -> None:
+        """Move a job on; 1 is its end."""
+        job = self._jobs[number]
+        done = progress == 1 or error is not None
+        self._jobs[number] = job.model_copy(update={"progress": progress, "done": done, "error": error})
+        if progress == 1 and job.persona:
+            self._personas[job.persona] = _persona(job.persona, kind="generated")
+        self._changed()
+
+    # What the control API asks.
+
+    def status(self) -> Status:
+        with self._lock:
+            config = self.config()
+            return Status(
+                version="0.0.fake",
+                pid=os.getpid(),
+                state=self._state(),
+                persona=self._current(),
+                mode=config.mode,
+                paused=config.paused,
+                revealed=self._revealed,
+                watched=not self._asleep,
+                guard=GuardStatus(verdict="card" if config.paused else "frame"),
+                camera=self._camera(),
+                output=OutputStatus(
+                    where="/dev/video9", ok=True, width=config.width, height=config.height, fps=config.fps
+                ),
+                personas=tuple(self.personas()),
+                jobs=tuple(self._jobs.values()),
+                problems=tuple(self._problems.values()),
+                numbers=self._numbers(),
+                settings=config,
+            )
+
+    def wear(self, name: str, mode: Mode | None = None) -> None:
+        self._note("wear", name)
+        change = {"persona": self.persona(name).name} | ({} if mode is None else {"mode": mode.value})
+        self._file.change(change)
+        self._changed()
+
+    def step(self, by: int) -> None:
+        names = list(self._personas)
+        self.wear(names[(names.index(self._current()) + by) % len(names)])
+
+    def pause(self) -> None:
+        self._note("pause")
+        self._revealed = False
+        self.change({"paused": True})
+
+    def resume(self) -> None:
+        self._note("resume")
+        self._revealed = False
+        self.change({"paused": False})
+
+    def reveal(self, on: bool) -> None:
+        self._note("reveal", on)
+        self._revealed = on
+        self._changed()
+
+    def calibrate(self) -> None:
+        self._note("calibrate")
+
+    def config(self) -> Config:
+        return self._file.config
+
+    def change(self, changes: Mapping[str, Any]) -> Config:
+        if isinstance(name := changes.get("persona"), str):
+            self.persona(name)
+        config = self._file.change(changes)
+        self._changed()
+        return config
+
+    def cameras(self) -> list[CameraInfo]:
+        chosen = self.config().camera
+        return [
+            CameraInfo(
+                id=CAMERA, name="Acme Webcam", path="/dev/video0", busy=False, chosen=chosen == CAMERA
+            ),
+            CameraInfo(
+                id="usb-Other-0",
+                name="Other Camera",
+                path="/dev/video2",
+                busy=True,
+                chosen=chosen == "usb-Other-0",
+            ),
+        ]
+
+    def personas(self) -> list[PersonaInfo]:
+        with self._lock:
+            return list(self._personas.values())
+
+    def persona(self, name: str) -> PersonaInfo:
+        try:
+            return self._personas[name.lower()]
+        except KeyError:
+            raise PersonaUnknown(
+                f"there is no persona {name!r}; there are: {', '.join(self._personas)}"
+            ) from None
+
+    def thumbnail(self, name: str) -> bytes:
+        return _thumbnail(list(self._personas).index(self.persona(name).name))
+
+    def add_persona(self, path: Path, name: str, consent: Consent, title: str | None) -> PersonaInfo:
+        self._free(name)
+        if "\0" in str(path) or not path.is_file():
+            raise PictureUnreadable(f"{str(path)!r} is missing")
+        return self._keep(_persona(name, title=title, consent=consent))
+
+    def generate_persona(self, seed: int | None, name: str | None) -> Job:
+        name = name or f"person-{seed or 7}"
+        self._free(name)
+        job = Job(id=len(self._jobs) + 1, title="drawing a person", persona=name, progress=0.0)
+        self._jobs[job.id] = job
+        self._changed()
+        return job
+
+    def rename_persona(self, name: str, new: str) -> PersonaInfo:
+        known = self._own(name)
+        self._free(new)
+        del self._personas[known.name]
+        if self.config().persona == known.name:
+            self._file.change({"persona": new.lower()})
+        return self._keep(known.model_copy(update={"name": new.lower()}))
+
+    def remove_persona(self, name: str, *, forever: bool = False) -> None:
+        known = self._own(name)
+        del self._personas[known.name]
+        if not forever:
+            self._bin[known.name] = known
+        if self.config().persona == known.name:
+            self._file.change({"persona": None})
+        self._changed()
+
+    def restore_persona(self, name: str) -> PersonaInfo:
+        if name.lower() not in self._bin:
+            raise PersonaUnknown(f"no persona {name!r} was removed")
+        self._free(name)
+        return self._keep(self._bin.pop(name.lower()))
+
+    # Inside.
+
+    def _own(self, name: str) -> PersonaInfo:
+        known = self.persona(name)
+        if known.shipped:
+            raise PersonaError(f"{known.name} ships with Visard")
+        return known
+
+    def _free(self, name: str) -> None:
+        if check_name(name).lower() in self._personas:
+            raise PersonaError(f"there is a persona {name} already")
+
+    def _keep(self, persona: PersonaInfo) -> PersonaInfo:
+        with self._lock:
+            self._personas[persona.name] = persona
+        self._changed()
+        return persona
+
+    def _current(self) -> str:
+        return self.config().persona or NAMES[0]
+
+    def _state(self) -> State:
+        told = (
+            (self._revealed, State.revealed),
+            (any(problem.blocking for problem in self._problems.values()), State.problem),
+            (self.config().paused, State.paused),
+            (self._asleep, State.sleeping),
+        )
+        return next((state for true, state in told if true), State.live)
+
+    def _camera(self) -> CameraStatus:
+        spec = self.config().camera
+        if "camera-missing" in self._problems:
+            return CameraStatus(spec=spec, state=CameraState.missing, message="the camera is gone")
+        if self._asleep or self.config().paused:
+            return CameraStatus(spec=spec, state=CameraState.asleep)
+        demo = "no-camera" in self._problems
+        return CameraStatus(
+            spec=spec, name="demo" if demo else "Acme Webcam", state=CameraState.ok, demo=demo
+        )
+
+    def _numbers(self) -> Numbers:
+        count = self._drawn
+        steps = {"track": Spread(p50=7.1, p99=12.0), "swap": Spread(p50=9.5 + count % 3, p99=15.0)}
+        return Numbers(
+            fps=0.0 if self._asleep else 29.7,
+            latency_ms=Spread(p50=24.0 + count % 5, p99=38.0),
+            steps=steps | {"blend": Spread(p50=1.2, p99=2.0)},
+            frames=count,
+            drops=0,
+            verdicts={"frame": count},
+            reasons={},
+            errors={},
+            memory_mb=300.0,
+        )
+
+    def _note(self, *what: object) -> None:
+        self.calls.append(" ".join(map(str, what)))
+
+    def _looked(self, _: int) -> None:
+        self._changed()
+
+    def _changed(self) -> None:
+        for listener in list(self._listeners):
+            listener()
+
+    def _paint(self) -> None:
+        while not self._over.wait(1 / self._frames):
+            if self._asleep:
+                continue
+            self._drawn += 1
+            try:
+                self.driver.offer(drawing(self._drawn, (60, 60, 60)))
+                self.result.offer(drawing(self._drawn, (120, 40, 160)))
+            except Closed:
+                return
+
+
+def drawing(number: int, colour: tuple[int, int, int]) -> Image:
+    """Return a picture with a ball that moves."""
+    image: Image = np.full((180, 320, 3), colour, np.uint8)
+    cv2.circle(image, (20 + number * 7 % 280, 90), 18, (230, 230, 230), -1)
+    return image
+
+
+def _persona(
+    name: str,
+    *,
+    title: str | None = None,
+    kind: str = "photo",
+    consent: Consent | None = None,
+    shipped: bool = False,
+) -> PersonaInfo:
+    return PersonaInfo(
+        name=name.lower(),
+        title=title or name.title(),
+        kind=kind,
+        consent=consent.value if consent else None,
+        shipped=shipped,
+        ready=True,
+    )
+
+
+@cache
+def _thumbnail(number: int) -> bytes:
+    image = np.full((96, 96, 3), (40 * number % 256, 200 - 25 * number % 200, 90), np.uint8)
+    cv2.circle(image, (48, 42), 26, (190, 205, 235), -1)
+    return cv2.imencode(".jpg", image)[1].tobytes()
