@@ -40,7 +40,7 @@ class Attention:
     wake: Callable[[], None]
     sleep: Callable[[], None]
     linger: float = LINGER
-    wanting: Wanting = Wanting()
+    wanting: Wanting = field(default_factory=Wanting)
     awake: bool = False
     _lock: Lock = field(default_factory=Lock)
     _timer: Timer | None = None

@@ -9,7 +9,7 @@ from typing import Any
 
 from visard.daemon.plugs import Plugs
 
-from visard.daemon.attention import Attention
+from visard.daemon.attention import Attention, Wanting
 from visard.daemon.config import Config
 from visard.daemon.errors import VisardError
 from visard.daemon.frame import Format
@@ -38,7 +38,7 @@ class Show:
         self.wanted: Key | None = None
         """The persona that goes on when it is prepared."""
         self.troubles: dict[str, Problem] = {}
-        self.attention = Attention(self._wake, self._sleep)
+        self.attention = Attention(self._wake, self._sleep, wanting=Wanting(readers=0))
         self._config = config
         self._views = views
         self._wardrobe = wardrobe

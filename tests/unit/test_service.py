@@ -1,0 +1,384 @@
+"""The daemon's heart, with a camera, personas and an output that are made up."""
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import HEIGHT, WIDTH, Basket, Mask, Reel, Truth, driver_at, number_of, swapped, unplug
+
+from visard.daemon import folders, service, show, stage
+from visard.daemon.attention import Attention
+from visard.daemon.config import ConfigFile
+from visard.daemon.errors import ConfigError, PersonaUnknown, SinkUnavailable, SourceUnavailable
+from visard.daemon.frame import Format
+from visard.daemon.persona import Consent
+from visard.daemon.personas import Library
+from visard.daemon.protocol import CameraState, State
+from visard.daemon.recipe import Recipe
+from visard.daemon.service import Service
+from visard.daemon.settings import Mode
+from visard.daemon.sinks import Sink
+from visard.daemon.supply import Supply
+from visard.daemon.wardrobe import Wardrobe
+
+COLOURS = {"clara": 40, "hanna": 80, "marco": 120, "nico": 160, "robin": 200, "walter": 240}
+
+
+def soon(true: Callable[[], object], seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return bool(true())
+
+
+class Camera(Supply):
+    """Gives one live source after another, unless it is told that there is none."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        super().__init__(tmp_path / "last", list)
+        self.there = True
+        self.reels: list[Reel] = []
+        self.before: Callable[[int], None] = lambda _: None
+
+    def open(self, spec: str, wanted: Format) -> Reel:
+        if not self.there:
+            raise SourceUnavailable("no camera here")
+        self.name = spec
+        self.reels.append(Reel(1_000_000, live=True, before=self.before))
+        return self.reels[-1]
+
+
+class World:
+    """Everything around a service."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.camera = Camera(tmp_path)
+        self.basket = Basket()
+        self.output = True
+        self.slow: set[str] = set()
+
+    def sink(self) -> Sink:
+        if not self.output:
+            raise SinkUnavailable("there is no virtual camera yet. Run: sudo make-one")
+        return self.basket
+
+    def prepare(
+        self, name: str, mode: Mode, *, library: Library, progress: Callable[[float], None]
+    ) -> Recipe:
+        library.get(name)
+        while name in self.slow:
+            time.sleep(0.01)
+        return Recipe(name, swap=Mask(colour=COLOURS.get(name, 20)), mode=mode)
+
+
+@pytest.fixture
+def world(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    made = World(tmp_path)
+
+    class Kind:
+        def open(self, spec: str, format: Format) -> Sink:
+            return made.sink()
+
+    monkeypatch.setattr(stage, "find_sink", lambda spec: Kind())
+    monkeypatch.setattr(show, "Stage", partial(stage.Stage, track=lambda _: Truth()))
+    monkeypatch.setattr(service, "Wardrobe", partial(Wardrobe, prepare=made.prepare))
+    monkeypatch.setattr(show, "Attention", partial(Attention, linger=0.05))
+    return made
+
+
+@pytest.fixture
+def config(home: Path) -> ConfigFile:
+    file = ConfigFile(folders.config() / "config.toml")
+    file.change({"width": WIDTH, "height": HEIGHT, "fps": 100})
+    return file
+
+
+@pytest.fixture
+def running(world: World, config: ConfigFile) -> Iterator[Service]:
+    made = Service(config, Library(), world.camera)
+    made.start()
+    yield made
+    made.stop()
+
+
+def live(running: Service) -> Service:
+    assert soon(lambda: running.status().state is State.live), running.status()
+    assert soon(lambda: all(persona.ready for persona in running.personas()))
+    return running
+
+
+def colour(image: np.ndarray) -> int:
+    x, y = driver_at(number_of(image))
+    return int(image[y, x].mean())
+
+
+def test_it_begins_with_the_first_persona_and_goes_live(running: Service, world: World) -> None:
+    status = live(running).status()
+    assert (status.persona, status.guard.verdict, status.camera.state) == ("clara", "frame", CameraState.ok)
+    assert status.problems == ()
+    assert status.output.ok
+    assert world.basket.leaks == 0
+
+
+def test_switching_takes_two_frames_and_leaves_no_gap(running: Service, world: World) -> None:
+    live(running)
+    start = len(world.basket.images)
+    for name in [*COLOURS, *COLOURS]:
+        running.wear(name)
+        at = len(world.basket.images)
+        assert soon(
+            lambda at=at, name=name: any(colour(i) == COLOURS[name] for i in world.basket.images[at:])
+        )
+        late = next(n for n, i in enumerate(world.basket.images[at:]) if colour(i) == COLOURS[name])
+        assert late <= 2 + 1, "one more may be between two sinks' threads"
+    images = world.basket.images[start:]
+    assert len(swapped(images)) == len(images), "the card or something else went out"
+    assert set(map(colour, images)) <= set(COLOURS.values())
+    assert world.basket.leaks == 0
+    assert running.status().numbers.reasons.keys() <= {"paused or no persona"}
+
+
+def test_an_unprepared_persona_goes_on_when_it_is_ready_and_the_old_one_until_then(
+    world: World, config: ConfigFile
+) -> None:
+    world.slow = {"nico"}
+    running = Service(config, Library(), world.camera)
+    running.start()
+    try:
+        assert soon(lambda: running.status().state is State.live)
+        running.wear("nico")
+        status = running.status()
+        assert (status.persona, status.wanted) == ("clara", "nico")
+        assert [job.persona for job in status.jobs] == ["nico"]
+        at = len(world.basket.images)
+        assert soon(lambda: len(world.basket.images) > at + 20)
+        assert {colour(image) for image in world.basket.images[at:]} == {COLOURS["clara"]}
+        world.slow = set()
+        assert soon(lambda: running.status().persona == "nico")
+        assert running.status().wanted is None
+        assert running.status().jobs == ()
+    finally:
+        world.slow = set()
+        running.stop()
+
+
+def test_crossfade_mixes_both_and_ends_with_the_new_one(running: Service, world: World) -> None:
+    live(running)
+    running.change({"crossfade": 0.3})
+    at = len(world.basket.images)
+    running.wear("walter")
+    assert soon(lambda: colour(world.basket.images[-1]) == COLOURS["walter"])
+    shades = [colour(image) for image in world.basket.images[at:]]
+    between = [shade for shade in shades if COLOURS["clara"] < shade < COLOURS["walter"]]
+    assert len(between) > 5
+    assert between == sorted(between)
+    assert world.basket.leaks == 0
+
+
+def test_pause_shows_the_card_and_is_remembered(running: Service, world: World, config: ConfigFile) -> None:
+    live(running).pause()
+    assert soon(lambda: running.status().guard.verdict == "card")
+    assert running.status().state is State.paused
+    assert ConfigFile(config.path).config.paused
+    assert soon(lambda: running.status().camera.state is CameraState.asleep)
+    assert world.camera.reels[-1].closed.is_set()
+    running.resume()
+    assert soon(lambda: running.status().state is State.live)
+    assert not ConfigFile(config.path).config.paused
+    assert world.basket.leaks == 0
+
+
+def test_revealing_is_red_and_never_remembered(running: Service, world: World, config: ConfigFile) -> None:
+    live(running).reveal(True)
+    assert soon(lambda: world.basket.leaks > 0)
+    assert running.status().state is State.revealed
+    assert "reveal" not in config.path.read_text()
+    running.reveal(False)
+    assert soon(lambda: running.status().guard.verdict == "frame")
+    running.pause()
+    running.reveal(True)
+    running.reveal(False)
+    assert running.status().state is State.paused
+
+
+def test_a_lost_camera_is_a_problem_and_the_card_and_comes_back(running: Service, world: World) -> None:
+    live(running)
+    world.camera.there = False
+    world.camera.reels[-1]._before = unplug
+    assert soon(lambda: running.status().state is State.problem)
+    status = running.status()
+    assert [problem.code for problem in status.problems] == ["camera-missing"]
+    assert soon(lambda: running.status().guard.verdict == "card")
+    world.camera.there = True
+    running._show._plugged()
+    assert soon(lambda: running.status().state is State.live)
+    assert world.basket.leaks == 0
+
+
+def test_nobody_watches_so_the_camera_sleeps(running: Service, world: World) -> None:
+    live(running)
+    running._show._read_by(0)
+    assert soon(lambda: running.status().state is State.sleeping)
+    assert world.camera.reels[-1].closed.is_set()
+    count = len(world.camera.reels)
+    running._show._read_by(1)
+    assert soon(lambda: running.status().state is State.live)
+    assert len(world.camera.reels) == count + 1
+    running._show._read_by(0)
+    running.change({"always_on": True})
+    time.sleep(0.1)
+    assert running.status().state is State.live
+
+
+def test_looking_at_the_preview_counts_as_watching(running: Service) -> None:
+    live(running)
+    running._show._read_by(0)
+    assert soon(lambda: running.status().state is State.sleeping)
+    got: list[bytes] = []
+    with running.result.look(got.append):
+        assert soon(lambda: got)
+        assert got[-1][:2] == b"\xff\xd8"
+        assert running.status().watched
+    assert soon(lambda: running.status().state is State.sleeping)
+
+
+def test_without_an_output_it_says_how_to_get_one_and_uses_it_when_it_comes(
+    world: World, config: ConfigFile
+) -> None:
+    world.output = False
+    running = Service(config, Library(), world.camera)
+    running.start()
+    try:
+        assert soon(lambda: running.status().problems)
+        (problem,) = running.status().problems
+        assert (problem.code, problem.fix) == ("no-output", "sudo make-one")
+        assert running.status().camera.state is CameraState.asleep
+        world.output = True
+        running._show._plugged()
+        live(running)
+    finally:
+        running.stop()
+
+
+def test_another_format_is_another_stage_with_the_same_persona(running: Service, world: World) -> None:
+    live(running).wear("nico")
+    running.change({"width": 640, "height": 360})
+    assert soon(lambda: world.basket.images[-1].shape == (360, 640, 3))
+    assert soon(lambda: running.status().state is State.live)
+    assert running.status().persona == "nico"
+    assert running.status().output.width == 640
+
+
+def test_a_pipeline_that_broke_is_built_anew(running: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    live(running)
+    monkeypatch.setattr(show, "AGAIN", 0.01)
+    before = running._show.stage
+    before.pipeline._fail("make", ZeroDivisionError())
+    assert soon(lambda: running._show.stage is not before)
+    live(running)
+
+
+def test_settings_persist_and_take_effect(running: Service, config: ConfigFile) -> None:
+    live(running).change({"mirror": True, "opacity": 0.9})
+    assert running._show.recipe.settings.mirror
+    assert ConfigFile(config.path).config.opacity == 0.9
+    running.change({"mirror": None})
+    assert not running._show.recipe.settings.mirror
+    with pytest.raises(ConfigError, match="did you mean mirror"):
+        running.change({"miror": True})
+    assert not running._show.recipe.settings.mirror
+
+
+def test_a_setting_can_be_the_persona_too(running: Service) -> None:
+    live(running).change({"persona": "marco"})
+    assert soon(lambda: running.status().persona == "marco")
+    with pytest.raises(PersonaUnknown):
+        running.change({"persona": "nobody"})
+    assert running.config().persona == "marco"
+
+
+def test_stepping_goes_around(running: Service) -> None:
+    live(running).step(-1)
+    assert running.status().persona == "walter"
+    running.step(1)
+    assert running.status().persona == "clara"
+
+
+def test_what_cannot_be_saved_is_done_and_told(
+    running: Service, config: ConfigFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live(running)
+
+    def full(text: str) -> None:
+        raise ConfigError("no space left")
+
+    monkeypatch.setattr(config, "_write", full)
+    running.pause()
+    status = running.status()
+    assert status.paused
+    assert [problem.code for problem in status.problems] == ["not-saved"]
+    monkeypatch.undo()
+
+
+def test_a_persona_that_is_gone_at_the_start_is_a_problem_and_the_card(
+    world: World, config: ConfigFile
+) -> None:
+    config.change({"persona": "gone"})
+    running = Service(config, Library(), world.camera)
+    running.start()
+    try:
+        assert soon(lambda: running.status().state is State.problem)
+        assert running.status().problems[0].code == "persona-unusable"
+        assert running.status().guard.verdict == "card"
+        running.wear("clara")
+        live(running)
+    finally:
+        running.stop()
+
+
+def test_personas_come_and_go(running: Service, world: World) -> None:
+    live(running)
+    photo = Library().get("hanna").picture
+    info = running.add_persona(photo, "me", Consent.self, None)
+    assert (info.name, info.consent, info.shipped) == ("me", "self", False)
+    assert running.thumbnail("me")[:2] == b"\xff\xd8"
+    running.wear("me")
+    assert soon(lambda: running.status().persona == "me")
+    assert running.rename_persona("me", "myself").name == "myself"
+    assert soon(lambda: running.status().persona == "myself")
+    running.remove_persona("myself")
+    assert running.status().persona == "myself", "it stays on until another is put on"
+    assert running.config().persona is None
+    with pytest.raises(PersonaUnknown):
+        running.persona("myself")
+    assert running.restore_persona("myself").name == "myself"
+    with pytest.raises(PersonaUnknown):
+        running.restore_persona("nobody")
+
+
+def test_listeners_hear_of_changes_until_they_leave(running: Service) -> None:
+    live(running)
+    heard: list[int] = []
+    leave = running.listen(lambda: heard.append(1))
+    running.pause()
+    assert heard
+    leave()
+    count = len(heard)
+    running.resume()
+    assert len(heard) == count
+
+
+def test_without_personas_it_starts_and_says_so(world: World, config: ConfigFile, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    running = Service(config, Library(tmp_path / "none", tmp_path / "none"), world.camera)
+    running.start()
+    try:
+        assert [problem.code for problem in running.status().problems] == ["no-persona"]
+        assert running.status().guard.verdict == "card"
+        with pytest.raises(PersonaUnknown):
+            running.step(1)
+    finally:
+        running.stop()

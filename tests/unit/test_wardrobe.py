@@ -1,0 +1,128 @@
+"""Personas prepared beforehand."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import pytest
+
+from visard.daemon import wardrobe as module
+from visard.daemon.errors import PersonaError
+from visard.daemon.personas import Library
+from visard.daemon.recipe import Recipe
+from visard.daemon.settings import Mode
+from visard.daemon.wardrobe import Wardrobe
+
+
+class Tailor:
+    """Prepares at once, or when told to."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+        self.go = threading.Event()
+        self.go.set()
+        self.busy = threading.Event()
+
+    def __call__(
+        self, name: str, mode: Mode, *, library: Library, progress: Callable[[float], None]
+    ) -> Recipe:
+        self.busy.set()
+        assert self.go.wait(10)
+        progress(0.5)
+        self.made.append(name)
+        if name == "bad":
+            raise PersonaError("no face in it")
+        if name == "bug":
+            raise ZeroDivisionError
+        return Recipe(name, mode=mode)
+
+
+class Answer:
+    """Waits for what was ordered."""
+
+    def __init__(self) -> None:
+        self.came = threading.Event()
+        self.value: Recipe | Exception | None = None
+
+    def __call__(self, value: Recipe | Exception) -> None:
+        self.value = value
+        self.came.set()
+
+    def get(self) -> Recipe | Exception | None:
+        assert self.came.wait(10)
+        return self.value
+
+
+@pytest.fixture
+def tailor() -> Tailor:
+    return Tailor()
+
+
+@pytest.fixture
+def wardrobe(tailor: Tailor) -> Iterator[Wardrobe]:
+    made = Wardrobe(cast("Library", None), prepare=tailor)
+    yield made
+    tailor.go.set()
+    made.close(10)
+    assert not made._worker.is_alive()
+
+
+def order(wardrobe: Wardrobe, name: str, mode: Mode = Mode.swap) -> Answer:
+    answer = Answer()
+    wardrobe.order(name, mode, answer)
+    return answer
+
+
+def test_what_was_ordered_is_kept(wardrobe: Wardrobe, tailor: Tailor) -> None:
+    assert wardrobe.get("anna", Mode.swap) is None
+    made = order(wardrobe, "anna").get()
+    assert isinstance(made, Recipe)
+    assert wardrobe.get("anna", Mode.swap) is made
+    assert wardrobe.get("anna", Mode.animate) is None
+    assert order(wardrobe, "anna").get() is made
+    assert tailor.made == ["anna"]
+
+
+def test_what_a_person_waits_for_comes_before_the_stock(wardrobe: Wardrobe, tailor: Tailor) -> None:
+    tailor.go.clear()
+    wardrobe.stock(["a", "b", "c"], Mode.swap)
+    assert tailor.busy.wait(10)
+    answer = order(wardrobe, "urgent")
+    tailor.go.set()
+    answer.get()
+    assert tailor.made[:2] == ["a", "urgent"]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("bad", PersonaError), ("bug", ZeroDivisionError)])
+def test_what_cannot_be_prepared_is_told_and_the_next_is_made(
+    wardrobe: Wardrobe, name: str, kind: type[Exception]
+) -> None:
+    assert isinstance(order(wardrobe, name).get(), kind)
+    assert not wardrobe.has(name, Mode.swap)
+    assert isinstance(order(wardrobe, "anna").get(), Recipe)
+
+
+def test_only_so_many_are_kept(wardrobe: Wardrobe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEEP", 2)
+    for name in ("a", "b"):
+        order(wardrobe, name).get()
+    wardrobe.get("a", Mode.swap)
+    order(wardrobe, "c").get()
+    assert [wardrobe.has(name, Mode.swap) for name in "abc"] == [True, False, True]
+
+
+def test_a_dropped_one_is_made_anew(wardrobe: Wardrobe, tailor: Tailor) -> None:
+    order(wardrobe, "anna").get()
+    wardrobe.drop("anna")
+    order(wardrobe, "anna").get()
+    assert tailor.made == ["anna", "anna"]
+
+
+def test_progress_is_told(tailor: Tailor) -> None:
+    seen: list[Any] = []
+    wardrobe = Wardrobe(
+        cast("Library", None), lambda: seen.append((wardrobe.preparing, wardrobe.progress)), tailor
+    )
+    order(wardrobe, "anna").get()
+    wardrobe.close(10)
+    assert seen == [(("anna", Mode.swap), 0.0), (("anna", Mode.swap), 0.5), (None, 0.5)]
