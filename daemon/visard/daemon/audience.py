@@ -4,8 +4,8 @@ Many open a camera and few read it: programs open every device to list it, and P
 known to keep one open that nobody uses. So only those count that take pictures:
 
 * The driver's own event (v4l2loopback since 0.13, and 0.12 as Ubuntu patched it) tells how many stream. Since
-  0.13 a device has one such reader at most, so it says 0 or 1. Writers are not counted. In 0.13 neither is who
-  calls read() instead of streaming, as no known program does.
+  0.13 a device has one such reader at most, so it says 0 or 1. Writers are not counted. Those who call read()
+  instead of streaming are not either in 0.13, but no known program does.
 * Elsewhere (0.12.7) openers.py looks at who has the device open.
 """
 

@@ -51,7 +51,8 @@ class Supply:
             spec = f"camera:{spec}"
         which = spec.removeprefix("camera:")
         camera = next(
-            (c for c in self._cameras() if which in (c.stable_id, c.name, c.path, str(c.index))), None
+            (c for c in self._cameras() if c.is_called(which) or which in (c.name, c.path, str(c.index))),
+            None,
         )
         source = find_source(spec).open(spec, wanted)
         self._opened(camera.name if camera else spec, camera)
@@ -59,7 +60,7 @@ class Supply:
 
     def _auto(self, wanted: Format) -> Source:
         kind, known = find_source("camera"), self._remembered()
-        for camera in sorted(self._cameras(), key=lambda camera: (camera.stable_id != known, camera.busy)):
+        for camera in sorted(self._cameras(), key=lambda camera: (not camera.is_called(known), camera.busy)):
             try:
                 source = kind.open(f"camera:{camera.stable_id}", wanted)
             except SourceUnavailable as error:
@@ -78,7 +79,7 @@ class Supply:
 
     def _opened(self, name: str, camera: Camera | None, *, demo: bool = False) -> None:
         self.name, self.path, self.demo = name, camera.path if camera else None, demo
-        if camera is not None and camera.stable_id != self._remembered():
+        if camera is not None and not camera.is_called(self._remembered()):
             try:
                 self._memory.write_text(camera.stable_id + "\n")
             except OSError as error:
