@@ -1,0 +1,313 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statuses import NAMES, status
+
+from visard.daemon.config import Config
+from visard.daemon.errors import DaemonAbsent, VisardError
+from visard.daemon.persona import Consent, check_name
+from visard.daemon.protocol import CameraInfo, CameraStatus, Job, PersonaInfo, Problem, State
+from visard.daemon.settings import Mode
+from visard.tray import actions, words
+from visard.tray.item import SEPARATOR, Item
+from visard.tray.menu import menu
+
+STATES = [None, *State]
+
+
+@pytest.fixture(autouse=True)
+def _english(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def every(items: tuple[Item, ...]) -> Iterator[Item]:
+    for item in items:
+        yield item
+        yield from every(item.children)
+
+
+def labelled(items: tuple[Item, ...], start: str) -> Item:
+    found = [item for item in every(items) if item.label.startswith(start)]
+    assert len(found) == 1, (start, [item.label for item in every(items)])
+    return found[0]
+
+
+def worn(items: tuple[Item, ...]) -> list[str]:
+    return [i.action.name for i in every(items) if isinstance(i.action, actions.Wear) and i.checked]
+
+
+class FakeClient:
+    """Notes what it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        def ask(*arguments: Any, **named: Any) -> Any:
+            self.asked.append((name, *arguments, *named.values()))
+            return status() if name == "status" else PersonaInfo(name="added", title="x")
+
+        return ask
+
+
+class FakeDialogs:
+    """A person who answers like this."""
+
+    def __init__(self, *, yes: bool = False, path: Path | None = None, form: Any = None) -> None:
+        self.yes, self.path, self.form = yes, path, form
+        self.seen: list[str] = []
+
+    def question(self, title: str, text: str, yes: str, no: str) -> bool:
+        self.seen.append("question")
+        return self.yes
+
+    def picture(self, title: str) -> Path | None:
+        self.seen.append("picture")
+        return self.path
+
+    def persona(self, picture: Path) -> tuple[str, Consent] | None:
+        self.seen.append("persona")
+        return self.form
+
+    def notice(self, title: str, text: str, copy: str | None = None) -> None:
+        self.seen.append(f"notice {text} {copy}")
+
+
+def do(
+    action: Any, dialogs: FakeDialogs | None = None, told: list[str] | None = None
+) -> list[tuple[Any, ...]]:
+    """Click; return what the daemon was asked for. ``told`` gets what else happened."""
+    client: Any = FakeClient()
+    other: list[str] = [] if told is None else told
+    dialogs = dialogs or FakeDialogs()
+    action(
+        actions.Tools(lambda: client, dialogs, lambda: other.append("start"), lambda: other.append("leave"))
+    )
+    return client.asked
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_state_has_words_a_title_and_a_way_out(state: State | None) -> None:
+    now = status(state) if state else None
+    items = menu(now)
+    assert words.headline(now) in [item.label for item in items[:2]]
+    assert "Visard" in words.title(now)
+    assert isinstance(items[-1].action, actions.Quit)
+    assert len({words.headline(status(state) if state else None) for state in STATES}) == len(STATES)
+
+
+@pytest.mark.parametrize("state", State)
+def test_items_do_something_open_something_or_only_tell(state: State) -> None:
+    now = status(state, problems=(Problem(code="x", message="m"), Problem(code="y", message="n")))
+    for item in every(menu(now, [CameraInfo(id="a", name="A", path="/dev/video0", busy=True, chosen=False)])):
+        if item is not SEPARATOR:
+            assert item.label
+            assert (item.action is not None) + bool(item.children) + (not item.enabled) >= 1, item
+            assert not (item.action and item.children), item
+
+
+def test_without_a_daemon_it_can_be_started_or_left() -> None:
+    items = menu(None)
+    assert items[0].label == "Visard is not running"
+    assert not items[0].enabled
+    told: list[str] = []
+    assert do(labelled(items, "Start").action, told=told) == []
+    do(labelled(items, "Quit").action, told=told)
+    assert told == ["start", "leave"]
+
+
+def test_quit_ends_daemon_and_tray_and_asks_nothing() -> None:
+    told: list[str] = []
+    dialogs = FakeDialogs()
+    assert do(labelled(menu(status()), "Quit").action, dialogs, told) == [("shutdown",)]
+    assert (told, dialogs.seen) == (["leave"], [])
+
+
+def test_quit_leaves_although_the_daemon_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(self: FakeClient, name: str) -> Any:
+        raise DaemonAbsent("gone")
+
+    monkeypatch.setattr(FakeClient, "__getattr__", gone)
+    told: list[str] = []
+    do(actions.Quit(), told=told)
+    assert told == ["leave"]
+
+
+@given(
+    state=st.sampled_from(list(State)),
+    names=st.lists(st.sampled_from([*NAMES, *(f"p{i}" for i in range(30))]), min_size=1, unique=True),
+    worn_index=st.integers(0, 40),
+    wanted=st.sampled_from([None, *NAMES]),
+    mode=st.sampled_from(list(Mode)),
+)
+def test_exactly_one_persona_is_ticked_when_one_is_worn(
+    state: State, names: list[str], worn_index: int, wanted: str | None, mode: Mode
+) -> None:
+    personas = tuple(PersonaInfo(name=name, title=name) for name in names)
+    now = names[worn_index % len(names)]
+    items = menu(status(state, personas=personas, persona=now, wanted=wanted, mode=mode))
+    assert worn(items) == [now]
+    top = [i.action.name for i in items if isinstance(i.action, actions.Wear)]
+    assert now in top
+    assert len(top) <= 12
+    assert {i.action.name for i in every(items) if isinstance(i.action, actions.Wear)} == set(names)
+    modes = [i.checked for i in items if isinstance(i.action, actions.Put)]
+    assert modes == [mode is Mode.swap, mode is Mode.animate]
+    assert worn(menu(status(state, personas=personas, persona=None))) == []
+
+
+def test_a_click_on_a_persona_wears_it() -> None:
+    items = menu(status())
+    hanna = labelled(items, "Hanna")
+    assert (hanna.checked, hanna.radio, hanna.thumbnail) == (False, True, "hanna")
+    assert do(hanna.action) == [("wear", "hanna")]
+    assert do(labelled(items, "Animate").action) == [("wear", "clara", Mode.animate)]
+
+
+def test_one_that_is_prepared_says_how_far_it_is() -> None:
+    job = Job(id=3, title="Preparing hanna", persona="hanna", progress=0.404)
+    items = menu(status(wanted="hanna", jobs=(job,)))
+    assert labelled(items, "Hanna").label == "Hanna (preparing … 40 %)"
+    assert worn(items) == ["clara"]
+    assert labelled(menu(status(wanted="hanna")), "Hanna").label == "Hanna (preparing …)"
+
+
+def test_work_in_the_background_is_told_until_it_is_done() -> None:
+    job = Job(id=3, title="Generating a person", progress=0.5)
+    assert labelled(menu(status(jobs=(job,))), "Generating").label == "Generating a person … 50 %"
+    over = job.model_copy(update={"done": True})
+    assert all("Generating" not in item.label for item in every(menu(status(jobs=(over,)))))
+
+
+def test_a_damaged_persona_cannot_be_worn() -> None:
+    personas = (PersonaInfo(name="old", title="Old", damaged="its picture is missing"),)
+    item = labelled(menu(status(personas=personas, persona=None)), "Old")
+    assert (item.enabled, item.action) == (False, None)
+
+
+def test_pause_and_resume_take_turns() -> None:
+    assert do(labelled(menu(status()), "Pause").action) == [("pause",)]
+    paused = menu(status(State.paused))
+    assert do(labelled(paused, "Resume").action) == [("resume",)]
+    assert not any(isinstance(item.action, actions.Pause) for item in paused)
+
+
+@pytest.mark.parametrize("state", State)
+def test_nothing_in_the_menu_reveals_without_asking(state: State) -> None:
+    now = status(state, problems=(Problem(code="x", message="m"),))
+    for item in every(menu(now)):
+        if item.action is not None:
+            for yes in (True, False):
+                dialogs = FakeDialogs(yes=yes)
+                asked = do(item.action, dialogs)
+                assert (("reveal", True) in asked) is (yes and isinstance(item.action, actions.Reveal))
+                assert ("reveal", True) not in asked or dialogs.seen == ["question"]
+
+
+def test_a_revealed_face_is_hidden_by_the_first_entry_at_once() -> None:
+    items = menu(status(State.revealed))
+    dialogs = FakeDialogs()
+    assert do(items[0].action, dialogs) == [("reveal", False)]
+    assert dialogs.seen == []
+    assert items[1].label == "Others see your real face"
+    assert not any(isinstance(item.action, actions.Reveal) for item in every(items))
+
+
+def test_problems_are_told_with_their_fix() -> None:
+    one = Problem(code="x", message="The driver is missing. " * 9, fix="sudo modprobe v4l2loopback")
+    item = labelled(menu(status(State.problem, problems=(one,))), "⚠ The driver")
+    assert len(item.label) <= 75
+    dialogs = FakeDialogs()
+    do(item.action, dialogs)
+    assert dialogs.seen == [f"notice {one.message} {one.fix}"]
+    two = labelled(menu(status(State.problem, problems=(one, Problem(code="y", message="n")))), "2 problems")
+    assert len(two.children) == 2
+
+
+def test_adding_a_persona_asks_for_consent_and_stops_at_any_no(tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    assert do(actions.AddPersona(), FakeDialogs()) == []
+    dialogs = FakeDialogs(path=photo)
+    assert do(actions.AddPersona(), dialogs) == []
+    assert dialogs.seen == ["picture", "persona"]
+    asked = do(actions.AddPersona(), FakeDialogs(path=photo, form=("Clara", Consent.permission)))
+    assert asked[1:] == [("add_persona", photo, "Clara-2", Consent.permission, "Clara"), ("wear", "added")]
+
+
+@given(title=st.text(min_size=1, max_size=200), taken=st.lists(st.sampled_from(["persona", "A", "con"])))
+def test_whatever_people_type_becomes_a_new_name(title: str, taken: list[str]) -> None:
+    name = actions.name_for(title, taken)
+    assert check_name(name) == name
+    assert name.lower() not in {other.lower() for other in taken}
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [("Zoë Smith", "Zoe-Smith"), ("妈妈", "persona"), ("con", "persona-con"), ("a" * 99, "a" * 56)],
+)
+def test_names_stay_readable(title: str, name: str) -> None:
+    assert actions.name_for(title, []) == name
+
+
+def test_the_preview_opens_in_a_browser_or_the_person_hears_why_not() -> None:
+    told: list[str] = []
+    assert do(labelled(menu(status()), "Open the preview").action, told=told) == [("preview",)]
+    assert told == ["browse"]
+    client: Any = FakeClient()
+    tools = actions.Tools(lambda: client, FakeDialogs(), str, str, lambda link: False)  # type: ignore[arg-type]
+    with pytest.raises(VisardError, match="browser"):
+        actions.OpenPreview()(tools)
+
+
+CAMERAS = [
+    CameraInfo(id="usb-1", name="HD Webcam", path="/dev/video0", busy=True, chosen=True),
+    CameraInfo(id="usb-2", name="Lid", path="/dev/video2", busy=True, chosen=False),
+]
+
+
+def test_cameras_sizes_and_rates_can_be_chosen() -> None:
+    items = labelled(menu(status(), CAMERAS), "Camera").children
+    assert [item.label for item in items if item.checked] == ["Automatic: HD Webcam"]
+    assert do(labelled(items, "Lid (busy)").action) == [("change", {"camera": "usb-2"})]
+    assert do(labelled(items, "Demo").action) == [("change", {"camera": "demo"})]
+    assert do(labelled(items, "1920").action) == [("change", {"width": 1920, "height": 1080})]
+    assert do(labelled(items, "60 ").action) == [("change", {"fps": 60})]
+    sizes = labelled(items, "Resolution").children
+    assert [item.label for item in sizes] == ["640 × 360", "1280 × 720", "1920 × 1080"]
+    assert [item.checked for item in sizes] == [False, True, False]
+    assert [item.label for item in labelled(items, "Frame rate").children] == [
+        "15 a second", "30 a second", "60 a second"
+    ]  # fmt: skip
+
+
+def test_values_from_the_file_are_shown_although_the_menu_does_not_offer_them() -> None:
+    odd = Config(camera="clip.mp4", width=800, height=600, fps=25, crossfade=0.7)
+    items = menu(
+        status(settings=odd, camera=CameraStatus(spec="clip.mp4", state="ok")),  # type: ignore[arg-type]
+        CAMERAS,
+    )
+    ticked = {item.label for item in every(items) if item.checked}
+    assert {"clip.mp4", "800 × 600", "25 a second", "0.7 seconds"} <= ticked
+
+
+def test_settings_show_what_is_set_and_change_it() -> None:
+    items = labelled(menu(status(settings=Config(mirror=True))), "Settings").children
+    mirror = labelled(items, "Mirror")
+    assert (mirror.checked, do(mirror.action)) == (True, [("change", {"mirror": False})])
+    always = labelled(items, "Keep the camera on")
+    assert (always.checked, do(always.action)) == (False, [("change", {"always_on": True})])
+    for group in (item for item in items if item.children):
+        assert [item.checked for item in group.children].count(True) == 1
+    assert do(labelled(items, "Show a card").action) == [("change", {"when_lost": "card"})]
+
+
+@pytest.mark.parametrize("state", State)
+def test_all_that_the_menu_sets_is_a_valid_setting(state: State) -> None:
+    for item in every(menu(status(state), CAMERAS)):
+        if isinstance(item.action, actions.Change):
+            Config.model_validate(dict(item.action.changes))

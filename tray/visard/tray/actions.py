@@ -1,0 +1,238 @@
+"""What a click does. An action is a value, so that menus can be compared; it runs on a thread of its own."""
+
+import re
+import unicodedata
+import webbrowser
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from visard.daemon.client import Client
+from visard.daemon.errors import DaemonAbsent, VisardError
+from visard.daemon.persona import Consent
+from visard.daemon.protocol import Problem
+from visard.daemon.settings import Mode
+from visard.tray import words
+from visard.tray.i18n import _
+
+
+class Dialogs(Protocol):
+    """How the person is asked; closing a dialogue means no. Raises DialogsUnavailable."""
+
+    def question(self, title: str, text: str, yes: str, no: str) -> bool:
+        """Ask something that is yes or no."""
+        ...
+
+    def picture(self, title: str) -> Path | None:
+        """Let the person choose a picture file."""
+        ...
+
+    def persona(self, picture: Path) -> tuple[str, Consent] | None:
+        """Ask for a name for the face in the picture, and why it may be worn."""
+        ...
+
+    def notice(self, title: str, text: str, copy: str | None = None) -> None:
+        """Tell something, with a line that can be copied."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What actions work with."""
+
+    connect: Callable[[], Client]
+    dialogs: Dialogs
+    start: Callable[[], None]
+    """Start the daemon; raises VisardError."""
+    leave: Callable[[], None]
+    """End the tray."""
+    browse: Callable[[str], bool] = webbrowser.open
+    """Open an address; tells whether it could."""
+
+    @property
+    def client(self) -> Client:
+        """The daemon that is there now; raises DaemonAbsent."""
+        return self.connect()
+
+
+class Action(Protocol):
+    """Something a click does; raises VisardError."""
+
+    def __call__(self, tools: Tools) -> None:
+        """Do it; may block."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wear:
+    """Put a persona on."""
+
+    name: str
+
+    def __call__(self, tools: Tools) -> None:
+        """Ask the daemon."""
+        tools.client.wear(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Put the persona on in another way."""
+
+    name: str
+    mode: Mode
+
+    def __call__(self, tools: Tools) -> None:
+        """Ask the daemon."""
+        tools.client.wear(self.name, self.mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Change settings."""
+
+    changes: tuple[tuple[str, Any], ...]
+
+    def __call__(self, tools: Tools) -> None:
+        """Ask the daemon."""
+        tools.client.change(dict(self.changes))
+
+
+def change(**changes: Any) -> Change:
+    """Return the action that changes these settings."""
+    return Change(tuple(changes.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Show a card instead of the camera."""
+
+    def __call__(self, tools: Tools) -> None:
+        """Ask the daemon."""
+        tools.client.pause()
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Go on after a pause."""
+
+    def __call__(self, tools: Tools) -> None:
+        """Ask the daemon."""
+        tools.client.resume()
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrate:
+    """Take the next frame as the neutral reference."""
+
+    def __call__(self, tools: Tools) -> None:
+        """Ask the daemon."""
+        tools.client.calibrate()
+
+
+@dataclass(frozen=True, slots=True)
+class Reveal:
+    """Show the real face, if the person says that they want it."""
+
+    def __call__(self, tools: Tools) -> None:
+        """Ask the person first."""
+        sure = tools.dialogs.question(
+            _("Show my real face"),
+            _(
+                "Everybody who watches the virtual camera will see you as you are, "
+                "until you hide your face again. Show your real face?"
+            ),
+            _("Show my real face"),
+            _("Stay hidden"),
+        )
+        if sure:
+            tools.client.reveal(True)
+
+
+@dataclass(frozen=True, slots=True)
+class Hide:
+    """Hide the real face again."""
+
+    def __call__(self, tools: Tools) -> None:
+        """Ask the daemon, and never the person."""
+        tools.client.reveal(False)
+
+
+@dataclass(frozen=True, slots=True)
+class AddPersona:
+    """Make a persona from a picture and put it on."""
+
+    def __call__(self, tools: Tools) -> None:
+        """Ask for the picture, the name and why this face may be worn."""
+        picture = tools.dialogs.picture(_("Choose a picture of one face"))
+        if picture is None:
+            return
+        answer = tools.dialogs.persona(picture)
+        if answer is None:
+            return
+        title, consent = answer
+        taken = [info.name for info in tools.client.status().personas]
+        added = tools.client.add_persona(picture, name_for(title, taken), consent, title)
+        tools.client.wear(added.name)
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratePersona:
+    """Draw a person who does not exist."""
+
+    def __call__(self, tools: Tools) -> None:
+        """Ask the daemon, which tells how it goes."""
+        tools.client.generate_persona()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPreview:
+    """Open the preview page in the browser."""
+
+    def __call__(self, tools: Tools) -> None:
+        """Ask the daemon for a link and open it."""
+        if not tools.browse(tools.client.preview()):
+            raise VisardError(_("There is no browser that could show the preview."))
+
+
+@dataclass(frozen=True, slots=True)
+class ShowProblem:
+    """Tell what is wrong and what helps."""
+
+    problem: Problem
+
+    def __call__(self, tools: Tools) -> None:
+        """Show it, with the line for a shell to be copied."""
+        tools.dialogs.notice(_("Visard needs you"), words.problem(self.problem), self.problem.fix)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start the daemon."""
+
+    def __call__(self, tools: Tools) -> None:
+        """Start it."""
+        tools.start()
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """End the daemon and the tray."""
+
+    def __call__(self, tools: Tools) -> None:
+        """End the daemon if there is one, then the tray."""
+        with suppress(DaemonAbsent):
+            tools.client.shutdown()
+        tools.leave()
+
+
+def name_for(title: str, taken: Collection[str]) -> str:
+    """Return a new name that a folder can have for what the person typed, in whatever script."""
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
+    stem = re.sub(r"[^A-Za-z0-9_]+", "-", plain).strip("-_")[:56].strip("-_") or "persona"
+    if re.fullmatch(r"con|prn|aux|nul|(com|lpt)\d", stem, re.IGNORECASE):
+        stem = f"persona-{stem}"
+    used = {name.lower() for name in taken}
+    names = [stem, *(f"{stem}-{number}" for number in range(2, len(used) + 3))]
+    return next(name for name in names if name.lower() not in used)

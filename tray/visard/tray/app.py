@@ -1,0 +1,110 @@
+"""The tray: the daemon's status in, a panel's scene out, clicks to the daemon."""
+
+import logging
+from dataclasses import replace
+from threading import Lock, Thread
+
+from visard.daemon import address
+from visard.daemon.client import Client
+from visard.daemon.errors import VisardError
+from visard.daemon.protocol import CameraInfo, Status
+from visard.tray import words
+from visard.tray.actions import Action, Tools
+from visard.tray.crew import Crew
+from visard.tray.dialogs import ChildDialogs
+from visard.tray.doorbell import Doorbell
+from visard.tray.follow import follow
+from visard.tray.menu import menu
+from visard.tray.notices import Notices
+from visard.tray.panel import Scene, open_panel
+from visard.tray.starting import start_daemon
+from visard.tray.thumbnails import Thumbnails
+
+
+class Tray:
+    """Wires client, menu and panel together. Raises PanelUnavailable when there can be no icon."""
+
+    def __init__(self) -> None:
+        self._dialogs = ChildDialogs()
+        self._thumbnails = Thumbnails(lambda name: Client().thumbnail(name))
+        self._notices = Notices()
+        self._lock = Lock()
+        self._status: Status | None = None
+        self._cameras: tuple[CameraInfo, ...] = ()
+        self._scene = scene(None, ())
+        self._panel = open_panel(self._scene, self._clicked, self._refresh)
+        tools = Tools(Client, self._dialogs, start_daemon, self._panel.stop)
+        self._crew = Crew(tools, self._failed)
+
+    def run(self) -> None:
+        """Show the icon until the person quits."""
+        Thread(target=self._follow, name="visard status", daemon=True).start()
+        try:
+            self._panel.run()
+        finally:
+            self._dialogs.close()
+
+    def _follow(self) -> None:
+        bell = Doorbell(address.home())
+        for status in follow(Client, bell):
+            changed = _camera(status) != _camera(self._status)
+            self._status = status
+            if status is not None and changed:
+                self._look_for_cameras()
+            self._show()
+            for text in self._notices.news(status) if status else ():
+                self._tell(text)
+
+    def _look_for_cameras(self) -> None:
+        try:
+            self._cameras = tuple(Client().cameras())
+        except VisardError:
+            self._cameras = ()
+
+    def _show(self) -> None:
+        """Show the present state, if anything of it can be seen to have changed."""
+        with self._lock:
+            names = [info.name for info in self._status.personas if not info.damaged] if self._status else []
+            new = replace(scene(self._status, self._cameras), thumbnails=self._thumbnails.of(names))
+            if new != self._scene:
+                self._scene = new
+                self._panel.show(new)
+
+    def _clicked(self, action: Action) -> None:
+        self._crew.do(action)
+
+    def _refresh(self) -> None:
+        """Look for cameras again, beside the panel's loop."""
+        Thread(target=self._refreshed, name="visard cameras", daemon=True).start()
+
+    def _refreshed(self) -> None:
+        self._look_for_cameras()
+        self._show()
+
+    def _failed(self, error: VisardError) -> None:
+        """Tell why a click did nothing: a notification, or a dialogue where nobody would see one."""
+        text = str(error)
+        self._panel.notify(text, lambda: self._notice(text))
+
+    def _tell(self, text: str) -> None:
+        """Tell of a problem; the icon and the menu show it as well, so nothing is lost where nobody hears."""
+        self._panel.notify(text, lambda: None)
+
+    def _notice(self, text: str) -> None:
+        Thread(target=self._say, args=(text,), name="visard notice", daemon=True).start()
+
+    def _say(self, text: str) -> None:
+        try:
+            self._dialogs.notice("Visard", text)
+        except VisardError:
+            logging.getLogger(__name__).warning(text)
+
+
+def scene(status: Status | None, cameras: tuple[CameraInfo, ...]) -> Scene:
+    """Return all that the panel shows for a status."""
+    return Scene(words.look(status), words.title(status), menu(status, cameras))
+
+
+def _camera(status: Status | None) -> object:
+    """Return what may come with another list of cameras."""
+    return status and (status.pid, status.camera, status.problems, status.settings.camera)

@@ -1,0 +1,40 @@
+"""The daemon's status as it changes, and None while there is no daemon."""
+
+from collections.abc import Callable, Iterator
+
+from visard.daemon.client import Client
+from visard.daemon.errors import DaemonError
+from visard.daemon.protocol import Event, Job, Status
+from visard.tray.doorbell import Doorbell
+
+
+def follow(connect: Callable[[], Client], bell: Doorbell) -> Iterator[Status | None]:
+    """Give every new status for ever; blocks in between."""
+    while True:
+        try:
+            for status in _statuses(connect()):
+                bell.answered()
+                yield status
+        except DaemonError:
+            pass
+        yield None
+        bell.wait()
+
+
+def _statuses(client: Client) -> Iterator[Status]:
+    status: Status | None = None
+    for event in client.events():
+        status = update(status, event)
+        if status is not None:
+            yield status
+
+
+def update(status: Status | None, event: Event) -> Status | None:
+    """Return the status after an event."""
+    if event.event == "status":
+        return Status.model_validate(event.data)
+    if event.event == "progress" and status is not None:
+        job = Job.model_validate(event.data)
+        others = tuple(known for known in status.jobs if known.id != job.id)
+        return status.model_copy(update={"jobs": (*others, job)})
+    return status

@@ -1,0 +1,103 @@
+"""The menu as a pure function of the daemon's status."""
+
+from collections.abc import Iterator, Sequence
+
+from visard.daemon.protocol import CameraInfo, Job, PersonaInfo, Problem, Status
+from visard.daemon.settings import Mode
+from visard.tray import actions, choices, words
+from visard.tray.i18n import _, several
+from visard.tray.item import SEPARATOR, Item, note
+
+_SHOWN = 12
+"""Personas that stand in the menu itself; the others are one step further."""
+
+
+def menu(status: Status | None, cameras: Sequence[CameraInfo] = ()) -> tuple[Item, ...]:
+    """Return the whole menu; without a status there is no daemon."""
+    if status is None:
+        return (
+            note(words.headline(None)),
+            Item(_("Start Visard"), actions.Start()),
+            SEPARATOR,
+            Item(_("Quit"), actions.Quit()),
+        )
+    return (
+        *_top(status),
+        SEPARATOR,
+        *_personas(status),
+        SEPARATOR,
+        *_modes(status),
+        SEPARATOR,
+        *_deeds(status),
+        SEPARATOR,
+        Item(_("Camera"), children=choices.camera(status.settings, status.camera, cameras), refreshes=True),
+        Item(_("Settings"), children=choices.settings(status.settings)),
+        SEPARATOR,
+        Item(_("Quit Visard"), actions.Quit()),
+    )
+
+
+def _top(status: Status) -> Iterator[Item]:
+    if status.revealed:
+        yield Item(_("Hide my real face"), actions.Hide())
+    yield note(words.headline(status))
+    yield from (note(words.job(job)) for job in status.jobs if job.persona is None and not job.done)
+    found = tuple(map(_problem, status.problems))
+    if len(found) > 1:
+        label = several("{count} problem", "{count} problems", len(found))
+        yield Item(label.format(count=len(found)), children=found)
+    else:
+        yield from found
+
+
+def _problem(problem: Problem) -> Item:
+    return Item("⚠ " + words.short(words.problem(problem)), actions.ShowProblem(problem))
+
+
+def _personas(status: Status) -> Iterator[Item]:
+    worn = [info for info in status.personas if info.name == status.persona]
+    others = [info for info in status.personas if info.name != status.persona]
+    shown = {info.name for info in (*worn, *others)[:_SHOWN]}
+    yield from (_persona(info, status) for info in status.personas if info.name in shown)
+    more = tuple(_persona(info, status) for info in status.personas if info.name not in shown)
+    if more:
+        yield Item(_("More personas"), children=more)
+    yield Item(_("Add a persona from a picture …"), actions.AddPersona())
+    yield Item(_("Generate a person"), actions.GeneratePersona())
+
+
+def _persona(info: PersonaInfo, status: Status) -> Item:
+    name = words.called(info)
+    if info.damaged:
+        return note(_("{persona} (damaged)").format(persona=name))
+    if info.name == status.wanted != status.persona:
+        name = _("{persona} (preparing{share})").format(persona=name, share=words.share(_job(info, status)))
+    return Item(
+        name,
+        actions.Wear(info.name),
+        checked=info.name == status.persona,
+        radio=True,
+        thumbnail=info.name,
+    )
+
+
+def _job(info: PersonaInfo, status: Status) -> Job | None:
+    return next((job for job in status.jobs if job.persona == info.name and not job.done), None)
+
+
+def _modes(status: Status) -> Iterator[Item]:
+    labels = {Mode.swap: _("Swap my face"), Mode.animate: _("Animate the portrait")}
+    for mode, label in labels.items():
+        action = actions.Put(status.persona, mode) if status.persona else actions.change(mode=mode.value)
+        yield Item(label, action, checked=mode is status.mode, radio=True)
+
+
+def _deeds(status: Status) -> Iterator[Item]:
+    if status.paused:
+        yield Item(_("Resume"), actions.Resume())
+    else:
+        yield Item(_("Pause"), actions.Pause())
+    if not status.revealed:
+        yield Item(_("Show my real face …"), actions.Reveal())
+    yield Item(_("Calibrate: look straight ahead"), actions.Calibrate(), enabled=status.mode is Mode.animate)
+    yield Item(_("Open the preview"), actions.OpenPreview())
