@@ -60,7 +60,7 @@ class ConfigFile:
         with self._lock:
             wanted = {**self._document.unwrap(), **changes}
             for key in changes:
-                _check_key(key)
+                check_key(key)
             config = _validate({key: value for key, value in wanted.items() if value is not None})
             document = tomlkit.parse(tomlkit.dumps(self._document))
             for key, value in config.model_dump(mode="json", include=set(changes)).items():
@@ -113,7 +113,7 @@ def _parse(path: Path) -> tomlkit.TOMLDocument:
 
 def _validate(values: Mapping[str, Any], place: str = "") -> Config:
     for key in values:
-        _check_key(key, place)
+        check_key(key, place)
     try:
         # As JSON, strict has the meaning that people expect: 1 is a number for a float, and "1" is not.
         return Config.model_validate_json(json.dumps(values, default=str), strict=True)
@@ -126,7 +126,8 @@ def _explain(error: ValidationError) -> Iterable[str]:
         yield f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}, not {problem['input']!r}"
 
 
-def _check_key(key: str, place: str = "") -> None:
+def check_key(key: str, place: str = "") -> None:
+    """Raise ConfigError for a setting that does not exist, naming the nearest one that does."""
     if key in Config.model_fields:
         return
     near = difflib.get_close_matches(key, Config.model_fields, n=1, cutoff=0.4)

@@ -13,6 +13,18 @@ from visard.daemon.cli.output import Output
 from visard.engines.errors import VisardError
 
 COMMANDS = {
+    "daemon": "Own the camera and wait for commands: what runs all day.",
+    "status": "Tell how the running daemon is.",
+    "persona": "Put a persona on.",
+    "next": "Put the next persona of the library on.",
+    "previous": "Put the previous persona of the library on.",
+    "pause": "Show a card instead of the camera.",
+    "resume": "Go on after a pause.",
+    "reveal": "Show your real face.",
+    "calibrate": "Take how you look now as the neutral face.",
+    "settings": "Show and change the settings of the running daemon.",
+    "preview": "Give the address of a page that shows driver and result.",
+    "events": "Tell what happens, line by line.",
     "run": "Put a persona on live: camera in, virtual camera out.",
     "convert": "Put a persona on everyone in a video file.",
     "personas": "List, show, add, remove, restore and generate personas.",
@@ -21,7 +33,19 @@ COMMANDS = {
     "cameras": "List the cameras.",
     "sources": "List what frames can come from.",
     "sinks": "List where frames can go.",
+    "install": "Start with your session, from now on.",
+    "uninstall": "Stop, and no longer start with your session.",
 }
+
+_WEARING = "visard.daemon.cli.wearing"
+_ELSEWHERE = {
+    "next": f"{_WEARING}:next_",
+    **{
+        name: f"{_WEARING}:{name}"
+        for name in ("persona", "previous", "pause", "resume", "reveal", "calibrate")
+    },
+}
+"""Where a command is, if not in the module of its name, as ``command``."""
 
 
 class _Commands(click.Group):
@@ -31,7 +55,9 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command = import_module(f"visard.daemon.cli.{cmd_name}").command
+        place = _ELSEWHERE.get(cmd_name, f"visard.daemon.cli.{cmd_name}:command")
+        module, _, name = place.partition(":")
+        command = getattr(import_module(module), name)
         assert isinstance(command, click.Command)
         return command
 

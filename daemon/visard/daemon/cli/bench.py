@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from visard.daemon.cli.blend_options import settings_options
 from visard.daemon.cli.choices import mode_option, persona_option
 from visard.daemon.cli.output import Output, common, pass_output
-from visard.daemon.cli.settings import settings_options
 from visard.daemon.settings import Settings
 
 if TYPE_CHECKING:

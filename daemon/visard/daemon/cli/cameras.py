@@ -1,19 +1,39 @@
 """``visard cameras``."""
 
-from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from visard.daemon.cli.output import Output, common, pass_output
+
+if TYPE_CHECKING:
+    from visard.daemon.protocol import CameraInfo
 
 
 @click.command("cameras")
 @common
 @pass_output
 def command(output: Output) -> None:
-    """List the cameras with the names and ids that --source camera:NAME takes."""
+    """List the cameras with the names and ids that --source camera:NAME and the setting camera take."""
+    from visard.daemon.cli.told import camera
+    from visard.daemon.client import Client
+    from visard.daemon.errors import DaemonError
+
+    try:
+        with Client() as daemon:
+            cameras = daemon.cameras()
+    except DaemonError:
+        cameras = _look()
+    text = "\n".join(map(camera, cameras)) or "no camera was found; 'visard doctor' tells more"
+    output.result([each.model_dump(mode="json") for each in cameras], text)
+
+
+def _look() -> "list[CameraInfo]":
+    """Return what this process sees by itself; nobody has chosen yet."""
+    from visard.daemon.protocol import CameraInfo
     from visard.daemon.sources._cameras import list_cameras
 
-    cameras = list_cameras()
-    text = "\n".join(map(str, cameras)) or "no camera was found; 'visard doctor' tells more"
-    output.result([asdict(camera) for camera in cameras], text)
+    return [
+        CameraInfo(id=each.stable_id, name=each.name, path=each.path, busy=each.busy, chosen=False)
+        for each in list_cameras()
+    ]

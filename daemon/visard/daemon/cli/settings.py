@@ -1,44 +1,89 @@
-"""One option for each field of Settings, made from the model itself."""
+"""``visard settings``: what a running daemon remembers."""
 
-from collections.abc import Callable
-from enum import Enum
-from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from annotated_types import Ge, Le
-from pydantic.fields import FieldInfo
 
-from visard.daemon.settings import Settings
+from visard.daemon.cli.output import Output, common, pass_output
 
-
-def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options to a command, which gets them as one argument ``settings``."""
-
-    @wraps(function)
-    def collect(*args: Any, **kwargs: Any) -> Any:
-        chosen = {name: kwargs.pop(name) for name in Settings.model_fields}
-        settings = Settings(**{name: value for name, value in chosen.items() if value is not None})
-        return function(*args, settings=settings, **kwargs)
-
-    command: Callable[..., Any] = collect
-    for name, field in reversed(Settings.model_fields.items()):
-        command = _option(name, field)(command)
-    return command
+if TYPE_CHECKING:
+    from visard.daemon.config import Config
 
 
-def _option(name: str, field: FieldInfo) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    flag = "--" + name.replace("_", "-")
-    default = field.default.value if isinstance(field.default, Enum) else field.default
-    text = f"{(field.description or '').capitalize()}."
-    if field.annotation is bool:
-        return click.option(f"{flag}/--no{flag[1:]}", name, default=None, help=text)
-    return click.option(flag, name, type=_type(field), default=None, help=f"{text}  [default: {default}]")
+@click.group("settings", no_args_is_help=True)
+@common
+def command() -> None:
+    """Show and change the settings of the running daemon."""
 
 
-def _type(field: FieldInfo) -> "click.ParamType[Any]":
-    if isinstance(field.annotation, type) and issubclass(field.annotation, Enum):
-        return click.Choice([choice.value for choice in field.annotation])
-    low = next((bound.ge for bound in field.metadata if isinstance(bound, Ge)), None)
-    high = next((bound.le for bound in field.metadata if isinstance(bound, Le)), None)
-    return click.IntRange(low, high) if field.annotation is int else click.FloatRange(low, high)  # type: ignore[arg-type]
+@command.command("get")
+@click.argument("key", required=False)
+@common
+@pass_output
+def get(output: Output, key: str | None) -> None:
+    """Show one setting, or all."""
+    from visard.daemon.client import Client
+    from visard.daemon.config import check_key
+
+    with Client() as daemon:
+        values = daemon.settings().model_dump(mode="json")
+    if key is None:
+        output.result(values, "\n".join(f"{name} = {_text(value)}" for name, value in values.items()))
+    else:
+        check_key(key)
+        output.result({key: values[key]}, _text(values[key]))
+
+
+@command.command("set")
+@click.argument("key")
+@click.argument("value", required=False)
+@common
+@pass_output
+def set_(output: Output, key: str, value: str | None) -> None:
+    """Change a setting: KEY VALUE, or KEY=VALUE."""
+    from visard.daemon.client import Client
+
+    if value is None:
+        key, equals, value = key.partition("=")
+        if not equals:
+            raise click.UsageError(f"Give a value: {key}=VALUE.")
+    with Client() as daemon:
+        _tell(output, key, daemon.change({key: _value(key, value)}))
+
+
+@command.command("unset")
+@click.argument("key")
+@common
+@pass_output
+def unset(output: Output, key: str) -> None:
+    """Take a setting back to its default."""
+    from visard.daemon.client import Client
+
+    with Client() as daemon:
+        _tell(output, key, daemon.unset(key))
+
+
+def _tell(output: Output, key: str, config: "Config") -> None:
+    value = config.model_dump(mode="json")[key]
+    output.result({key: value}, f"{key} = {_text(value)}")
+
+
+def _value(key: str, text: str) -> Any:
+    """Read a value as JSON, except where the setting is a text; what is not JSON is a text."""
+    import json
+
+    from visard.daemon.config import Config
+
+    field = Config.model_fields.get(key)
+    if field is not None and field.annotation in (str, str | None):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _text(value: Any) -> str:
+    import json
+
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value)

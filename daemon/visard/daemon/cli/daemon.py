@@ -1,0 +1,47 @@
+"""``visard daemon``: the service itself."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from visard.daemon.cli.output import Output, common, pass_output
+
+if TYPE_CHECKING:
+    from visard.daemon.service import Service
+
+
+@click.command("daemon")
+@click.option("--stop", is_flag=True, help="End the one that runs.")
+@common
+@pass_output
+def command(output: Output, stop: bool) -> None:
+    """Own the camera and wait for commands; Ctrl-C ends it.
+
+    The tray, 'visard status' and the other commands talk to it.
+    """
+    if stop:
+        _stop()
+        return
+    from visard.daemon import logs
+    from visard.daemon.control.server import run
+
+    logs.start(verbose=output.verbose)
+    run(_service)
+
+
+def _stop() -> None:
+    from visard.daemon.client import Client
+
+    with Client() as daemon:
+        daemon.shutdown()
+
+
+def _service() -> "Service":
+    from visard.daemon import folders
+    from visard.daemon.config import ConfigFile
+    from visard.daemon.personas import Library
+
+    config = ConfigFile(folders.config() / "config.toml")  # before all that is slow: it may be wrong
+    from visard.daemon.service import Service
+
+    return Service(config, Library())
