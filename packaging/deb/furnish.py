@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from click.shell_completion import get_completion_class
+
 from visard.daemon.cli import commands
 from visard.daemon.install import freedesktop, systemd
 from visard.daemon.install.icons import icons

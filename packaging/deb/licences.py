@@ -8,10 +8,10 @@ from pathlib import Path
 HEAD = """\
 Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: visard
-Comment: The parts of this package are separate works, each under its own terms, which are listed below and lie in
- full beside each library in /usr/lib/visard. Since pyvirtualcam and the x264 and x265 inside PyAV are under the
- GPL, the package as a whole is distributed under the GNU General Public License, version 2 or later as they allow;
- on Debian systems its text is in /usr/share/common-licenses/GPL-2.
+Comment: The parts of this package are separate works, each under its own terms, which are listed below
+ and lie in full beside each library in /usr/lib/visard. Since pyvirtualcam and the x264 and x265 inside
+ PyAV are under the GPL, the package as a whole is distributed under the GNU General Public License, version
+ 2 or later as they allow; on Debian systems its text is in /usr/share/common-licenses/GPL-2.
 
 """
 
@@ -30,8 +30,8 @@ def copyright_file(checkout: Path, place: Path) -> str:
     (site,) = place.glob("lib/*/site-packages")
     found = sorted(distributions(path=[str(site)]), key=lambda one: one.name.lower())
     bundled = "".join(_paragraph(one) for one in found if one.name != "visard")
-    own = (checkout / "LICENSE").read_text()
-    return f"{HEAD}Files: *\nCopyright: 2026 The Visard authors\nLicense: Expat\n{_field(own)}\n{NETWORKS}{bundled}"
+    own = _field((checkout / "LICENSE").read_text())
+    return f"{HEAD}Files: *\nCopyright: 2026 The Visard authors\nLicense: Expat\n{own}\n{NETWORKS}{bundled}"
 
 
 def _paragraph(library: Distribution) -> str:

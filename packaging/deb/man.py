@@ -12,13 +12,13 @@ INTRODUCTION = """\
 .SH DESCRIPTION
 Visard gives you another face in any video call: it reads your webcam, puts the face of a
 .I persona
-on yours (or moves a portrait as you move), and shows the result as a camera that meeting programs and browsers
-can choose:
+on yours (or moves a portrait as you move), and shows the result as a camera that meeting programs and
+browsers can choose:
 .BR "Visard Camera" .
 .PP
-At login a daemon starts, and an icon in the panel switches personas, pauses and shows how things are. The webcam is
-on only while some program looks. The commands below drive the daemon as well, so keys, scripts and stream decks can
-be bound to them;
+At login a daemon starts, and an icon in the panel switches personas, pauses and shows how things are.
+The webcam is on only while some program looks. The commands below drive the daemon as well, so keys,
+scripts and stream decks can be bound to them;
 .B visard run
 does without it.
 .PP
@@ -65,7 +65,8 @@ def page(commands: click.Group) -> str:
     day = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", "0")), UTC).date()
     context = click.Context(commands, info_name="visard")
     parts = [
-        f'.TH VISARD 1 "{day}" "visard {version("visard")}"\n.SH NAME\nvisard \\- another face in any video call\n',
+        f'.TH VISARD 1 "{day}" "visard {version("visard")}"\n',
+        ".SH NAME\nvisard \\- another face in any video call\n",
         ".SH SYNOPSIS\n.B visard\n[\\fIOPTIONS\\fR] \\fICOMMAND\\fR [\\fIARGUMENTS\\fR]...\n",
         INTRODUCTION,
         ".SH OPTIONS\n",

@@ -17,6 +17,7 @@ VisardError
 ├── PersonaError              the library refuses a name, a consent or a file
 │   └── PersonaUnknown        there is no such persona
 ├── ConfigError               a setting is unknown or its value cannot be
+├── InstallError              what starts Visard with the session cannot be set up
 └── DaemonError
     ├── DaemonRunning         another daemon of this user is at work
     └── DaemonAbsent          no daemon answers
@@ -80,6 +81,12 @@ class ConfigError(VisardError):
     code = "config"
 
 
+class InstallError(VisardError):
+    """What starts Visard with the session cannot be set up."""
+
+    code = "install"
+
+
 class DaemonError(VisardError):
     """The daemon cannot be started or reached."""
 
@@ -111,6 +118,7 @@ __all__ = [
     "DaemonRunning",
     "EngineError",
     "FaceUnusable",
+    "InstallError",
     "ModelRefused",
     "NetworkUnavailable",
     "PersonaError",

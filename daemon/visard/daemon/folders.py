@@ -24,10 +24,27 @@ def logs() -> Path:
     return _private("user_log_path", "log")
 
 
+def places() -> dict[str, Path]:
+    """Return all these folders by what they are for, without making any."""
+    return {name: _place(kind, name) for name, kind in _KINDS.items()}
+
+
+_KINDS = {
+    "data": "user_data_path",
+    "cache": "user_cache_path",
+    "config": "user_config_path",
+    "log": "user_log_path",
+}
+
+
 def _private(kind: str, name: str) -> Path:
+    folder = _place(kind, name)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _place(kind: str, name: str) -> Path:
     import platformdirs
 
     home = os.environ.get("VISARD_HOME")
-    folder = Path(home).expanduser() / name if home else Path(getattr(platformdirs, kind)("visard"))
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+    return Path(home).expanduser() / name if home else Path(getattr(platformdirs, kind)("visard"))

@@ -27,7 +27,7 @@ def command(output: Output, purge: bool, yes: bool, dry_run: bool) -> None:
         if not (yes or dry_run):
             ask(f"Delete your personas in {places['data']} and your settings in {places['config']} for good?")
         plan = install.Plan((*plan.steps, *install.purge()), plan.notes)
-    elif any(place.exists() for place in places.values()):
+    elif install.left():
         kept = f"personas stay in {places['data']}, settings in {places['config']}; --purge deletes them"
         plan = install.Plan(plan.steps, (*plan.notes, kept))
     perform(output, plan, "Visard no longer starts with your session", dry_run=dry_run)

@@ -1,1 +1,121 @@
-"""Starting with the session: what is written where, on each system."""
+"""Starting Visard with the user's session: what is written where on each system, as plans to look at.
+
+A system's module looks around (``find``), and makes lists of steps out of what it found (``install``,
+``uninstall``) without touching anything. ``carry_out`` does them.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+from visard.daemon import folders
+from visard.daemon.errors import InstallError
+from visard.daemon.install.machine import Machine, Record
+from visard.daemon.install.steps import RemoveFolder, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the person asked for."""
+
+    command: tuple[str, ...]
+    """How Visard is called here."""
+    environment: tuple[tuple[str, str], ...] = ()
+    """What the daemon and the tray must find in theirs."""
+    tray: bool = True
+    start: bool = True
+    """Start them now too, not only with the next session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do, and what the person should know of it."""
+
+    steps: tuple[Step, ...]
+    notes: tuple[str, ...] = ()
+
+
+class System(Protocol):
+    """One operating system's way."""
+
+    def install(self, wish: Wish) -> Plan:
+        """Plan what a session needs to start Visard."""
+
+    def uninstall(self, wish: Wish) -> Plan:
+        """Plan how to take all of that away; ``wish`` tells what it was."""
+
+
+_SYSTEMS = {"linux": "linux", "darwin": "macos", "win32": "windows"}
+
+
+def system() -> System:
+    """Return this computer's way; raises InstallError where there is none."""
+    name = _SYSTEMS.get(sys.platform)
+    if name is None:
+        raise InstallError(f"Visard cannot start by itself on {sys.platform}; start 'visard daemon' yourself")
+    if os.environ.get("SUDO_USER"):
+        raise InstallError("this is for one user and needs no sudo: run it again without")
+    return cast("System", import_module(f"visard.daemon.install.{name}").find())
+
+
+def here() -> tuple[str, ...]:
+    """Return the command that calls this very Visard: the program beside its Python, else the module."""
+    python = Path(sys.executable)
+    beside = python.with_name("visard")
+    if os.name == "posix" and sys.prefix != sys.base_prefix and os.access(beside, os.X_OK):
+        return (str(beside),)
+    quiet = python.with_name("pythonw.exe")  # opens no console
+    return (str(quiet if quiet.exists() else python), "-m", "visard.daemon")
+
+
+def environment() -> tuple[tuple[str, str], ...]:
+    """Return the variables that decide where Visard's own files lie."""
+    home = os.environ.get("VISARD_HOME")
+    return (("VISARD_HOME", str(Path(home).expanduser().absolute())),) if home else ()
+
+
+def this_machine() -> Machine:
+    """Return this computer for steps to act on."""
+    from visard.daemon.install.registry import registry
+
+    return Machine(Record(_record()), registry())
+
+
+def left() -> bool:
+    """Whether there are personas, settings or fetched files of this user."""
+    own = (path for place in folders.places().values() if place.is_dir() for path in place.iterdir())
+    return any(path != _record() for path in own)
+
+
+def _record() -> Path:
+    return folders.places()["data"] / "installed.json"
+
+
+def purge() -> tuple[Step, ...]:
+    """Return the steps that delete personas, settings and everything else of this user's."""
+    places = folders.places()
+    return tuple(RemoveFolder(places[name]) for name in sorted(places))
+
+
+def carry_out(steps: Sequence[Step], machine: Machine, tell: Callable[[str], None]) -> list[str]:
+    """Do the steps in order, telling of each before, and return what was done.
+
+    Those with nothing to do are passed over. Raises InstallError and OSError; what was done before stays, and
+    another run goes on from there.
+    """
+    done = []
+    for step in steps:
+        if what := step.foresee(machine):
+            tell(what)
+            step.do(machine)
+            done.append(what)
+    return done
+
+
+def foresee(steps: Sequence[Step], machine: Machine) -> list[str]:
+    """Return what carrying the steps out would do, without doing any."""
+    return [what for step in steps if (what := step.foresee(machine))]

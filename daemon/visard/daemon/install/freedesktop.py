@@ -5,6 +5,9 @@ from collections.abc import Sequence
 NAME = "visard.desktop"
 ICON = "visard"
 
+HIDDEN = "[Desktop Entry]\nType=Application\nName=Visard\nHidden=true\n"
+"""Below the user's own folder this switches off the entry of the same name that came for everybody."""
+
 _SUMMARY = "Comment=Another face in any video call\nComment[zh_CN]=在任何视频通话中换一张脸\n"
 
 

@@ -9,14 +9,13 @@ RETRY = "visard-retry.timer"
 def service(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
     """Return the unit that runs ``command daemon``.
 
-    A crash is answered after a second, for a call may be going on. Whatever ends five times within a minute is
-    tried again once a minute. Frames must not end up in core dumps. Networks are compiled while it runs, so
-    memory may be both written and executed.
+    A crash is answered after a second, for a call may be going on; whatever ends five times within a minute
+    is tried again once a minute. Frames must not end up in core dumps. Networks are compiled while it runs,
+    so memory may be both written and executed.
     """
     return f"""\
 [Unit]
 Description=Visard, another face in any video call
-Documentation=man:visard(1)
 StartLimitIntervalSec=60
 StartLimitBurst=5
 OnFailure={RETRY}

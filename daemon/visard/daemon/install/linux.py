@@ -1,0 +1,135 @@
+"""Linux: systemd keeps the daemon running, the desktop starts the tray."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from visard.daemon.install import Plan, Wish, freedesktop, systemd
+from visard.daemon.install.icons import icons
+from visard.daemon.install.steps import End, Forget, Link, Remove, Run, Start, Step, Unlink, Write
+
+PACKAGED = Path("/usr/lib/systemd/user", systemd.SERVICE)
+"""The unit of a Visard that was installed for everybody."""
+
+_SYSTEMCTL = ("systemctl", "--user")
+
+
+@dataclass(frozen=True, slots=True)
+class Linux:
+    """Where things are, and what runs."""
+
+    config: Path
+    data: Path
+    session: bool
+    """A systemd of this user answers."""
+    desktop: bool
+    """There is a screen to show the tray on."""
+    packaged: Path | None = None
+    systemd: bool = True
+
+    def install(self, wish: Wish) -> Plan:
+        """Plan units, the tray's start, an entry in the menu and icons."""
+        steps: list[Step] = [*([] if self.packaged else self._units(wish)), self._wanted()]
+        steps = steps if self.systemd else []
+        steps += self._overrides(wish) if self.packaged else self._desktop(wish)
+        steps += self._reload()
+        if wish.start and self.session:
+            steps += [End("daemon"), Run((*_SYSTEMCTL, "restart", systemd.SERVICE))]
+        if wish.start and self.desktop:
+            steps += [End("tray"), *([Start(_with(wish, "tray"))] if wish.tray else [])]
+        return Plan(tuple(steps), tuple(self._notes(wish)))
+
+    def uninstall(self, wish: Wish) -> Plan:
+        """Plan the end of both and the removal of every file."""
+        stop = (*_SYSTEMCTL, "stop", systemd.SERVICE, systemd.RETRY)
+        steps: list[Step] = [End("tray")]
+        steps += [Run(stop, may_fail=True)] if self.session else []
+        steps += [End("daemon"), Unlink(self._wanted().path)]
+        steps += [Remove(step.path, step.content) for step in self._units(wish)]
+        steps += [_removal(step) for step in self._desktop(Wish(wish.command, wish.environment))]
+        steps += [*self._reload(), Forget()]
+        return Plan(tuple(steps), (_PACKAGE,) if self.packaged else ())
+
+    def _units(self, wish: Wish) -> list[Write]:
+        folder = self.config / "systemd/user"
+        service = systemd.service(wish.command, dict(wish.environment))
+        return [
+            Write(folder / systemd.SERVICE, service.encode()),
+            Write(folder / systemd.RETRY, systemd.retry().encode()),
+        ]
+
+    def _wanted(self) -> Link:
+        """Return what 'systemctl enable' would make; it works without a running systemd too."""
+        unit = self.packaged or self.config / "systemd/user" / systemd.SERVICE
+        return Link(self.config / "systemd/user/default.target.wants" / systemd.SERVICE, unit)
+
+    def _desktop(self, wish: Wish) -> list[Step]:
+        command = _with(wish)
+        images = sorted(icons().items())
+        menu = freedesktop.menu_entry(command).encode()
+        autostart = Write(self._autostart, freedesktop.autostart_entry(command).encode())
+        return [
+            *(Write(self.data / "icons/hicolor" / path, content) for path, content in images),
+            Write(self.data / "applications" / freedesktop.NAME, menu),
+            autostart if wish.tray else _removal(autostart),
+        ]
+
+    def _overrides(self, wish: Wish) -> list[Step]:
+        """Return what makes the tray that came for everybody stay away, or not."""
+        hidden = Write(self._autostart, freedesktop.HIDDEN.encode())
+        return [_removal(hidden) if wish.tray else hidden]
+
+    @property
+    def _autostart(self) -> Path:
+        return self.config / "autostart" / freedesktop.NAME
+
+    def _reload(self) -> list[Step]:
+        return [Run((*_SYSTEMCTL, "daemon-reload"))] if self.session else []
+
+    def _notes(self, wish: Wish) -> list[str]:
+        notes = []
+        if not self.systemd:
+            notes.append("there is no systemd to start the daemon at login: start it from the tray's menu")
+        elif not (self.session and wish.start):
+            notes.append("the daemon starts at your next login")
+        if wish.tray and not (self.desktop and wish.start):
+            notes.append("the tray starts at your next login to a desktop")
+        if self.packaged:
+            notes.append("the rest came with the package: units, the tray's start, the menu and icons")
+        return notes
+
+
+_PACKAGE = (
+    "Visard is installed for everybody on this computer and starts again at your next login; for you alone "
+    "turn it off with 'systemctl --user mask --now visard', or remove it with 'sudo apt remove visard'"
+)
+
+
+def _removal(step: Step) -> Step:
+    return Remove(step.path, step.content) if isinstance(step, Write) else step
+
+
+def _with(wish: Wish, *arguments: str) -> tuple[str, ...]:
+    """Return the command with its environment, for what cannot set variables otherwise."""
+    setting = ("env", *(f"{name}={value}" for name, value in wish.environment)) if wish.environment else ()
+    return (*setting, *wish.command, *arguments)
+
+
+def find() -> Linux:
+    """Look around on this computer."""
+    home = Path.home()
+    return Linux(
+        config=_xdg("XDG_CONFIG_HOME", home / ".config"),
+        data=_xdg("XDG_DATA_HOME", home / ".local/share"),
+        session=(_xdg("XDG_RUNTIME_DIR", Path("/nowhere")) / "systemd/private").exists(),
+        desktop=bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")),
+        packaged=PACKAGED if PACKAGED.exists() else None,
+        systemd=shutil.which("systemctl") is not None,
+    )
+
+
+def _xdg(variable: str, usual: Path) -> Path:
+    """Return a folder of the desktop's standard, which wants relative ones ignored."""
+    path = Path(os.environ.get(variable, ""))
+    return path if path.is_absolute() else usual

@@ -1,0 +1,78 @@
+"""macOS: launchd starts both at login and the daemon again after a crash."""
+
+import os
+import plistlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from visard.daemon.install import Plan, Wish
+from visard.daemon.install.steps import End, Forget, Remove, Run, Step, Write
+
+DAEMON, TRAY = "visard.daemon", "visard.tray"
+
+
+@dataclass(frozen=True, slots=True)
+class MacOS:
+    """Where agents lie, and whose they are."""
+
+    agents: Path
+    user: int
+
+    def install(self, wish: Wish) -> Plan:
+        """Plan one agent for the daemon and one for the tray."""
+        wanted = self._agents(wish)
+        steps: list[Step] = [End("daemon"), End("tray")] if wish.start else []
+        for label, content in self._agents(_whole(wish)).items():
+            path = self._path(label)
+            steps += [self._out(label)] if wish.start else []
+            steps.append(Write(path, content) if label in wanted else Remove(path, content))
+            if wish.start and label in wanted:
+                steps.append(Run(("launchctl", "bootstrap", self._domain, str(path))))
+        notes = () if wish.start else ("Visard starts at your next login",)
+        return Plan(tuple(steps), notes)
+
+    def uninstall(self, wish: Wish) -> Plan:
+        """Plan the end of both and the removal of their agents."""
+        agents = self._agents(_whole(wish))
+        steps: list[Step] = [self._out(label) for label in reversed(agents)]
+        steps += [End("tray"), End("daemon")]
+        steps += [Remove(self._path(label), content) for label, content in agents.items()]
+        return Plan((*steps, Forget()))
+
+    @property
+    def _domain(self) -> str:
+        return f"gui/{self.user}"
+
+    def _path(self, label: str) -> Path:
+        return self.agents / f"{label}.plist"
+
+    def _out(self, label: str) -> Run:
+        return Run(("launchctl", "bootout", f"{self._domain}/{label}"), may_fail=True)
+
+    def _agents(self, wish: Wish) -> dict[str, bytes]:
+        again = {"KeepAlive": {"SuccessfulExit": False}, "ThrottleInterval": 10, "ExitTimeOut": 5}
+        agents = {DAEMON: _agent(DAEMON, wish, "daemon", ProcessType="Interactive", Umask=0o077, **again)}
+        if wish.tray:
+            agents[TRAY] = _agent(TRAY, wish, "tray", LimitLoadToSessionType="Aqua")
+        return agents
+
+
+def _whole(wish: Wish) -> Wish:
+    return replace(wish, tray=True)
+
+
+def _agent(label: str, wish: Wish, argument: str, **more: Any) -> bytes:
+    facts = {
+        "Label": label,
+        "ProgramArguments": [*wish.command, argument],
+        "RunAtLoad": True,
+        **({"EnvironmentVariables": dict(wish.environment)} if wish.environment else {}),
+        **more,
+    }
+    return plistlib.dumps(facts)
+
+
+def find() -> MacOS:
+    """Look around on this computer."""
+    return MacOS(Path.home() / "Library/LaunchAgents", os.getuid())

@@ -1,0 +1,257 @@
+"""What installing is made of. A step is plain data; it can tell what it would do, and do it.
+
+``foresee`` looks and changes nothing: it returns what would happen, or None when all is as it should be.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from visard.daemon.errors import InstallError
+from visard.daemon.install.machine import Machine
+
+
+class Step(Protocol):
+    """One thing to do."""
+
+    def foresee(self, machine: Machine) -> str | None:
+        """Return what would be done in one line; None when there is nothing to do."""
+
+    def do(self, machine: Machine) -> None:
+        """Do it; raises OSError or InstallError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Write a file; another one that is there and not ours is kept beside it."""
+
+    path: Path
+    content: bytes
+
+    def foresee(self, machine: Machine) -> str | None:
+        """Return what would be done."""
+        if not _there(self.path):
+            return f"write {self.path}"
+        if _same(self.path, self.content):
+            return None
+        if _ours(self.path, machine):
+            return f"rewrite {self.path}"
+        return f"write {self.path} and keep the one that is there as {_copy(self.path).name}"
+
+    def do(self, machine: Machine) -> None:
+        """Write the file as one step, so that nobody meets half of it."""
+        if _there(self.path) and not _same(self.path, self.content) and not _ours(self.path, machine):
+            self.path.replace(_copy(self.path))
+        if not _same(self.path, self.content):
+            machine.record.make_folder(self.path.parent)
+            beside = self.path.with_name(f".{self.path.name}.new")
+            beside.write_bytes(self.content)
+            beside.replace(self.path)
+        machine.record.wrote(self.path, self.content)
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Remove a file that Visard wrote; one that was changed since is kept under another name."""
+
+    path: Path
+    content: bytes | None = None
+    """What it would be now; a file like this is ours, also when the record is lost."""
+
+    def foresee(self, machine: Machine) -> str | None:
+        """Return what would be done."""
+        if not _there(self.path):
+            return None
+        if self._ours(machine):
+            return f"remove {self.path}"
+        return f"put {self.path} aside as {_copy(self.path).name}: it was changed by someone else"
+
+    def do(self, machine: Machine) -> None:
+        """Remove the file, or put it aside."""
+        if self._ours(machine):
+            self.path.unlink()
+        else:
+            self.path.replace(_copy(self.path))
+        machine.record.removed(self.path)
+
+    def _ours(self, machine: Machine) -> bool:
+        return _same(self.path, self.content) or _ours(self.path, machine)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Make a symbolic link."""
+
+    path: Path
+    target: Path
+
+    def foresee(self, machine: Machine) -> str | None:  # noqa: ARG002
+        """Return what would be done."""
+        if self.path.is_symlink() and self.path.readlink() == self.target:
+            return None
+        kept = f" and keep what is there as {_copy(self.path).name}" if self._foreign() else ""
+        return f"link {self.path} to {self.target}{kept}"
+
+    def do(self, machine: Machine) -> None:
+        """Make the link in the place of whatever is there."""
+        if self._foreign():
+            self.path.replace(_copy(self.path))
+        machine.record.make_folder(self.path.parent)
+        self.path.unlink(missing_ok=True)
+        self.path.symlink_to(self.target)
+
+    def _foreign(self) -> bool:
+        return self.path.exists() and not self.path.is_symlink()
+
+
+@dataclass(frozen=True, slots=True)
+class Unlink:
+    """Remove a symbolic link, wherever it leads."""
+
+    path: Path
+
+    def foresee(self, machine: Machine) -> str | None:  # noqa: ARG002
+        """Return what would be done."""
+        return f"remove {self.path}" if self.path.is_symlink() else None
+
+    def do(self, machine: Machine) -> None:
+        """Remove the link."""
+        self.path.unlink()
+        machine.record.removed(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFolder:
+    """Remove a folder with everything in it, if it is there."""
+
+    path: Path
+
+    def foresee(self, machine: Machine) -> str | None:  # noqa: ARG002
+        """Return what would be done."""
+        return f"delete {self.path} and everything in it" if self.path.is_dir() else None
+
+    def do(self, machine: Machine) -> None:  # noqa: ARG002
+        """Remove it; a link to a folder elsewhere is not followed."""
+        if self.path.is_symlink():
+            self.path.unlink()
+        else:
+            shutil.rmtree(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Run a command to its end."""
+
+    command: tuple[str, ...]
+    may_fail: bool = False
+    """Failing means that there was nothing to do."""
+
+    def foresee(self, machine: Machine) -> str | None:  # noqa: ARG002
+        """Return what would be done."""
+        return f"run {' '.join(self.command)}"
+
+    def do(self, machine: Machine) -> None:
+        """Run it; raises InstallError unless it may fail."""
+        try:
+            machine.run(self.command)
+        except InstallError:
+            if not self.may_fail:
+                raise
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start a program that goes on by itself."""
+
+    command: tuple[str, ...]
+
+    def foresee(self, machine: Machine) -> str | None:  # noqa: ARG002
+        """Return what would be done."""
+        return f"start {' '.join(self.command)}"
+
+    def do(self, machine: Machine) -> None:
+        """Start it; raises InstallError."""
+        machine.spawn(self.command)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """End the daemon or the tray of this user, however it was started, if it runs."""
+
+    what: str
+
+    def foresee(self, machine: Machine) -> str | None:
+        """Return what would be done."""
+        running = machine.running(self.what)
+        return f"end the {self.what} (process {', '.join(map(str, running))})" if running else None
+
+    def do(self, machine: Machine) -> None:
+        """Ask it to end."""
+        machine.end(self.what)
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Throw away the record of what was written, at the very end."""
+
+    def foresee(self, machine: Machine) -> str | None:
+        """Return what would be done."""
+        return f"remove {machine.record.path}" if machine.record.path.exists() else None
+
+    def do(self, machine: Machine) -> None:
+        """Throw it away."""
+        machine.record.forget()
+
+
+@dataclass(frozen=True, slots=True)
+class SetValue:
+    """Write a value of the user's registry."""
+
+    key: str
+    name: str
+    value: str
+
+    def foresee(self, machine: Machine) -> str | None:
+        """Return what would be done."""
+        same = machine.registry.get(self.key, self.name) == self.value
+        return None if same else f"set {self.key}\\{self.name} to {self.value}"
+
+    def do(self, machine: Machine) -> None:
+        """Write it."""
+        machine.registry.set(self.key, self.name, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteValue:
+    """Delete a value of the user's registry."""
+
+    key: str
+    name: str
+
+    def foresee(self, machine: Machine) -> str | None:
+        """Return what would be done."""
+        there = machine.registry.get(self.key, self.name) is not None
+        return f"delete {self.key}\\{self.name}" if there else None
+
+    def do(self, machine: Machine) -> None:
+        """Delete it."""
+        machine.registry.delete(self.key, self.name)
+
+
+def _there(path: Path) -> bool:
+    return path.is_symlink() or path.exists()
+
+
+def _same(path: Path, content: bytes | None) -> bool:
+    return not path.is_symlink() and path.is_file() and path.read_bytes() == content
+
+
+def _ours(path: Path, machine: Machine) -> bool:
+    return not path.is_symlink() and path.is_file() and machine.record.owns(path)
+
+
+def _copy(path: Path) -> Path:
+    """Return a free name for keeping what is at ``path``."""
+    names = (path.with_name(f"{path.name}.bak{number or ''}") for number in range(1000))
+    return next(name for name in names if not _there(name))
