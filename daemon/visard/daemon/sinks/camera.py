@@ -48,7 +48,8 @@ class _Loopback(_Camera):
 
         loopback.prepare(device)
         super().__init__(format, device.path)
-        self._device = device
+        self.device = device.path
+        """The device that others read."""
         self._node = Path(device.path)
         self.where = f"{device.card} ({device.path})"
         try:
@@ -72,7 +73,7 @@ class _Loopback(_Camera):
         super().close()
         # it has gone, or somebody else is already writing
         with contextlib.suppress(OSError, SinkUnavailable):
-            loopback.prepare(v4l2.query(self._device.path))
+            loopback.prepare(v4l2.query(self.device))
 
 
 def _open(width: int, height: int, fps: float, device: str | None) -> Any:
