@@ -63,8 +63,11 @@ def _settings(environment: Mapping[str, str]) -> str:
 
 
 def _line(command: Sequence[str]) -> str:
-    """Return the command for ExecStart; the colon keeps systemd from expanding ``$`` in it."""
-    first, *rest = command
+    """Return the command for ExecStart; the colon keeps systemd from expanding ``$`` in it.
+
+    systemd refuses programs whose own path has quotes or backslashes, so 'env' calls these.
+    """
+    first, *rest = ["/usr/bin/env", *command] if set(command[0]) & set("\"'\\") else command
     return " ".join(map(quoted, [f":{first}", *rest]))
 
 

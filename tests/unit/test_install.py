@@ -1,0 +1,486 @@
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from visard.daemon import install
+from visard.daemon.cli import main
+from visard.daemon.errors import InstallError
+from visard.daemon.install import Wish, freedesktop, systemd
+from visard.daemon.install.icons import SIZES, icons
+from visard.daemon.install.linux import Linux
+from visard.daemon.install.machine import Machine, Record, runs
+from visard.daemon.install.registry import NoRegistry
+from visard.daemon.install.steps import Link, Remove, Run, Start, Step, Write
+
+WISH = Wish(("/opt/my tools/visard",))
+
+
+class Recorder(Machine):
+    """A machine whose programs are only written down."""
+
+    def __init__(self, record: Path) -> None:
+        super().__init__(Record(record), NoRegistry())
+        self.commands: list[tuple[str, ...]] = []
+        self.refuses: tuple[str, ...] = ()
+
+    def run(self, command: Sequence[str]) -> None:
+        self.commands.append(tuple(command))
+        if self.refuses and self.refuses == tuple(command)[: len(self.refuses)]:
+            raise InstallError("it does not want to")
+
+    def spawn(self, command: Sequence[str]) -> None:
+        self.commands.append(("&", *command))
+
+    def running(self, what: str) -> list[int]:
+        return []
+
+    def end(self, what: str) -> None:
+        raise AssertionError("nothing runs")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Recorder:
+    return Recorder(tmp_path / "visard/installed.json")
+
+
+@pytest.fixture
+def linux(tmp_path: Path) -> Linux:
+    return Linux(tmp_path / "config", tmp_path / "share", session=True, desktop=True)
+
+
+def carry_out(steps: Sequence[Step], machine: Recorder) -> list[str]:
+    """Do the steps as the next call of the program would, with the record read anew."""
+    machine.record = Record(machine.record.path)
+    return install.carry_out(steps, machine, lambda _: None)
+
+
+def tree(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def test_install_writes_units_entries_and_icons(linux: Linux, machine: Recorder, tmp_path: Path) -> None:
+    carry_out(linux.install(WISH).steps, machine)
+    unit = linux.config / "systemd/user/visard.service"
+    assert '\nExecStart=":/opt/my tools/visard" daemon\n' in unit.read_text()
+    wanted = linux.config / "systemd/user/default.target.wants/visard.service"
+    assert wanted.readlink() == unit
+    tray = (linux.config / "autostart/visard.desktop").read_text()
+    assert '\nExec="/opt/my tools/visard" tray\n' in tray
+    assert (linux.data / "applications/visard.desktop").is_file()
+    for size in SIZES:
+        picture = linux.data / f"icons/hicolor/{size}x{size}/apps/visard.png"
+        assert picture.read_bytes()[16:24] == size.to_bytes(4) * 2, "PNG keeps width and height there"
+    assert machine.commands == [
+        ("systemctl", "--user", "daemon-reload"),
+        ("systemctl", "--user", "restart", "visard.service"),
+        ("&", "/opt/my tools/visard", "tray"),
+    ]
+
+
+def test_a_second_install_changes_no_file(linux: Linux, machine: Recorder, tmp_path: Path) -> None:
+    carry_out(linux.install(WISH).steps, machine)
+    before = {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    assert all(what.startswith(("run ", "start ")) for what in carry_out(linux.install(WISH).steps, machine))
+    assert {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_foreseeing_touches_nothing(linux: Linux, machine: Recorder, tmp_path: Path) -> None:
+    plan = linux.install(WISH)
+    told = install.foresee(plan.steps, machine)
+    assert not list(tmp_path.iterdir())
+    assert machine.commands == []
+    assert told == carry_out(plan.steps, machine), "what is told is what is done"
+    before = tree(tmp_path)
+    assert install.foresee(linux.uninstall(WISH).steps, machine)
+    assert tree(tmp_path) == before
+
+
+def test_uninstall_leaves_nothing_but_what_was_there(linux: Linux, machine: Recorder, tmp_path: Path) -> None:
+    other = linux.config / "autostart/other.desktop"
+    other.parent.mkdir(parents=True)
+    other.write_text("mine")
+    before = tree(tmp_path)
+    carry_out(linux.install(WISH).steps, machine)
+    carry_out(linux.uninstall(WISH).steps, machine)
+    assert tree(tmp_path) == before
+    assert other.read_text() == "mine"
+    assert ("systemctl", "--user", "stop", "visard.service", "visard-retry.timer") in machine.commands
+
+
+def test_uninstall_twice_finds_nothing_the_second_time(linux: Linux, machine: Recorder) -> None:
+    carry_out(linux.install(WISH).steps, machine)
+    carry_out(linux.uninstall(WISH).steps, machine)
+    assert all(what.startswith("run ") for what in carry_out(linux.uninstall(WISH).steps, machine))
+
+
+def test_a_file_that_was_edited_is_put_aside_and_that_is_said(linux: Linux, machine: Recorder) -> None:
+    carry_out(linux.install(WISH).steps, machine)
+    unit = linux.config / "systemd/user/visard.service"
+    unit.write_text("edited")
+    told = carry_out(linux.uninstall(WISH).steps, machine)
+    assert not unit.exists()
+    assert unit.with_name("visard.service.bak").read_text() == "edited"
+    assert [what for what in told if "visard.service.bak" in what and "changed" in what]
+
+
+def test_install_keeps_a_foreign_file_that_is_in_the_way(linux: Linux, machine: Recorder) -> None:
+    unit = linux.config / "systemd/user/visard.service"
+    unit.parent.mkdir(parents=True)
+    unit.write_text("somebody's own")
+    unit.with_name("visard.service.bak").write_text("older still")
+    told = carry_out(linux.install(WISH).steps, machine)
+    assert unit.with_name("visard.service.bak1").read_text() == "somebody's own"
+    assert unit.with_name("visard.service.bak").read_text() == "older still"
+    assert [what for what in told if "visard.service.bak1" in what]
+
+
+def test_what_an_older_version_wrote_is_replaced_and_removed_quietly(
+    linux: Linux, machine: Recorder, tmp_path: Path
+) -> None:
+    carry_out(linux.install(Wish(("/old/visard",))).steps, machine)
+    carry_out(linux.install(WISH).steps, machine)
+    assert not list(tmp_path.rglob("*.bak*"))
+    carry_out(linux.install(Wish(("/old/visard",))).steps, machine)
+    carry_out(linux.uninstall(WISH).steps, machine)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("damage", ["", "[1]", '{"files": 3}', "\0\0"])
+def test_without_its_record_uninstall_still_knows_its_own_files(
+    linux: Linux, machine: Recorder, tmp_path: Path, damage: str
+) -> None:
+    carry_out(linux.install(WISH).steps, machine)
+    machine.record.path.write_text(damage)
+    carry_out(linux.uninstall(WISH).steps, machine)
+    assert not [path for path in tmp_path.rglob("*") if not path.is_dir()]
+
+
+def test_no_tray_takes_an_earlier_one_away(linux: Linux, machine: Recorder) -> None:
+    carry_out(linux.install(WISH).steps, machine)
+    machine.commands.clear()
+    carry_out(linux.install(replace(WISH, tray=False)).steps, machine)
+    assert not (linux.config / "autostart/visard.desktop").exists()
+    assert not [command for command in machine.commands if "tray" in command]
+
+
+def test_no_start_and_no_session_start_nothing_and_say_when(linux: Linux, machine: Recorder) -> None:
+    still = linux.install(replace(WISH, start=False))
+    alone = replace(linux, session=False, desktop=False).install(WISH)
+    for plan in (still, alone):
+        assert not [step for step in plan.steps if isinstance(step, Start)]
+        assert not [step for step in plan.steps if isinstance(step, Run) and "restart" in step.command]
+        assert any("next login" in note for note in plan.notes)
+    carry_out(alone.steps, machine)
+    assert machine.commands == [], "without systemd's ear nothing is asked of it"
+    assert (linux.config / "systemd/user/default.target.wants/visard.service").is_symlink()
+
+
+def test_a_unit_that_came_for_everybody_is_used(linux: Linux, machine: Recorder, tmp_path: Path) -> None:
+    packaged = tmp_path / "usr/visard.service"
+    everybody = replace(linux, packaged=packaged)
+    carry_out(everybody.install(WISH).steps, machine)
+    wanted = linux.config / "systemd/user/default.target.wants/visard.service"
+    assert wanted.readlink() == packaged
+    assert tree(linux.config) == {
+        "systemd",
+        "systemd/user",
+        "systemd/user/default.target.wants",
+        "systemd/user/default.target.wants/visard.service",
+    }
+    carry_out(everybody.install(replace(WISH, tray=False)).steps, machine)
+    assert "Hidden=true" in (linux.config / "autostart/visard.desktop").read_text()
+    carry_out(everybody.install(WISH).steps, machine)
+    assert not (linux.config / "autostart/visard.desktop").exists()
+    plan = everybody.uninstall(WISH)
+    carry_out(plan.steps, machine)
+    assert not list(tmp_path.iterdir())
+    assert "apt remove" in " ".join(plan.notes)
+
+
+def test_a_daemon_that_does_not_start_is_an_error(linux: Linux, machine: Recorder) -> None:
+    machine.refuses = ("systemctl", "--user", "restart")
+    with pytest.raises(InstallError, match="does not want"):
+        carry_out(linux.install(WISH).steps, machine)
+
+
+def test_a_daemon_that_cannot_be_stopped_does_not_stop_uninstalling(
+    linux: Linux, machine: Recorder, tmp_path: Path
+) -> None:
+    carry_out(linux.install(WISH).steps, machine)
+    machine.refuses = ("systemctl", "--user", "stop")
+    carry_out(linux.uninstall(WISH).steps, machine)
+    assert not list(tmp_path.iterdir())
+
+
+def test_links_replace_links_and_keep_files(machine: Recorder, tmp_path: Path) -> None:
+    link = Link(tmp_path / "a/link", tmp_path / "new")
+    link.path.parent.mkdir()
+    link.path.symlink_to(tmp_path / "old")
+    carry_out([link], machine)
+    assert link.path.readlink() == tmp_path / "new"
+    link.path.unlink()
+    link.path.write_text("a file")
+    carry_out([link], machine)
+    assert link.path.with_name("link.bak").read_text() == "a file"
+    assert install.foresee([link], machine) == []
+
+
+def test_a_link_in_the_place_of_a_file_is_not_written_through(machine: Recorder, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("keep me")
+    place = tmp_path / "entry"
+    place.symlink_to(precious)
+    carry_out([Write(place, b"ours")], machine)
+    assert (place.read_bytes(), precious.read_text()) == (b"ours", "keep me")
+    place.unlink()
+    place.symlink_to(precious)
+    carry_out([Remove(place, b"keep me")], machine)
+    assert precious.read_text() == "keep me"
+
+
+def test_folders_of_the_desktop_standard_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from visard.daemon.install.linux import find
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", "relative/is/ignored")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    found = find()
+    assert (found.config, found.data) == (tmp_path / ".config", tmp_path / "elsewhere")
+    assert not found.session
+    assert not found.desktop
+    (tmp_path / "systemd").mkdir()
+    (tmp_path / "systemd/private").touch()
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    assert find().session
+    assert find().desktop
+
+
+def test_here_is_a_command_that_is_this_visard() -> None:
+    command = [*install.here(), "--version"]
+    assert Path(command[0]).is_absolute()
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said.startswith("visard ")
+
+
+def test_sudo_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_USER", "somebody")
+    with pytest.raises(InstallError, match="no sudo"):
+        install.system()
+
+
+def test_an_unknown_system_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "plan9")
+    with pytest.raises(InstallError, match="plan9"):
+        install.system()
+
+
+@pytest.mark.parametrize(
+    ("command", "is_one"),
+    [
+        (["/usr/lib/visard/bin/python3", "-I", "/usr/bin/visard", "tray"], True),
+        (["/usr/bin/python3", "/home/a b/.venv/bin/visard", "tray", "-v"], True),
+        (["python", "-m", "visard.daemon", "tray"], True),
+        ([r"C:\Python\pythonw.exe", "-m", "visard.daemon", "tray"], True),
+        (["visard", "daemon"], False),
+        (["grep", "visard", "tray"], False),
+        (["vim", "/usr/bin/visard", "tray"], False),
+        (["python", "tray"], False),
+        ([], False),
+    ],
+)
+def test_trays_are_told_from_other_programs(command: list[str], is_one: bool) -> None:
+    assert runs(command, "tray") is is_one
+
+
+def test_only_the_daemon_of_this_home_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, children: list[subprocess.Popen[bytes]]
+) -> None:
+    machine = Machine(Record(tmp_path / "record"), NoRegistry())
+    monkeypatch.setenv("VISARD_HOME", str(tmp_path / "ours"))
+    ours = sleeper("daemon", children)
+    monkeypatch.setenv("VISARD_HOME", str(tmp_path / "another"))
+    other = sleeper("daemon", children)
+    monkeypatch.setenv("VISARD_HOME", str(tmp_path / "ours"))
+    assert machine.running("daemon") == [ours.pid]
+    assert machine.running("tray") == []
+    machine.end("daemon")
+    assert ours.poll() is not None
+    assert other.poll() is None
+
+
+def sleeper(what: str, children: list[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    code = "print('up', flush=True); import time; time.sleep(60)"
+    child = subprocess.Popen([sys.executable, "-c", code, "visard", what], stdout=subprocess.PIPE)
+    children.append(child)
+    assert child.stdout
+    assert child.stdout.readline() == b"up\n"
+    return child
+
+
+@pytest.fixture
+def children() -> Iterator[list[subprocess.Popen[bytes]]]:
+    started: list[subprocess.Popen[bytes]] = []
+    yield started
+    for child in started:
+        child.kill()
+        child.communicate()
+
+
+# what systemd and desktops make of our texts
+
+
+def unquoted(line: str) -> list[str]:
+    """Read a line of a unit the way systemd does: quotes, backslashes, then percent signs."""
+    words, word, quote, inside = [], "", "", False
+    characters = iter(line)
+    for char in characters:
+        if char == "\\":
+            word, inside = word + next(characters), True
+        elif char == quote:
+            quote = ""
+        elif not quote and char in "\"'":
+            quote, inside = char, True
+        elif not quote and char == " ":
+            words, word, inside = [*words, word] if inside else words, "", False
+        else:
+            word, inside = word + char, True
+    return [found.replace("%%", "%") for found in ([*words, word] if inside else words)]
+
+
+PATHS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")) | st.just(" "), min_size=1)
+
+
+@given(st.lists(PATHS, min_size=1))
+def test_units_quote_any_path(words: list[str]) -> None:
+    assert unquoted(" ".join(map(systemd.quoted, words))) == words
+
+
+@given(PATHS)
+def test_desktop_entries_quote_any_path(word: str) -> None:
+    line = freedesktop.line([word])
+    if not line.startswith('"'):
+        assert not re.search(r"[\s\"'\\><~|&;$*?#()`]", line), "these must be quoted"
+    line = (
+        line.removeprefix('"').removesuffix('"').replace("\\\\", "\\")
+    )  # the file format takes one level off
+    assert re.sub(r'\\(["`$\\])', r"\1", line).replace("%%", "%") == word
+
+
+AWKWARD = ('/opt/a b/100%/$HOME/it\'s "x"/back\\slash;/visard',)
+
+
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    verify = shutil.which("systemd-analyze") or pytest.skip("needs systemd-analyze")
+    program = tmp_path / AWKWARD[0].strip("/")
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    units = tmp_path / "units"
+    units.mkdir()
+    (units / systemd.SERVICE).write_text(systemd.service([str(program)], {"VISARD_HOME": AWKWARD[0]}))
+    (units / systemd.RETRY).write_text(systemd.retry())
+    command = [verify, "verify", "--user", "--man=no", *map(str, units.iterdir())]
+    runtime = {"XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    done = subprocess.run(command, env=runtime, capture_output=True, text=True, check=False)
+    said = [line for line in done.stderr.splitlines() if "visard" in line]
+    assert (done.returncode, said) == (0, []), done.stderr
+
+
+@pytest.mark.parametrize("command", [("/usr/bin/visard",), ("env", "VISARD_HOME=/a b", *AWKWARD)])
+def test_desktops_accept_the_entries(tmp_path: Path, command: tuple[str, ...]) -> None:
+    validate = shutil.which("desktop-file-validate") or pytest.skip("needs desktop-file-utils")
+    entries = {"menu": freedesktop.menu_entry(command), "start": freedesktop.autostart_entry(command)}
+    entries["hidden"] = freedesktop.HIDDEN
+    for name, text in entries.items():
+        (tmp_path / f"{name}.desktop").write_text(text)
+    done = subprocess.run(
+        [validate, *map(str, tmp_path.iterdir())], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_the_drawing_is_among_the_icons() -> None:
+    drawing = next(content for path, content in icons().items() if path.suffix == ".svg")
+    assert drawing.startswith(b"<svg ")
+
+
+# the commands
+
+
+@pytest.fixture
+def account(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's account without a session."""
+    place = tmp_path / "account"
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("HOME", str(place))
+    for variable in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(variable, raising=False)
+    return place
+
+
+def call(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    return int(left.value.code or 0)
+
+
+def test_dry_run_of_the_command_writes_nothing(
+    account: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("install", "--dry-run") == 0
+    assert f"would write {account}/.config/systemd/user/visard.service\n" in capsys.readouterr().out
+    assert not account.exists()
+    assert not home.exists()
+
+
+def test_commands_put_everything_there_and_take_it_away(
+    account: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import json
+
+    assert call("install", "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert f"write {account}/.config/autostart/visard.desktop" in answer["steps"]
+    assert f"VISARD_HOME={home}" in (account / ".config/systemd/user/visard.service").read_text()
+    (home / "config").mkdir()
+    (home / "config/config.toml").write_text("fps = 25\n")
+    assert call("uninstall") == 0
+    assert str(home / "config") in capsys.readouterr().out, "says where settings stay"
+    assert not account.exists()
+    assert (home / "config/config.toml").exists()
+
+
+def test_purge_asks_and_then_deletes(
+    account: Path, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "data/personas/me").mkdir(parents=True)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
+    assert call("uninstall", "--purge") == 2
+    assert "--yes" in capsys.readouterr().err
+    assert call("uninstall", "--purge", "--dry-run") == 0
+    assert (home / "data/personas/me").exists()
+    assert call("uninstall", "--purge", "--yes") == 0
+    assert not (home / "data").exists()
+
+
+def test_purge_does_not_follow_a_link_out_of_the_folder(account: Path, home: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "photo.jpg").touch()
+    home.mkdir()
+    (home / "data").symlink_to(elsewhere)
+    assert call("uninstall", "--purge", "--yes") == 0
+    assert (elsewhere / "photo.jpg").exists()
+    assert not (home / "data").is_symlink()
