@@ -24,8 +24,11 @@ PACKAGES = (
     "xz-utils",
 )
 DRIVERS = (
-    "drivers/media drivers/virtio drivers/char drivers/usb drivers/video drivers/i2c net/9p fs sound lib"
+    "drivers/media drivers/virtio drivers/char drivers/usb drivers/video drivers/i2c drivers/net/dummy.ko*"
+    " net/9p fs sound lib"
 )
+OTHER_LOOPBACK = "VISARD_VM_LOOPBACK"
+"""Environment variable: a folder with the source of another v4l2loopback than Debian's own."""
 FIRST = "virtio_pci 9pnet_virtio 9p overlay virtio_rng"
 """What the first stage needs before it can reach the host's files."""
 
@@ -67,8 +70,10 @@ def prepare(folder: Path) -> Image:
 
 def _made_of(kernel: str) -> str:
     versions = _output(f"apt-cache policy {kernel} v4l2loopback-dkms")
-    stages = b"".join((HERE / name).read_bytes() for name in ("stage1.sh", "stage2.sh", "image.py"))
-    return versions + hashlib.sha256(stages).hexdigest()
+    stages = [HERE / name for name in ("stage1.sh", "stage2.sh", "image.py")]
+    sources = sorted(Path(other).glob("*.[ch]")) if (other := os.environ.get(OTHER_LOOPBACK)) else []
+    content = b"".join(file.read_bytes() for file in [*stages, *sources])
+    return versions + hashlib.sha256(content).hexdigest()
 
 
 def _install(packages: list[str]) -> None:
@@ -96,10 +101,13 @@ def _fetch_kernel(image: Image, package: str) -> None:
 
 
 def _build_loopback(image: Image) -> None:
-    _run(
-        "apt-get download -qq v4l2loopback-dkms && dpkg-deb -x v4l2loopback-dkms_*.deb loopback", image.folder
-    )
-    source = next((image.folder / "loopback/usr/src").glob("v4l2loopback-*"))
+    sources = image.folder / "loopback/usr/src"
+    if other := os.environ.get(OTHER_LOOPBACK):
+        shutil.copytree(other, sources / "v4l2loopback-other")
+    else:
+        fetch = "apt-get download -qq v4l2loopback-dkms && dpkg-deb -x v4l2loopback-dkms_*.deb loopback"
+        _run(fetch, image.folder)
+    source = next(sources.glob("v4l2loopback-*"))
     _run(f"make -s -C /usr/src/linux-headers-{image.version} M={source} modules")
     target = image.folder / f"kernel/lib/modules/{image.version}/extra"
     target.mkdir()

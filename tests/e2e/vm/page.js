@@ -1,0 +1,32 @@
+// What the test's pages share: they say how it goes, choose a camera by label, draw what a video shows.
+const wanted = new URLSearchParams(location.search);
+const video = document.querySelector("video");
+const post = (path, body) => fetch(path, {method: "POST", body});
+const play = main => main().catch(error => post("/error", `${error.name}: ${error.message}`));
+const cameras = async () =>
+  (await navigator.mediaDevices.enumerateDevices()).filter(device => device.kind === "videoinput");
+
+async function camera(label) {
+  // Labels are shown only after a permission; the default camera may be a busy one, which must not matter.
+  try {
+    (await navigator.mediaDevices.getUserMedia({video: true})).getTracks().forEach(track => track.stop());
+  } catch (error) { await post("/log", `default camera: ${error.name}`); }
+  const labels = (await cameras()).map(device => device.label);
+  await post("/log", `cameras: ${labels.join(", ")}`);
+  const chosen = (await cameras()).find(device => device.label.includes(label));
+  if (!chosen) throw new Error(`no camera ${label} among ${labels.join(", ")}`);
+  return navigator.mediaDevices.getUserMedia({video: {deviceId: {exact: chosen.deviceId}}});
+}
+
+async function show(stream, count) {
+  video.srcObject = stream;
+  await video.play();
+  const canvas = document.createElement("canvas");
+  for (let n = 0; n < count; n++) {
+    await new Promise(done => video.requestVideoFrameCallback(done));
+    canvas.width = video.videoWidth;
+    canvas.height = video.videoHeight;
+    canvas.getContext("2d").drawImage(video, 0, 0);
+    await post("/picture", await new Promise(done => canvas.toBlob(done, "image/png")));
+  }
+}
