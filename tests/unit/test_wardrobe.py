@@ -1,6 +1,7 @@
 """Personas prepared beforehand."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -19,15 +20,15 @@ class Tailor:
 
     def __init__(self) -> None:
         self.made: list[str] = []
+        self.slow: set[str] = set()
         self.go = threading.Event()
-        self.go.set()
         self.busy = threading.Event()
 
     def __call__(
         self, name: str, mode: Mode, *, library: Library, progress: Callable[[float], None]
     ) -> Recipe:
         self.busy.set()
-        assert self.go.wait(10)
+        assert name not in self.slow or self.go.wait(10)
         progress(0.5)
         self.made.append(name)
         if name == "bad":
@@ -64,7 +65,7 @@ def wardrobe(tailor: Tailor) -> Iterator[Wardrobe]:
     yield made
     tailor.go.set()
     made.close(10)
-    assert not made._worker.is_alive()
+    assert not any(worker.is_alive() for worker in made._workers)
 
 
 def order(wardrobe: Wardrobe, name: str, mode: Mode = Mode.swap) -> Answer:
@@ -83,14 +84,22 @@ def test_what_was_ordered_is_kept(wardrobe: Wardrobe, tailor: Tailor) -> None:
     assert tailor.made == ["anna"]
 
 
-def test_what_a_person_waits_for_comes_before_the_stock(wardrobe: Wardrobe, tailor: Tailor) -> None:
-    tailor.go.clear()
+def test_what_a_person_waits_for_does_not_wait_for_the_stock(wardrobe: Wardrobe, tailor: Tailor) -> None:
+    tailor.slow = {"a"}
     wardrobe.stock(["a", "b", "c"], Mode.swap)
     assert tailor.busy.wait(10)
-    answer = order(wardrobe, "urgent")
+    order(wardrobe, "urgent").get()
+    assert tailor.made == ["urgent"]
     tailor.go.set()
-    answer.get()
-    assert tailor.made[:2] == ["a", "urgent"]
+    order(wardrobe, "d").get()
+
+
+def test_the_stock_is_made_without_asking(wardrobe: Wardrobe) -> None:
+    wardrobe.stock(["a", "bad", "b"], Mode.animate)
+    deadline = time.monotonic() + 10
+    while not wardrobe.has("b", Mode.animate) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert [wardrobe.has(name, Mode.animate) for name in ("a", "bad", "b")] == [True, False, True]
 
 
 @pytest.mark.parametrize(("name", "kind"), [("bad", PersonaError), ("bug", ZeroDivisionError)])

@@ -1,6 +1,8 @@
-"""Personas prepared beforehand, so that switching takes no time; one worker, the most urgent first."""
+"""Personas prepared beforehand, so that switching takes no time.
 
-import itertools
+One worker for what somebody waits for, and one for the stock, which leaves the processor to the live picture.
+"""
+
 import logging
 import os
 import sys
@@ -8,8 +10,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from queue import PriorityQueue
+from dataclasses import dataclass
+from queue import SimpleQueue
 from threading import Lock, Thread
 
 from visard.daemon.errors import VisardError
@@ -27,12 +29,10 @@ Key = tuple[str, Mode]
 Then = Callable[[Recipe | Exception], None]
 
 
-@dataclass(order=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Order:
-    urgency: tuple[int, int]
-    """Asked for by a person first, then what may be asked for; in each the older first."""
-    key: Key | None = field(compare=False)
-    then: Then | None = field(compare=False, default=None)
+    key: Key
+    then: Then
 
 
 class Wardrobe:
@@ -47,15 +47,20 @@ class Wardrobe:
         self.preparing: Key | None = None
         self.progress = 0.0
         """How much of what is being prepared is done, 0 to 1."""
+        self._closed = False
         self._library = library
         self._changed = changed
         self._prepare = prepare
         self._ready: OrderedDict[Key, Recipe] = OrderedDict()
-        self._orders: PriorityQueue[_Order] = PriorityQueue()
-        self._count = itertools.count()
+        self._orders: SimpleQueue[_Order | None] = SimpleQueue()
+        self._stock: SimpleQueue[Key | None] = SimpleQueue()
         self._lock = Lock()
-        self._worker = Thread(target=self._work, name="visard wardrobe", daemon=True)
-        self._worker.start()
+        self._workers = [
+            Thread(target=work, name=f"visard {work.__name__.strip('_')}", daemon=True)
+            for work in (self._serve, self._restock)
+        ]
+        for worker in self._workers:
+            worker.start()
 
     def get(self, name: str, mode: Mode) -> Recipe | None:
         """Return what was prepared, or None."""
@@ -71,12 +76,12 @@ class Wardrobe:
 
     def order(self, name: str, mode: Mode, then: Then) -> None:
         """Prepare it next; ``then`` gets the recipe, or what went wrong, on the worker's thread."""
-        self._orders.put(_Order((0, next(self._count)), (name, mode), then))
+        self._orders.put(_Order((name, mode), then))
 
     def stock(self, names: list[str], mode: Mode) -> None:
         """Prepare these too when there is time, as many as are kept."""
         for name in names[:KEEP]:
-            self._orders.put(_Order((1, next(self._count)), (name, mode)))
+            self._stock.put((name, mode))
 
     def drop(self, name: str) -> None:
         """Forget a persona that was changed or removed."""
@@ -86,37 +91,45 @@ class Wardrobe:
 
     def close(self, timeout: float = 0.0) -> None:
         """Prepare no more; wait up to ``timeout`` seconds for what is being prepared."""
-        self._orders.put(_Order((-1, 0), None))
-        self._worker.join(timeout)
+        self._closed = True
+        self._orders.put(None)
+        self._stock.put(None)
+        for worker in self._workers:
+            worker.join(timeout)
 
-    def _work(self) -> None:
+    def _serve(self) -> None:
+        while (order := self._orders.get()) is not None and not self._closed:
+            order.then(self.get(*order.key) or self._fetch(order.key))
+
+    def _restock(self) -> None:
         _be_nice()
-        while (order := self._orders.get()).key is not None:
-            known = self.get(*order.key)
-            if order.then is None:
-                if known is None:
-                    self._make(order.key)
-            else:
-                order.then(known or self._make(order.key))
+        while (key := self._stock.get()) is not None and not self._closed:
+            if not self.has(*key):
+                self._make(key, lambda _: None)
+                self._changed()
 
-    def _make(self, key: Key) -> Recipe | Exception:
+    def _fetch(self, key: Key) -> Recipe | Exception:
+        """Make what somebody waits for, and tell how far it is."""
         self.preparing = key
         self._tell(0.0)
         try:
-            recipe = self._prepare(key[0], key[1], library=self._library, progress=self._tell)
+            return self._make(key, self._tell)
+        finally:
+            self.preparing = None
+            self._changed()
+
+    def _make(self, key: Key, tell: Callable[[float], None]) -> Recipe | Exception:
+        try:
+            recipe = self._prepare(key[0], key[1], library=self._library, progress=tell)
         except Exception as error:  # a persona that cannot be used must not end the worker
             if not isinstance(error, VisardError):
                 log.exception("preparing %s failed", key[0])
             return error
-        else:
-            with self._lock:
-                self._ready[key] = recipe
-                while len(self._ready) > KEEP:
-                    self._ready.popitem(last=False)
-            return recipe
-        finally:
-            self.preparing = None
-            self._changed()
+        with self._lock:
+            self._ready[key] = recipe
+            while len(self._ready) > KEEP:
+                self._ready.popitem(last=False)
+        return recipe
 
     def _tell(self, progress: float) -> None:
         self.progress = progress
