@@ -76,3 +76,14 @@ def test_closed_it_changes_nothing() -> None:
     camera.attention.close()
     time.sleep(0.05)
     assert camera.told == ["wake"]
+
+
+def test_being_told_again_that_nobody_watches_does_not_keep_it_awake() -> None:
+    camera = Camera(0.2)
+    camera.attention.update(readers=1)
+
+    def told() -> bool:
+        camera.attention.update(readers=0)
+        return camera.told == ["wake", "sleep"]
+
+    assert soon(told)

@@ -49,13 +49,12 @@ class Attention:
         """Take note of a change of ``wanting``."""
         with self._lock:
             self.wanting = replace(self.wanting, **changes)  # type: ignore[arg-type]
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-            if self.wanting.needed and not self.awake:
-                self.awake = True
-                self.wake()
-            elif self.awake and not self.wanting.needed:
+            if self.wanting.needed:
+                self._cancel()
+                if not self.awake:
+                    self.awake = True
+                    self.wake()
+            elif self.awake and self._timer is None:
                 self._timer = Timer(self.linger, self._rest)
                 self._timer.daemon = True
                 self._timer.start()
@@ -63,11 +62,16 @@ class Attention:
     def close(self) -> None:
         """Change nothing any more."""
         with self._lock:
-            if self._timer is not None:
-                self._timer.cancel()
+            self._cancel()
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _rest(self) -> None:
         with self._lock:
+            self._timer = None
             if self.awake and not self.wanting.needed:
                 self.awake = False
                 self.sleep()
