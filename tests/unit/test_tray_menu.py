@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +86,9 @@ def do(
     client: Any = FakeClient()
     other: list[str] = [] if told is None else told
     dialogs = dialogs or FakeDialogs()
+    note = partial(partial, other.append)
     action(
-        actions.Tools(lambda: client, dialogs, lambda: other.append("start"), lambda: other.append("leave"))
+        actions.Tools(lambda: client, dialogs, note("start"), note("leave"), lambda _: not note("browse")())
     )
     return client.asked
 
@@ -292,7 +294,7 @@ def test_values_from_the_file_are_shown_although_the_menu_does_not_offer_them() 
         CAMERAS,
     )
     ticked = {item.label for item in every(items) if item.checked}
-    assert {"clip.mp4", "800 × 600", "25 a second", "0.7 seconds"} <= ticked
+    assert {"clip.mp4", "800 × 600", "25 a second", "0.7 s"} <= ticked
 
 
 def test_settings_show_what_is_set_and_change_it() -> None:

@@ -87,7 +87,7 @@ def _lost() -> Iterator[tuple[str, Any]]:
 
 def _fades(config: Config) -> Iterator[tuple[str, Any]]:
     for seconds in sorted({*FADES, config.crossfade}):
-        yield _("{seconds:g} seconds").format(seconds=seconds) if seconds else _("Off"), seconds
+        yield _("{seconds:g} s").format(seconds=seconds) if seconds else _("Off"), seconds
 
 
 def _group(label: str, config: Config, key: str, values: Iterable[tuple[str, Any]]) -> Item:

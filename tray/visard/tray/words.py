@@ -62,12 +62,17 @@ def share(job: Job | None) -> str:
 
 def job(running: Job) -> str:
     """Return what goes on in the background, and how far it is."""
-    return capital(running.title) + share(running)
+    return _work(running) + share(running)
+
+
+def _work(job: Job) -> str:
+    known = {"drawing a person who does not exist": _("Drawing a person who does not exist")}
+    return known.get(job.title, capital(job.title))
 
 
 def failed(job: Job) -> str:
     """Return what went wrong in the background."""
-    return f"{capital(job.title)}: {job.error}"
+    return f"{_work(job)}: {job.error}"
 
 
 def short(text: str, most: int = 70) -> str:
