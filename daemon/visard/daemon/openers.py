@@ -25,8 +25,8 @@ _STRANGER = 1.0
 """Seconds after which an open file of an unseen process counts as read."""
 _NEXT_READ = 1.0
 """Seconds within which somebody who calls read() does so again."""
-_REST = 10
-"""A search of all processes is followed by this many times as long without any, whatever happens."""
+_REST = 5
+"""How many times the processor time of a search of all processes must pass before the next one."""
 
 
 class Openers:
@@ -97,7 +97,7 @@ class Openers:
             self._stale = True
 
     def _search(self) -> None:
-        start = time.monotonic()
+        start = time.thread_time()
         everybody = v4l2.holders(self._path)
         self._open = [holder for holder in everybody if not holder.only_writes]
         self._count_strangers(sum(holder.files for holder in everybody))
@@ -106,7 +106,7 @@ class Openers:
             self._reading = now + _NEXT_READ
             self._listen()
         self._stale, self._delay = False, _SOON
-        self._rested = now + _REST * (now - start)
+        self._rested = now + _REST * (time.thread_time() - start)
 
     def _count_strangers(self, seen: int) -> None:
         open_files = loopback.open_files(self._path)

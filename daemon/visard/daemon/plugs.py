@@ -5,6 +5,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from visard.daemon.vigil import Vigil
@@ -27,23 +28,25 @@ class Plugs:
         self._changed = changed
         self._first: float | None = None
         self._due = 0.0
-        self._vigil: Vigil | None = None
-        if sys.platform != "linux":
-            return
-        from inotify_simple import INotify, flags, masks  # type: ignore[import-untyped]
-
-        try:
-            self._inotify = INotify()
-            self._inotify.add_watch(folder, flags.CREATE | flags.DELETE | flags.ATTRIB | masks.MOVE)
-        except OSError as error:  # a system may allow few of them
-            log.warning("cameras that are plugged in are not noticed at once: %s", error)
-            return
-        self._vigil = Vigil("plugs", self._inotify.fileno(), self._step, self._inotify.close)
+        self._vigil = self._watch(folder) if sys.platform == "linux" else None
 
     def close(self) -> None:
         """Stop telling, at once."""
         if self._vigil is not None:
             self._vigil.close()
+
+    def _watch(self, folder: Path) -> Vigil | None:
+        from inotify_simple import INotify, flags, masks  # type: ignore[import-untyped]
+
+        with ExitStack() as unless_it_works:
+            try:
+                self._inotify = unless_it_works.enter_context(INotify())
+                self._inotify.add_watch(folder, flags.CREATE | flags.DELETE | flags.ATTRIB | masks.MOVE)
+            except OSError as error:  # a system allows few of them
+                log.warning("cameras that are plugged in are not noticed at once: %s", error)
+                return None
+            unless_it_works.pop_all()
+        return Vigil("plugs", self._inotify.fileno(), self._step, self._inotify.close)
 
     def _step(self) -> float | None:
         now = time.monotonic()

@@ -3,6 +3,7 @@
 import logging
 import os
 import select
+import weakref
 from collections.abc import Callable
 from threading import Event, Thread, current_thread
 
@@ -30,6 +31,7 @@ class Vigil:
         self._end = end
         self._stop = Event()
         self._alarm = os.eventfd(0)
+        self._release = weakref.finalize(self, os.close, self._alarm)
         self._poll = select.poll()
         self._poll.register(file, interest)
         self._poll.register(self._alarm, select.POLLIN)
@@ -45,7 +47,7 @@ class Vigil:
         if self._thread is not current_thread():
             self._thread.join(_LETTING_GO)
         if not self._thread.is_alive():
-            os.close(self._alarm)
+            self._release()
 
     def _run(self) -> None:
         try:
