@@ -23,8 +23,7 @@ from fakes import (
 from visard.daemon.errors import SinkError, SourceError, VisardError
 from visard.daemon.pipeline import Pipeline
 from visard.daemon.recipe import Recipe
-from visard.daemon.settings import Mode
-from visard.daemon.settings import Settings, Who
+from visard.daemon.settings import Mode, Settings, Who
 from visard.models.face import Sighting
 
 

@@ -53,7 +53,8 @@ class Cover:
         with frame.span("view"):
             if recipe.settings.landmarks and sighting is not None and recipe.mode is Mode.swap:
                 draw_landmarks(picture, sighting.faces)
-            return Made(frame, viewed(picture, recipe.settings), look)
+            animated = look is not None and recipe.mode is Mode.animate
+            return Made(frame, viewed(picture, recipe.settings), look, animated)
 
     def _fade(self, frame: Frame, sighting: Sighting, recipe: Recipe, now: float) -> tuple[Look, Image]:
         """Put the recipe on, and while it replaces another in the same mode, both, mixed."""

@@ -37,6 +37,8 @@ class Made:
     frame: Frame
     picture: Image
     look: Look | None
+    animated: bool = False
+    """Made from the portrait alone, so that no camera pixel can be in it."""
     cut: bool = False
     """The first frame of another scene of a film: where faces were says nothing any more."""
 

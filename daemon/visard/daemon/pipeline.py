@@ -251,7 +251,7 @@ class Pipeline:
         recipe = self.recipe
         start = time.perf_counter()
         now = self._time(made.frame) if made and not self.live else start
-        cleared = self._gate.clear(facts(recipe, self._intake), made, now, words(recipe, self._intake))
+        cleared = self._gate.clear(facts(recipe, self._intake, made), made, now, words(recipe, self._intake))
         self._verdict = cleared.verdict.value
         if made:
             made.frame.trace["guard"] = time.perf_counter() - start

@@ -1,18 +1,18 @@
 """What the guard must know, and what a card says, about how things stand."""
 
-from visard.daemon.gate import Words
+from visard.daemon.gate import Made, Words
 from visard.daemon.guard import Facts
 from visard.daemon.intake import Intake, Presence
 from visard.daemon.recipe import Recipe
 from visard.daemon.settings import Mode
 
 
-def facts(recipe: Recipe, intake: Intake) -> Facts:
-    """Return the guard's facts."""
+def facts(recipe: Recipe, intake: Intake, made: Made | None) -> Facts:
+    """Return the guard's facts about ``made``, which may come from the recipe before this one."""
     return Facts(
         covers=recipe.covers,
         reveal=recipe.reveal,
-        animate=recipe.mode is Mode.animate,
+        animate=made.animated if made and made.look else recipe.mode is Mode.animate,
         when_lost=recipe.settings.when_lost,
         camera_gone=intake.gone,
     )

@@ -1,0 +1,44 @@
+"""What the guard is told when a recipe has just been replaced."""
+
+import numpy as np
+import pytest
+from fakes import HEIGHT, WIDTH, Mask, Reel, face_at
+
+from visard.daemon.frame import Frame
+from visard.daemon.gate import Made
+from visard.daemon.guard import Look
+from visard.daemon.intake import Intake
+from visard.daemon.recipe import Recipe
+from visard.daemon.settings import Mode
+from visard.daemon.situation import facts, words
+from visard.models.face import Sighting
+
+FRAME = Frame(0, 0.0, np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+LOOK = Look(Sighting((face_at(90, 130),)), None, frozenset({1}))
+
+
+@pytest.mark.parametrize(
+    ("mode", "made", "animate"),
+    [
+        (Mode.animate, Made(FRAME, FRAME.image, LOOK, animated=False), False),  # may hold camera pixels
+        (Mode.animate, Made(FRAME, FRAME.image, LOOK, animated=True), True),
+        (Mode.swap, Made(FRAME, FRAME.image, LOOK, animated=True), True),
+        (Mode.animate, None, True),
+        (Mode.swap, Made(FRAME, FRAME.image, None), False),
+        (Mode.animate, Made(FRAME, FRAME.image, None), True),
+    ],
+)
+def test_a_frame_is_judged_by_how_it_was_made(mode: Mode, made: Made | None, animate: bool) -> None:
+    recipe = Recipe("p", swap=Mask(), mode=mode)
+    assert facts(recipe, Intake(Reel(1)), made).animate is animate
+
+
+def test_the_card_says_why_it_is_there() -> None:
+    here = Intake(Reel(1))
+    away = Intake(None, format=here.format)
+    assert words(Recipe(paused=True), here).text == "Paused"
+    assert words(Recipe(), here).text == "No persona chosen"
+    assert words(Recipe("p", swap=Mask()), here).text == "One moment"
+    assert words(Recipe("p", swap=Mask()), away).text == "One moment"
+    away._lose("the cable was pulled")
+    assert "camera is gone" in words(Recipe("p", swap=Mask()), away).text
