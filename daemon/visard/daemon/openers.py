@@ -19,8 +19,9 @@ import time
 from visard.daemon import loopback, v4l2
 from visard.daemon.v4l2 import Holder
 
-_SOON, _LATEST = 0.05, 1.0
-"""Seconds until somebody who has the device open and does not read it is looked at again."""
+_SOON, _LATEST, _SLOWER = 0.05, 1.0, 1.25
+"""Seconds until somebody who has the device open and does not read it is looked at again: at first, in the
+end, and how they grow, so that it is never much longer than a fifth of the time since the opening."""
 _STRANGER = 1.0
 """Seconds after which an open file of an unseen process counts as read."""
 _NEXT_READ = 1.0
@@ -126,6 +127,6 @@ class Openers:
             again.append(self._reading - now)
         if unknown or (idle and not reading):
             again.append(self._delay)
-            self._delay = min(2 * self._delay, _LATEST)
+            self._delay = min(_SLOWER * self._delay, _LATEST)
         # one of them calls read(), nobody knows which
         return count + (reading and bool(idle)), max(0.0, min(again)) if again else None

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
@@ -252,8 +253,8 @@ def main(out: Path) -> None:
             start = time.monotonic()
             try:
                 found[act.__name__] = act()
-            except (TimeoutError, RuntimeError, OSError, SinkError, subprocess.CalledProcessError) as error:
-                found[act.__name__] = {"error": f"{type(error).__name__}: {error}"}
+            except Exception:
+                found[act.__name__] = {"error": traceback.format_exc()}
             print(act.__name__, found[act.__name__], round(time.monotonic() - start, 1), "s", flush=True)
             (out / "audience.json").write_text(json.dumps(found, indent=1))
 
