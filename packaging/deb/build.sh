@@ -24,6 +24,7 @@ main() {
     make_environment
     install_libraries "$work"
     "$here/slim.sh" "$site"
+    find "$site" -type f -exec chmod 644 {} +
     compile
     "$place/bin/python3" -I "$here/furnish.py" "$checkout" "$tree"
     make_control

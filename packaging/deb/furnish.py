@@ -4,8 +4,11 @@ Run by the tree's own interpreter, so that units and entries are the ones that '
 """
 
 import gzip
-import shutil
+import os
 import sys
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from importlib.metadata import version
 from pathlib import Path
 
 from click.shell_completion import get_completion_class
@@ -46,17 +49,22 @@ def main(checkout: Path, tree: Path) -> None:
         write(tree / path, completion(shell))
     documents = tree / "usr/share/doc/visard"
     write(documents / "copyright", copyright_file(checkout, place))
-    write_packed(documents / "changelog.gz", (checkout / "CHANGELOG.md").read_text())
-    shutil.copy(checkout / "README.md", documents)
+    write_packed(documents / "changelog.gz", changelog())
+    write_packed(documents / "CHANGELOG.md.gz", (checkout / "CHANGELOG.md").read_text())
     write_packed(tree / "usr/share/man/man1/visard.1.gz", page(commands))
 
 
 def start_at_login(tree: Path) -> None:
     """Write the units, what the desktop starts and shows, and the icons."""
     units = tree / "usr/lib/systemd/user"
-    write(units / systemd.SERVICE, systemd.service(COMMAND))
+    packages = next(tree.glob("usr/lib/visard/lib/*/site-packages")).relative_to(tree)
+    bridging = systemd.bridging("/usr/bin/python3", f"/{packages}")
+    write(units / systemd.SERVICE, systemd.service(COMMAND, bridging))
     write(units / systemd.RETRY, systemd.retry())
-    write(tree / "etc/xdg/autostart" / freedesktop.NAME, freedesktop.autostart_entry(COMMAND))
+    write(tree / "usr/share/visard" / freedesktop.NAME, freedesktop.autostart_entry(COMMAND))
+    start = tree / "etc/xdg/autostart" / freedesktop.NAME  # a link, so that it goes with the package
+    start.parent.mkdir(parents=True)
+    start.symlink_to(f"/usr/share/visard/{freedesktop.NAME}")
     write(tree / "usr/share/applications" / freedesktop.NAME, freedesktop.menu_entry(COMMAND))
     for path, content in icons().items():
         target = tree / "usr/share/icons/hicolor" / path
@@ -72,6 +80,14 @@ def virtual_camera(driver: Path, tree: Path) -> None:
         ("udev.rules", "usr/lib/udev/rules.d/65-visard-camera.rules"),
     ):
         write(tree / path, (driver / name).read_text())
+
+
+def changelog() -> str:
+    """Return the package's own change log, as Debian wants it."""
+    when = format_datetime(datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), UTC))
+    who = "The Visard authors <visard@localhost>"
+    entry = "  * What changed is told in CHANGELOG.md.gz beside this file."
+    return f"visard ({version('visard')}) unstable; urgency=medium\n\n{entry}\n\n -- {who}  {when}\n"
 
 
 def completion(shell: str) -> str:

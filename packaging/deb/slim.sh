@@ -26,5 +26,7 @@ rm -f onnxruntime/capi/libonnxruntime.so*
 # NumPy's Fortran compiler, OpenCV's old face finders
 rm -rf numpy/f2py numpy/distutils cv2/data/*.xml
 
+find . -name '_*_tests.cpython-*' -delete
+
 # where it was built, and what pip would need to uninstall: the package manager does that
 rm -f ./*.dist-info/RECORD ./*.dist-info/direct_url.json ./*.dist-info/REQUESTED

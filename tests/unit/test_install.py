@@ -21,6 +21,7 @@ from visard.daemon.install.machine import Machine, Record, runs
 from visard.daemon.install.registry import NoRegistry
 from visard.daemon.install.steps import Link, Remove, Run, Start, Step, Write
 
+BRIDGE = ("/usr/bin/python3", "/opt/my tools/bridge.py", "Visard Camera")
 WISH = Wish(("/opt/my tools/visard",))
 
 
@@ -54,7 +55,7 @@ def machine(tmp_path: Path) -> Recorder:
 
 @pytest.fixture
 def linux(tmp_path: Path) -> Linux:
-    return Linux(tmp_path / "config", tmp_path / "share", session=True, desktop=True)
+    return Linux(tmp_path / "config", tmp_path / "share", BRIDGE, session=True, desktop=True)
 
 
 def carry_out(steps: Sequence[Step], machine: Recorder) -> list[str]:
@@ -70,7 +71,9 @@ def tree(folder: Path) -> set[str]:
 def test_install_writes_units_entries_and_icons(linux: Linux, machine: Recorder, tmp_path: Path) -> None:
     carry_out(linux.install(WISH).steps, machine)
     unit = linux.config / "systemd/user/visard.service"
-    assert '\nExecStart=":/opt/my tools/visard" daemon\n' in unit.read_text()
+    assert '\nExecStart=:"/opt/my tools/visard" daemon\n' in unit.read_text()
+    after = 'ExecStopPost=-:/usr/bin/python3 "/opt/my tools/bridge.py" "Visard Camera"\n'
+    assert after in unit.read_text()
     wanted = linux.config / "systemd/user/default.target.wants/visard.service"
     assert wanted.readlink() == unit
     tray = (linux.config / "autostart/visard.desktop").read_text()
@@ -274,6 +277,15 @@ def test_here_is_a_command_that_is_this_visard() -> None:
     assert said.startswith("visard ")
 
 
+def test_the_bridge_of_this_visard_is_there() -> None:
+    from visard.daemon.install.linux import find
+
+    python, *_, file, label = find().bridge
+    assert os.access(python, os.X_OK)
+    assert Path(file).is_file()
+    assert label == "Visard Camera"
+
+
 def test_sudo_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUDO_USER", "somebody")
     with pytest.raises(InstallError, match="no sudo"):
@@ -389,7 +401,8 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     program.chmod(0o755)
     units = tmp_path / "units"
     units.mkdir()
-    (units / systemd.SERVICE).write_text(systemd.service([str(program)], {"VISARD_HOME": AWKWARD[0]}))
+    unit = systemd.service([str(program)], [str(program)], {"VISARD_HOME": AWKWARD[0]})
+    (units / systemd.SERVICE).write_text(unit)
     (units / systemd.RETRY).write_text(systemd.retry())
     command = [verify, "verify", "--user", "--man=no", *map(str, units.iterdir())]
     runtime = {"XDG_RUNTIME_DIR": str(tmp_path), "HOME": str(tmp_path), "PATH": os.environ["PATH"]}

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ class Linux:
 
     config: Path
     data: Path
+    bridge: tuple[str, ...]
+    """What bridges a crash for those who read the camera."""
     session: bool
     """A systemd of this user answers."""
     desktop: bool
@@ -53,7 +56,7 @@ class Linux:
 
     def _units(self, wish: Wish) -> list[Write]:
         folder = self.config / "systemd/user"
-        service = systemd.service(wish.command, dict(wish.environment))
+        service = systemd.service(wish.command, self.bridge, dict(wish.environment))
         return [
             Write(folder / systemd.SERVICE, service.encode()),
             Write(folder / systemd.RETRY, systemd.retry().encode()),
@@ -122,6 +125,7 @@ def find() -> Linux:
     return Linux(
         config=_xdg("XDG_CONFIG_HOME", home / ".config"),
         data=_xdg("XDG_DATA_HOME", home / ".local/share"),
+        bridge=systemd.bridging(sys.executable, str(Path(__file__).parents[3])),
         session=(_xdg("XDG_RUNTIME_DIR", Path("/nowhere")) / "systemd/private").exists(),
         desktop=bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")),
         packaged=PACKAGED if PACKAGED.exists() else None,

@@ -6,8 +6,10 @@ SERVICE = "visard.service"
 RETRY = "visard-retry.timer"
 
 
-def service(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
-    """Return the unit that runs ``command daemon``.
+def service(
+    command: Sequence[str], bridge: Sequence[str], environment: Mapping[str, str] | None = None
+) -> str:
+    """Return the unit that runs ``command daemon``, and ``bridge`` when it has ended.
 
     A crash is answered after a second, for a call may be going on; whatever ends five times within a minute
     is tried again once a minute. Frames must not end up in core dumps. Networks are compiled while it runs,
@@ -23,7 +25,8 @@ OnFailure={RETRY}
 [Service]
 Type=notify
 NotifyAccess=main
-ExecStart={_line([*command, "daemon"])}
+ExecStart=:{_line([*command, "daemon"])}
+ExecStopPost=-:{_line(bridge)}
 {_settings(environment or {})}Restart=on-failure
 RestartSec=1
 RestartPreventExitStatus=2
@@ -63,12 +66,19 @@ def _settings(environment: Mapping[str, str]) -> str:
 
 
 def _line(command: Sequence[str]) -> str:
-    """Return the command for ExecStart; the colon keeps systemd from expanding ``$`` in it.
+    """Return a command for ExecStart; a colon before it keeps systemd from expanding ``$`` in it.
 
     systemd refuses programs whose own path has quotes or backslashes, so 'env' calls these.
     """
-    first, *rest = ["/usr/bin/env", *command] if set(command[0]) & set("\"'\\") else command
-    return " ".join(map(quoted, [f":{first}", *rest]))
+    words = ["/usr/bin/env", *command] if set(command[0]) & set("\"'\\") else command
+    return " ".join(map(quoted, words))
+
+
+def bridging(python: str, packages: str) -> tuple[str, ...]:
+    """Return the command that gives readers of our camera pictures while no daemon runs."""
+    from visard.daemon.loopback import LABEL
+
+    return (python, "-I", "-S", f"{packages}/visard/daemon/bridge.py", LABEL)
 
 
 def quoted(word: str) -> str:

@@ -44,9 +44,11 @@ class _Loopback(_Camera):
     """A v4l2loopback device, left able to take the next writer."""
 
     def __init__(self, format: Format, device: "Device") -> None:  # noqa: A002
-        from visard.daemon import loopback
+        from visard.daemon import bridge, loopback
 
         loopback.prepare(device)
+        with contextlib.suppress(OSError):  # after a crash it may be held at another format
+            bridge.release(device.path)
         super().__init__(format, device.path)
         self.device = device.path
         """The device that others read."""
@@ -57,6 +59,8 @@ class _Loopback(_Camera):
         except SinkUnavailable:
             self.close()
             raise
+        with contextlib.suppress(OSError):
+            bridge.hold(device.path, format.fps)
 
     def write(self, image: Image) -> None:
         """Send one BGR picture; raises SinkError when the device has gone: pyvirtualcam does not."""
@@ -68,12 +72,13 @@ class _Loopback(_Camera):
 
     def close(self) -> None:
         """Let go of the device and give it its output side back."""
-        from visard.daemon import loopback, v4l2
+        from visard.daemon import bridge, loopback, v4l2
 
         super().close()
         # it has gone, or somebody else is already writing
         with contextlib.suppress(OSError, SinkUnavailable):
             loopback.prepare(v4l2.query(self.device))
+            bridge.release(self.device)
 
 
 def _open(width: int, height: int, fps: float, device: str | None) -> Any:
