@@ -25,6 +25,7 @@ COMMANDS = {
     "settings": "Show and change the settings of the running daemon.",
     "preview": "Give the address of a page that shows driver and result.",
     "events": "Tell what happens, line by line.",
+    "tray": "Show the icon in the panel: state, personas, pause, settings.",
     "run": "Put a persona on live: camera in, virtual camera out.",
     "convert": "Put a persona on everyone in a video file.",
     "personas": "List, show, add, remove, restore and generate personas.",
@@ -39,6 +40,7 @@ COMMANDS = {
 
 _WEARING = "visard.daemon.cli.wearing"
 _ELSEWHERE = {
+    "tray": "visard.tray.cli:command",
     "next": f"{_WEARING}:next_",
     **{
         name: f"{_WEARING}:{name}"
