@@ -1,0 +1,64 @@
+"""A web server inside a running event loop, on this computer only."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from visard.daemon.errors import DaemonError
+
+HOST = "127.0.0.1"
+_MOST = 100
+"""Connections at once; more are told to come later."""
+
+
+def listen() -> socket.socket:
+    """Return a socket that listens on a free port. Raises DaemonError."""
+    try:
+        return socket.create_server((HOST, 0))
+    except OSError as error:
+        raise DaemonError(
+            f"the preview page cannot be opened on {HOST} ({error.strerror}); look at what blocks it"
+        ) from error
+
+
+class Server(uvicorn.Server):
+    """Serves ``app`` on a listening socket, without touching the signals and logs of the program."""
+
+    def __init__(self, app: ASGIApp, listening: socket.socket) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="h11",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,  # nobody may choose what address we take theirs for
+                server_header=False,
+                date_header=False,
+                limit_concurrency=_MOST,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        self._end = asyncio.Event()
+        self._task = asyncio.create_task(self.serve([listening]), name="visard preview page")
+
+    async def main_loop(self) -> None:
+        """Wait for the end without a timer."""
+        await self._end.wait()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the daemon."""
+        yield
+
+    async def close(self) -> None:
+        """Hang up on everybody and end; open streams do not delay it."""
+        self._end.set()
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.wait([self._task])

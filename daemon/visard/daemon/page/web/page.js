@@ -1,0 +1,235 @@
+// The page: one status from the daemon, drawn. Whatever changes comes as an event.
+
+import { Chart } from "/chart.js";
+import { Stream } from "/pictures.js";
+import { say, translate, translated } from "/words.js";
+
+const RETRY = 2000; // milliseconds between two tries to reach the daemon
+const find = (selector) => document.querySelector(selector);
+
+const driver = new Stream("/driver", find("#driver"));
+const result = new Stream("/result", find("#result"));
+const chart = new Chart(find("#time"));
+let status = null;
+let connected = false;
+
+// ---- the daemon -------------------------------------------------------------------------------------
+
+function connect() {
+  const events = new EventSource("/events");
+  events.addEventListener("status", ({ data }) => arrived(JSON.parse(data)));
+  events.addEventListener("progress", ({ data }) => status && progressed(JSON.parse(data)));
+  events.onerror = () => {
+    events.close();
+    lost();
+  };
+}
+
+function arrived(news) {
+  const back = !connected;
+  connected = true;
+  status = news;
+  if (back) chart.clear();
+  chart.add(status.numbers);
+  show();
+  look();
+}
+
+function progressed(job) {
+  const others = status.jobs.filter((each) => each.id !== job.id);
+  status = { ...status, jobs: [...others, job] };
+  showPersonas();
+}
+
+/** Find out why there are no events any more, say it, and try again. */
+async function lost() {
+  connected = false;
+  look();
+  const answer = await fetch("/status").catch(() => null);
+  if (!answer?.ok) showGone(answer?.status === 403 ? "gone.session" : "gone.off");
+  setTimeout(connect, RETRY);
+}
+
+async function post(path, body) {
+  const json = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) };
+  try {
+    const answer = await fetch(path, json);
+    const found = await answer.json();
+    complain(answer.ok ? "" : (found.error?.message ?? answer.statusText));
+    if (answer.ok) arrived(found);
+  } catch {
+    complain(say("gone.off"));
+  }
+}
+
+/** Look at the pictures only while the page itself is looked at: looking keeps the camera on. */
+function look() {
+  const here = connected && !document.hidden;
+  here ? result.start() : result.stop();
+  here && find("#show").checked ? driver.start() : driver.stop();
+}
+
+// ---- what is shown ----------------------------------------------------------------------------------
+
+function show() {
+  find("#gone").hidden = true;
+  document.body.classList.remove("gone");
+  showState();
+  showProblems();
+  showGuard();
+  showPersonas();
+  showNumbers();
+}
+
+function showGone(why) {
+  find("#gone").hidden = false;
+  find("#gone p").textContent = say(why);
+  document.body.classList.add("gone");
+  document.body.dataset.state = "lost";
+  put("#state b", say("state.lost"));
+  put("#state span", "");
+  document.title = `Visard: ${say("state.lost")}`;
+  for (const button of document.querySelectorAll("header button, #personas button")) button.disabled = true;
+}
+
+function showState() {
+  const { state, persona, revealed, paused } = status;
+  document.body.dataset.state = state;
+  find("#alarm").hidden = !revealed;
+  document.title = `${revealed ? "⚠ " : ""}${say(`state.${state}`)} – Visard`;
+  put("#state b", say(`state.${state}`));
+  put("#state span", say(`more.${state}`, { persona: titled(persona) }));
+  put("#worn", revealed ? say("verdict.raw") : titled(persona));
+  put("#pause", say(paused ? "resume" : "pause"));
+  find("#pause").disabled = false;
+}
+
+function showProblems() {
+  const section = find("#problems");
+  section.hidden = !status.problems.length;
+  const seen = JSON.stringify(status.problems);
+  if (section.dataset.seen === seen) return; // so that a button that has the focus keeps it
+  section.dataset.seen = seen;
+  section.classList.toggle("mild", !status.problems.some((problem) => problem.blocking));
+  section.querySelector("ul").replaceChildren(...status.problems.map(problemItem));
+}
+
+function problemItem({ code, message, fix }) {
+  const item = make("li", {}, make("span", { className: "what" }, translated(code, message)));
+  if (fix) {
+    const copy = make("button", { type: "button" }, say("copy"));
+    copy.onclick = async () => {
+      await navigator.clipboard.writeText(fix);
+      copy.textContent = say("copied");
+    };
+    item.append(make("span", { className: "fix" }, make("code", {}, fix), copy));
+  }
+  return item;
+}
+
+function showGuard() {
+  const { verdict, why } = status.guard;
+  find("#guard").dataset.verdict = verdict;
+  put("#guard b", say(`verdict.${verdict}`));
+  put("#guard span", why && say(`why.${why}`));
+}
+
+function showNumbers() {
+  const { numbers, output, camera } = status;
+  put("#fps", numbers.fps.toFixed(1));
+  put("#latency", latency(numbers.latency_ms));
+  put("#watchers", watchers(output.watchers));
+  put("#camera", [camera.name ?? camera.spec, camera.demo ? say("camera.demo") : say(`camera.${camera.state}`)].join(" · "));
+  put("#output", `${output.where ?? say("output.none")} · ${output.width} × ${output.height}`);
+  find("#camera").title = camera.message;
+  find("#output").title = output.message;
+}
+
+function latency({ p50, p99 }) {
+  const [half, most] = [p50, p99].map((ms) => say("ms", { n: Math.round(ms) }));
+  return `${half} (p50) · ${most} (p99)`;
+}
+
+function watchers(count) {
+  const kind = { null: "unknown", 0: "none", 1: "one" }[count] ?? "many";
+  return say(`watchers.${kind}`, { n: count });
+}
+
+function titled(name) {
+  return status.personas.find((persona) => persona.name === name)?.title ?? name ?? "";
+}
+
+// ---- personas ---------------------------------------------------------------------------------------
+
+function showPersonas() {
+  const list = find("#personas");
+  const names = JSON.stringify(status.personas.map(({ name, title }) => [name, title]));
+  if (list.dataset.names !== names) {
+    list.dataset.names = names;
+    list.replaceChildren(...status.personas.map(personaItem));
+  }
+  status.personas.forEach((persona, index) => update(list.children[index].firstChild, persona));
+  find("#mode").disabled = !status.persona;
+  for (const input of document.querySelectorAll("#mode input")) input.checked = input.value === status.mode;
+}
+
+function personaItem({ name, title }) {
+  const picture = make("img", { src: `/thumbnail/${encodeURIComponent(name)}`, alt: "", width: 96, height: 96 });
+  const button = make("button", { type: "button" }, picture, make("b", {}, title), make("small", {}));
+  button.append(make("progress", { max: 1, hidden: true }));
+  button.onclick = () => post("/persona", { name });
+  return make("li", {}, button);
+}
+
+function update(button, persona) {
+  const current = persona.name === status.persona;
+  const coming = persona.name === status.wanted && !current;
+  const job = status.jobs.find((each) => each.persona === persona.name && !each.done);
+  const bar = button.querySelector("progress");
+  button.setAttribute("aria-pressed", current);
+  button.disabled = Boolean(persona.damaged);
+  button.title = persona.damaged ?? persona.warnings.join("\n");
+  bar.hidden = !(coming || job);
+  job?.progress == null ? bar.removeAttribute("value") : (bar.value = job.progress);
+  button.querySelector("small").textContent = condition(persona, current, !bar.hidden);
+}
+
+function condition(persona, current, preparing) {
+  if (persona.damaged) return say("damaged");
+  if (preparing) return say("preparing");
+  if (current) return `✓ ${say("current")}`;
+  return persona.ready ? say("ready") : "";
+}
+
+// ---- small things -----------------------------------------------------------------------------------
+
+function put(selector, words) {
+  const element = find(selector);
+  if (element.textContent !== words) element.textContent = words; // unchanged words are not read out again
+}
+
+function make(name, properties, ...children) {
+  const element = Object.assign(document.createElement(name), properties);
+  element.append(...children);
+  return element;
+}
+
+function complain(words) {
+  find("#said").hidden = !words;
+  put("#said", words);
+}
+
+translate();
+for (const figure of document.querySelectorAll("figure")) {
+  figure.querySelector("canvas").setAttribute("aria-label", figure.querySelector("figcaption b").textContent);
+}
+find("#pause").onclick = () => post(status.paused ? "/resume" : "/pause");
+find("#hide").onclick = () => post("/hide");
+find("#mode").onchange = ({ target }) => post("/persona", { name: status.wanted ?? status.persona, mode: target.value });
+find("#show").onchange = () => {
+  find("#driver").classList.toggle("off", !find("#show").checked);
+  look();
+};
+document.addEventListener("visibilitychange", look);
+window.addEventListener("resize", () => status && chart.draw());
+connect();
