@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-import webbrowser
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from visard.daemon.persona import Consent
 from visard.daemon.protocol import Problem
 from visard.daemon.settings import Mode
 from visard.tray import words
+from visard.tray.browser import browse
 from visard.tray.i18n import _
 
 
@@ -48,7 +48,7 @@ class Tools:
     """Start the daemon; raises VisardError."""
     leave: Callable[[], None]
     """End the tray."""
-    browse: Callable[[str], bool] = webbrowser.open
+    browse: Callable[[str], bool] = browse
     """Open an address; tells whether it could."""
 
     @property

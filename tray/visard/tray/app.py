@@ -1,7 +1,9 @@
 """The tray: the daemon's status in, a panel's scene out, clicks to the daemon."""
 
 import logging
+import os
 from dataclasses import replace
+from pathlib import Path
 from threading import Lock, Thread
 
 from visard.daemon import address
@@ -45,7 +47,7 @@ class Tray:
             self._dialogs.close()
 
     def _follow(self) -> None:
-        bell = Doorbell(address.home())
+        bell = Doorbell(_folder())
         for status in follow(Client, bell):
             changed = _camera(status) != _camera(self._status)
             self._status = status
@@ -98,6 +100,14 @@ class Tray:
             self._dialogs.notice("Visard", text)
         except VisardError:
             logging.getLogger(__name__).warning(text)
+
+
+def _folder() -> Path:
+    """Return the folder in which something appears when a daemon starts."""
+    if os.name != "posix":
+        return address.home()
+    where = address.find()
+    return where.path.parent if isinstance(where, address.Unix) else address.home()
 
 
 def scene(status: Status | None, cameras: tuple[CameraInfo, ...]) -> Scene:

@@ -41,7 +41,8 @@ def _top(status: Status) -> Iterator[Item]:
     if status.revealed:
         yield Item(_("Hide my real face"), actions.Hide())
     yield note(words.headline(status))
-    yield from (note(words.job(job)) for job in status.jobs if job.persona is None and not job.done)
+    known = {info.name for info in status.personas}
+    yield from (note(words.job(job)) for job in status.jobs if job.persona not in known and not job.done)
     found = tuple(map(_problem, status.problems))
     if len(found) > 1:
         label = several("{count} problem", "{count} problems", len(found))

@@ -8,6 +8,8 @@ from visard.tray.dialogs import Form, Notice, Picture, Question
 
 _SPACE = 12
 _THUMBNAIL = 160
+_CHOOSER = (820, 540)
+"""Width and height, pixels."""
 
 
 def works() -> bool:
@@ -99,21 +101,44 @@ def _line(text: str, label: str) -> Any:
 
 def picture(said: Picture) -> str | None:
     """Let a file be chosen."""
-    gtk = _gtk()
-    chooser = gtk.FileChooserDialog(title=said.title, action=gtk.FileChooserAction.OPEN, icon_name="visard")
-    chooser.add_button(said.cancel, gtk.ResponseType.CANCEL)
-    chooser.add_button(said.choose, gtk.ResponseType.ACCEPT)
-    chooser.set_default_response(gtk.ResponseType.ACCEPT)
-    kinds = gtk.FileFilter()
+    gtk, reply = _gtk(), _gtk().ResponseType
+    dialog, box = _dialog(said.title, [(said.cancel, reply.CANCEL), (said.choose, reply.ACCEPT)])
+    dialog.set_resizable(True)
+    dialog.set_default_size(*_CHOOSER)
+    dialog.set_default_response(reply.ACCEPT)
+    chooser = gtk.FileChooserWidget(action=gtk.FileChooserAction.OPEN)
+    chooser.add_filter(_filter(said))
+    chooser.set_current_folder(_pictures_folder())
+    chooser.connect("file-activated", lambda _: dialog.response(reply.ACCEPT))
+    chooser.connect("selection-changed", lambda _: _chosen(chooser, dialog))
+    _preview(chooser)
+    box.pack_start(chooser, True, True, 0)
+    return _file(chooser) if _run(dialog) == reply.ACCEPT else None
+
+
+def _file(chooser: Any) -> str | None:
+    path = chooser.get_filename()
+    return str(path) if path and Path(path).is_file() else None
+
+
+def _chosen(chooser: Any, dialog: Any) -> None:
+    """Let the dialogue be accepted only with a file."""
+    dialog.set_response_sensitive(_gtk().ResponseType.ACCEPT, _file(chooser) is not None)
+
+
+def _filter(said: Picture) -> Any:
+    kinds = _gtk().FileFilter()
     kinds.set_name(said.pictures)
     for ending in said.endings:
         kinds.add_pattern(f"*.{ending}")
         kinds.add_pattern(f"*.{ending.upper()}")
-    chooser.add_filter(kinds)
-    _preview(chooser)
-    chooser.set_keep_above(True)
-    path = chooser.get_filename() if _run(chooser) == gtk.ResponseType.ACCEPT else None
-    return path if path is None else str(path)
+    return kinds
+
+
+def _pictures_folder() -> str:
+    from gi.repository import GLib
+
+    return GLib.get_user_special_dir(GLib.UserDirectory.DIRECTORY_PICTURES) or str(Path.home())
 
 
 def _preview(chooser: Any) -> None:
@@ -144,12 +169,8 @@ def form(said: Form) -> tuple[str, str] | None:
     """Ask for name and statement."""
     reply = _gtk().ResponseType
     dialog, box = _dialog(said.title, [(said.cancel, reply.CANCEL), (said.done, reply.ACCEPT)])
-    row = _gtk().Box(spacing=_SPACE)
-    row.add(_gtk().Image.new_from_pixbuf(_pixels(Path(said.picture))))
-    name = _gtk().Entry(max_length=60, activates_default=True, hexpand=True, valign=_gtk().Align.CENTER)
-    name.set_placeholder_text(said.name)
-    row.add(name)
-    box.add(row)
+    name = _gtk().Entry(max_length=60, activates_default=True)
+    box.add(_beside(_gtk().Image.new_from_pixbuf(_pixels(Path(said.picture))), _text(said.name), name))
     box.add(_text(said.question))
     buttons = _radios([text for _, text in said.choices])
     for button in buttons:
@@ -160,6 +181,18 @@ def form(said: Form) -> tuple[str, str] | None:
         return None
     chosen = next(i for i, button in enumerate(buttons) if button.get_active())
     return name.get_text().strip(), said.choices[chosen][0]
+
+
+def _beside(picture: Any, *widgets: Any) -> Any:
+    """Return the picture with widgets in a column to its right."""
+    gtk = _gtk()
+    column = gtk.Box(orientation=gtk.Orientation.VERTICAL, spacing=_SPACE // 2, valign=gtk.Align.CENTER)
+    for widget in widgets:
+        column.add(widget)
+    row = gtk.Box(spacing=_SPACE)
+    row.add(picture)
+    row.pack_start(column, True, True, 0)
+    return row
 
 
 def _radios(labels: list[str]) -> list[Any]:

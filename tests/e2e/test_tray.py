@@ -1,0 +1,357 @@
+"""The tray on a desktop with a real panel: seen on the screen, clicked by mouse, asked over D-Bus."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from threading import Thread
+
+import psutil
+import pytest
+from desktop import Desktop, Spot, StatusItem, desktop, process, until
+
+from visard.daemon.client import Client
+from visard.daemon.protocol import State, Status
+from visard.daemon.settings import Mode
+from visard.tray import system_gi
+
+pytestmark = pytest.mark.slow
+
+TESTS = Path(__file__).resolve().parent.parent
+GREEN, GREY, RED = "#12805c", "#6b7280", "#d81e2c"
+"""Of the icons."""
+DANGER = "#d51a22"
+"""Of a button in GTK's own theme."""
+TRAY = [sys.executable, "-m", "visard.daemon", "tray"]
+
+
+@pytest.fixture(scope="module")
+def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desktop]:
+    if not system_gi.find():
+        pytest.skip("needs python3-gi for this version of Python")
+    import gi
+
+    try:
+        gi.require_version("AyatanaAppIndicator3", "0.1")
+    except ValueError:
+        pytest.skip("needs gir1.2-ayatanaappindicator3-0.1")
+    with desktop(tmp_path_factory.mktemp("desktop")) as running:
+        item = StatusItem(running.environment["DBUS_SESSION_BUS_ADDRESS"])
+        until(item.watched, "the panel does not take status items")
+        yield running
+
+
+class Daemon:
+    """The daemon of the tests, which can be ended and started again."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, str(TESTS / "fake_daemon.py")]
+        self._process = subprocess.Popen(
+            command, env=self._environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "ready\n"
+
+    def say(self, line: str) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+    def ended(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
+
+
+class Session:
+    """A tray, its daemon and the desktop they are on."""
+
+    def __init__(self, screen: Desktop, environment: dict[str, str]) -> None:
+        self.screen = screen
+        self.environment = environment
+        self.item = StatusItem(environment["DBUS_SESSION_BUS_ADDRESS"])
+        self.daemon = Daemon(environment)
+        self.tray: subprocess.Popen[str] | None = None
+
+    def status(self) -> Status:
+        with Client() as client:
+            return client.status()
+
+    def look(self) -> str:
+        """Return what the icon says."""
+        return Path(self.item.properties().get("IconName", "")).stem.removeprefix("visard-")
+
+    def looks(self, wanted: str) -> None:
+        until(lambda: self.look() == wanted, f"the icon says {self.look()}, not {wanted}")
+
+    def line(self, start: str) -> dict[str, object]:
+        """Return the line of the menu that begins like this, as soon as there is one."""
+        return until(
+            lambda: self._line(start), f"no {start!r} in {[x.get('label') for x in self.item.lines()]}"
+        )
+
+    def _line(self, start: str) -> dict[str, object] | None:
+        return next((x for x in self.item.lines() if str(x.get("label", "")).startswith(start)), None)
+
+    def open_menu(self, colour: str) -> None:
+        """Click on the icon, and wait for the picture of a persona to be seen."""
+        icon = until(lambda: self.screen.find(colour), f"no icon of {colour} on the screen")
+        self.screen.click(icon.x, icon.y)
+        self.persona(2)
+
+    def persona(self, number: int) -> Spot:
+        """Return where the picture of a persona is in the open menu."""
+        return until(lambda: self.screen.find(shade(number), 20, 40), "the menu does not open")
+
+
+def shade(number: int) -> str:
+    """Return the colour behind the persona in the tests' daemon, as it comes out of its JPEG."""
+    return f"#{90:02x}{200 - 25 * number:02x}{40 * number:02x}"
+
+
+def opener(home: Path) -> Path:
+    """Make an xdg-open that notes what it should open, and fails while there is a file ``no-browser``."""
+    folder = home / "bin"
+    folder.mkdir(parents=True)
+    program = folder / "xdg-open"
+    program.write_text(f'#!/bin/sh\n[ ! -e {home}/no-browser ] && echo "$1" >> {home}/opened\n')
+    program.chmod(0o755)
+    return folder
+
+
+@contextmanager
+def session(screen: Desktop, home: Path, **more: str) -> Iterator[Session]:
+    environment = screen.environment | {"VISARD_HOME": str(home), **more}
+    environment["PATH"] = f"{opener(home)}{os.pathsep}{environment['PATH']}"
+    running = Session(screen, environment)
+    with ExitStack() as stack:
+        stack.callback(running.daemon.kill)
+        running.daemon.start()
+        running.tray = stack.enter_context(process(TRAY, environment))
+        until(running.item.properties, "no icon came up")
+        running.looks("live")
+        yield running
+
+
+@pytest.fixture
+def running(screen: Desktop, home: Path) -> Iterator[Session]:
+    with session(screen, home) as made:
+        yield made
+
+
+def test_pause_and_a_persona_are_chosen_with_the_mouse(running: Session) -> None:
+    running.open_menu(GREEN)
+    third, fourth = running.persona(2), running.persona(3)
+    running.screen.click(third.x + 30, third.y)
+    until(lambda: running.status().persona == "marco", "the click on a persona did nothing")
+    running.open_menu(GREEN)
+    row = fourth.y - third.y
+    last = running.persona(5)
+    # Below the last persona: add, generate, a separator, swap, animate, a separator, pause.
+    running.screen.click(last.x + 30, round(last.y + 5.4 * row))
+    until(lambda: running.status().paused, "the click on pause did nothing")
+    running.looks("paused")
+    assert until(lambda: running.screen.find(GREY), "no grey icon on the screen")
+    assert running.screen.find(GREEN) is None
+
+
+def ask_for_the_real_face(running: Session) -> Spot:
+    """Choose it in the menu; return the button that says yes."""
+    title = "Show my real face"
+    running.item.click(f"{title} …")
+    until(lambda: running.screen.windows(title), "nobody was asked")
+    return until(lambda: running.screen.find(DANGER, 500, 300), "there is no red button")
+
+
+def test_the_real_face_is_shown_only_after_a_yes(running: Session) -> None:
+    yes = ask_for_the_real_face(running)
+    assert not running.status().revealed
+    running.screen.click(yes.x - yes.width, yes.y)
+    until(lambda: not running.screen.windows("Show my real face"), "no was not taken for an answer")
+    assert not running.status().revealed
+    assert running.look() == "live"
+
+    yes = ask_for_the_real_face(running)
+    running.screen.click(yes.x, yes.y)
+    until(lambda: running.status().revealed, "yes was not taken for an answer")
+    running.looks("revealed")
+    icon = until(lambda: running.screen.find(RED), "the icon on the screen is not red")
+    assert icon.y < 40
+    assert running.item.lines()[1]["label"] == "Hide my real face"
+    running.item.click("Hide my real face")
+    until(lambda: not running.status().revealed, "the face was not hidden")
+    running.looks("live")
+
+
+def ticked(running: Session) -> list[str]:
+    return [str(x["label"]) for x in running.item.lines() if "icon-data" in x and "✓" in str(x["label"])]
+
+
+def test_the_menu_over_dbus(running: Session) -> None:
+    running.line("Walter")
+    until(lambda: ticked(running) == ["Clara  ✓"], "clara has no tick and picture")
+    pictures = [bytes(x["icon-data"]) for x in running.item.lines() if "icon-data" in x]
+    assert len(pictures) == 6
+    assert len(set(pictures)) == 6
+    assert all(data.startswith(b"\x89PNG") for data in pictures)
+    before = [x["id"] for x in running.item.lines()]
+    running.item.click("Hanna")
+    until(lambda: ticked(running) == ["Hanna  ✓"], "the tick does not move")
+    assert running.status().persona == "hanna"
+    assert running.item.properties()["Title"] == "Visard: Live as Hanna"
+    running.item.click("Animate the portrait")
+    until(lambda: running.status().mode is Mode.animate, "the mode does not change")
+    until(lambda: running.line("Animate")["toggle-state"] == 1, "the mode has no tick")
+    running.item.click("Animate the portrait")
+    running.item.click("1920 × 1080")
+    until(lambda: running.status().settings.width == 1920, "the size does not change")
+    until(lambda: running.line("1920")["toggle-state"] == 1, "the size has no tick")
+    assert running.line("Animate")["toggle-state"] == 1, "a second click took the tick away"
+    running.item.click("Mirror the picture")
+    until(lambda: running.status().settings.mirror, "the setting does not change")
+    assert [x["id"] for x in running.item.lines()] == before, "an open menu would have been closed"
+
+
+def test_the_icon_follows_the_state(running: Session) -> None:
+    running.daemon.say("sleep")
+    running.looks("sleeping")
+    assert running.item.properties()["Title"] == "Visard: Asleep: nobody is watching"
+    running.daemon.say("wake")
+    running.looks("live")
+    running.daemon.say("problem no-output")
+    running.looks("problem")
+    running.item.click(str(running.line("⚠")["label"]))
+    until(lambda: running.screen.windows("Visard needs you"), "the problem is not explained")
+    running.daemon.say("clear")
+    running.looks("live")
+    running.item.click("Generate a person")
+    running.line("Drawing a person … 0 %")
+    running.daemon.say("job 1 0.4")
+    running.line("Drawing a person … 40 %")
+    running.daemon.say("job 1 1")
+    running.line("Person-7")
+
+
+def test_a_daemon_that_goes_is_missed_and_found_again(running: Session) -> None:
+    running.daemon.kill()
+    running.looks("absent")
+    assert running.item.properties()["Title"] == "Visard is not running"
+    assert [x["label"] for x in running.item.lines() if "label" in x] == [
+        "Visard is not running", "Start Visard", "Quit"
+    ]  # fmt: skip
+    running.daemon.start()
+    running.looks("live")
+    running.line("Clara")
+    assert running.tray is not None
+    assert running.tray.poll() is None
+
+
+def test_quit_ends_daemon_and_tray(running: Session) -> None:
+    icon = Path(running.item.properties()["IconName"])
+    assert icon.is_file()
+    running.item.click("Quit Visard")
+    assert running.tray is not None
+    assert running.tray.wait(30) == 0
+    until(running.daemon.ended, "the daemon goes on")
+    assert not icon.parent.exists()
+
+
+def test_only_one_tray(running: Session) -> None:
+    second = subprocess.run(
+        TRAY, env=running.environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert second.returncode == 1
+    assert second.stderr == "visard: the tray is running already; look for its icon in the panel\n"
+
+
+@pytest.mark.parametrize("missing", ["DISPLAY", "DBUS_SESSION_BUS_ADDRESS"])
+def test_without_a_desktop_there_is_one_clear_error(screen: Desktop, home: Path, missing: str) -> None:
+    environment = {name: value for name, value in screen.environment.items() if name != missing}
+    done = subprocess.run(
+        TRAY, env=environment | {"VISARD_HOME": str(home)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "start the tray inside a desktop session" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_idle_tray_does_nothing(running: Session) -> None:
+    running.daemon.say("sleep")
+    running.looks("sleeping")
+    assert running.tray is not None
+    tray = psutil.Process(running.tray.pid)
+    time.sleep(2)
+    before, threads = tray.cpu_times(), tray.num_threads()
+    time.sleep(5)
+    after = tray.cpu_times()
+    spent = after.user + after.system - before.user - before.system
+    print(f"an idle tray took {spent * 1000:.0f} ms of 5 s, {tray.memory_info().rss >> 20} MB")
+    assert spent < 1
+    assert tray.num_threads() <= threads
+
+
+def test_chinese(screen: Desktop, home: Path) -> None:
+    with session(screen, home, LANG="zh_CN.UTF-8") as running:
+        assert running.item.properties()["Title"] == "Visard: 正以 Clara 的形象出镜"
+        running.item.click("暂停")
+        until(lambda: running.status().state is State.paused, "the click on pause did nothing")
+        running.line("继续")
+
+
+@contextmanager
+def notification_service(environment: dict[str, str]) -> Iterator[list[str]]:
+    """Stand in for the desktop's notifications; the list fills with what they would show."""
+    command = [sys.executable, str(TESTS / "notifications.py")]
+    with process(command, environment, stdout=subprocess.PIPE) as service:
+        assert service.stdout is not None
+        assert service.stdout.readline() == "ready\n"
+        heard: list[str] = []
+        Thread(target=lambda: heard.extend(iter(service.stdout.readline, "")), daemon=True).start()
+        yield heard
+
+
+def test_the_preview_is_opened_in_the_browser(running: Session, home: Path) -> None:
+    running.item.click("Open the preview")
+    until((home / "opened").exists, "no browser was started")
+    assert (home / "opened").read_text().startswith("http://127.0.0.1:")
+
+
+def test_problems_are_notified_once_and_only_when_wanted(running: Session, home: Path) -> None:
+    (home / "no-browser").touch()
+    with notification_service(running.environment) as heard:
+        running.daemon.say("problem no-camera")
+        running.daemon.say("problem no-output")
+        until(lambda: heard, "no notification")
+        running.daemon.say("sleep")
+        running.looks("problem")
+        with Client() as client:
+            client.change({"notifications": False})
+        running.daemon.say("problem camera-missing")
+        running.line("3 problems")
+        running.item.click("Open the preview")
+        until(lambda: len(heard) > 1, "what was asked for failed, and nobody was told")
+        assert heard[0] == "There is no virtual camera\n"
+        assert "browser" in heard[1]
+        assert len(heard) == 2
+
+
+def test_without_notifications_a_failed_click_is_told_by_a_dialogue(running: Session, home: Path) -> None:
+    (home / "no-browser").touch()
+    running.daemon.say("problem no-output")
+    running.looks("problem")
+    running.item.click("Open the preview")
+    until(lambda: running.screen.windows("Visard"), "nobody was told")
+    running.daemon.say("clear")
+    running.looks("live")
