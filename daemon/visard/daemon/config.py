@@ -115,10 +115,15 @@ def _validate(values: Mapping[str, Any], place: str = "") -> Config:
     for key in values:
         check_key(key, place)
     try:
-        # As JSON, strict has the meaning that people expect: 1 is a number for a float, and "1" is not.
-        return Config.model_validate_json(json.dumps(values, default=str), strict=True)
+        # As JSON, strict has the meaning that people expect: 1 and 1.0 are numbers, and "1" is not.
+        plain = json.dumps({key: _whole(value) for key, value in values.items()}, default=str)
+        return Config.model_validate_json(plain, strict=True)
     except ValidationError as error:
         raise ConfigError(place + "; ".join(_explain(error))) from error
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _explain(error: ValidationError) -> Iterable[str]:

@@ -216,7 +216,7 @@ class Wear(_Body):
 class Reveal(_Body):
     """Show the real face, or stop showing it."""
 
-    on: bool = True
+    on: bool = Field(True, strict=True)
 
 
 class NewPersona(_Body):

@@ -6,13 +6,13 @@ from fastapi import FastAPI
 
 from visard.daemon.control import errors, library, streams, wearing, working
 from visard.daemon.control.api import Api
-from visard.daemon.control.documented import ANYWHERE
+from visard.daemon.control.documented import ANYWHERE, Documented
 from visard.daemon.control.limits import BodyLimit, Guarded
 
 
 def build(api: Api, token: str | None = None) -> FastAPI:
     """Return the application; with a token it answers only those who bring it."""
-    app = FastAPI(
+    app = Documented(
         title="Visard",
         summary="Another face in any video call: what a running daemon is asked and told.",
         version=version("visard"),

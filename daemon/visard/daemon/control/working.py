@@ -7,7 +7,7 @@ from pydantic import BaseModel, WithJsonSchema
 
 from visard.daemon.config import Config
 from visard.daemon.control.api import Heart, Using
-from visard.daemon.control.documented import UNKNOWN
+from visard.daemon.control.documented import REFERENCE, UNKNOWN
 from visard.daemon.protocol import CameraInfo
 
 router = APIRouter(tags=["working"])
@@ -15,7 +15,7 @@ router = APIRouter(tags=["working"])
 
 def _some_of(model: type[BaseModel]) -> dict[str, Any]:
     """Return the schema of a body with any fields of a model that is described elsewhere in the document."""
-    whole = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    whole = model.model_json_schema(ref_template=REFERENCE)
     fields = {
         name: {"anyOf": [{k: v for k, v in field.items() if k != "default"}, {"type": "null"}]}
         for name, field in whole["properties"].items()
