@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from visard.daemon import loopback, v4l2
+from visard.daemon import bridge, loopback, v4l2
 from visard.daemon.errors import SinkError, SinkUnavailable
 from visard.daemon.frame import Format
 from visard.daemon.sinks import find_sink
@@ -104,6 +104,29 @@ def test_two_sessions_on_a_device_that_forgets_its_output_side(kernel: Kernel, s
         assert len(sent) == session
         assert kernel.devices[path].outputs
     assert path in sink.where
+
+
+def test_two_sessions_on_a_device_that_has_no_output_side_while_it_keeps_its_format(
+    kernel: Kernel, sent: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As v4l2loopback has it from 0.14 on; a crash leaves the format kept."""
+    path, kept = kernel.add(), []
+
+    def hold(path: str, _fps: float) -> None:
+        kept.append(path)
+        kernel.turn(path, CAPTURE)
+
+    monkeypatch.setattr(bridge, "hold", hold)
+    monkeypatch.setattr(bridge, "release", lambda _: kept.clear())
+    monkeypatch.setattr(v4l2, "heal", lambda path: None if kept else kernel.turn(path, OUTPUT))
+    for session in (1, 2):
+        sink = find_sink("camera").open("camera", FORMAT)
+        sink.write(PICTURE)
+        assert kept
+        sink.close()
+        assert len(sent) == session
+        assert kernel.devices[path].outputs
+        hold(path, 30)  # and then there was a crash
 
 
 def test_a_device_left_broken_by_a_killed_writer_is_healed(kernel: Kernel, sent: list[Any]) -> None:

@@ -1,5 +1,6 @@
 """The virtual camera on Linux: a v4l2loopback device, found by its label, ready to be written to."""
 
+import contextlib
 import os
 import platform
 from pathlib import Path
@@ -8,6 +9,8 @@ from visard.daemon import v4l2
 from visard.daemon.errors import SinkUnavailable
 
 LABEL = "Visard Camera"
+LABEL_SIZE = 31
+"""The kernel keeps no more of a label."""
 MODULE = "v4l2loopback"
 OPTIONS = f'exclusive_caps=1 card_label="{LABEL}" video_nr=60 max_buffers=2'
 """``exclusive_caps``: browsers list only devices that can capture and nothing else."""
@@ -71,7 +74,7 @@ def find(wanted: str = "") -> v4l2.Device:
     if wanted.startswith("/"):
         return _at(wanted)
     there = [device for device in v4l2.devices() if device.is_loopback]
-    label = (wanted or LABEL)[:31]  # the kernel keeps no more of a label
+    label = (wanted or LABEL)[:LABEL_SIZE]
     named = [device for device in there if device.card.casefold() == label.casefold()]
     if named:
         return named[0]
@@ -107,13 +110,22 @@ def prepare(device: v4l2.Device) -> None:
     """Make ``device`` accept a writer; raises SinkUnavailable when another program writes to it."""
     writer = next((holder for holder in v4l2.holders(device.path) if holder.only_writes), None)
     if writer is None and not device.outputs:
-        v4l2.heal(device.path)
+        _reopen(device.path)
         device = v4l2.query(device.path)
     if writer is not None or not device.outputs:
         raise SinkUnavailable(
             f"{device.card!r} ({device.path}) is already written to by {writer or 'another program'}; "
             "stop that, or use another device with camera:/dev/videoN"
         )
+
+
+def _reopen(path: str) -> None:
+    """Undo what may keep writers out: a format that is kept (0.14 and later), a writer's loss (0.12)."""
+    from visard.daemon import bridge
+
+    with contextlib.suppress(OSError):
+        bridge.release(path)
+    v4l2.heal(path)
 
 
 def check_format(device: v4l2.Device, width: int, height: int) -> None:

@@ -189,12 +189,17 @@ def choose(which: str, cameras: list[Camera]) -> Camera:
     if not which:
         return next((camera for camera in cameras if not camera.busy), cameras[0])
     word = which.casefold()
-    exact = [c for c in cameras if word in (str(c.index), c.stable_id.casefold(), c.path, c.name.casefold())]
-    found = exact or [c for c in cameras if word in c.name.casefold()]
+    ways: list[Callable[[Camera], bool]] = [
+        lambda camera: word in (str(camera.index), camera.stable_id.casefold(), camera.path),
+        lambda camera: camera.is_called(which),
+        lambda camera: word == camera.name.casefold(),
+        lambda camera: word in camera.name.casefold(),
+    ]
+    found = next((some for fits in ways if (some := list(filter(fits, cameras)))), None)
     if not found:
         listed = "; ".join(map(str, cameras))
         raise SourceUnavailable(f"there is no camera {which!r}. There is {listed}")
-    return found[0]
+    return next((camera for camera in found if not camera.busy), found[0])
 
 
 def _none_found() -> str:
