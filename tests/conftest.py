@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["media"]
+pytest_plugins = ["media", "deb"]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -51,6 +51,8 @@ def main(checkout: Path, tree: Path) -> None:
     write(documents / "copyright", copyright_file(checkout, place))
     write_packed(documents / "changelog.gz", changelog())
     write_packed(documents / "CHANGELOG.md.gz", (checkout / "CHANGELOG.md").read_text())
+    overrides = (Path(__file__).parent / "lintian-overrides").read_text()
+    write(tree / "usr/share/lintian/overrides/visard", overrides)
     write_packed(tree / "usr/share/man/man1/visard.1.gz", page(commands))
 
 
