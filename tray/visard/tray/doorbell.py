@@ -8,6 +8,8 @@ _FIRST, _LAST = 0.05, 2.0
 """Seconds between attempts while nothing tells that the daemon is back."""
 _PATIENT = 60.0
 """The same where the folder tells."""
+_OPENING = 0.05
+"""Seconds from a socket being there to somebody listening to it."""
 
 
 class Doorbell:
@@ -27,10 +29,15 @@ class Doorbell:
             time.sleep(self._delay)
         elif self._watch.read(timeout=int(self._delay * 1000)):
             self._delay = _FIRST
-            time.sleep(_FIRST)  # a socket is there a moment before somebody listens to it
+            time.sleep(_OPENING)
             return
         most = _LAST if self._watch is None or self._delay < _LAST else _PATIENT
         self._delay = min(self._delay * 2, most)
+
+    def close(self) -> None:
+        """Look at the folder no more."""
+        if self._watch is not None:
+            self._watch.close()
 
 
 if sys.platform == "linux":
@@ -39,8 +46,12 @@ if sys.platform == "linux":
     def _watch(folder: Path) -> INotify | None:
         try:
             watch = INotify()
+        except OSError:  # the system has none left to give; looking often does it as well
+            return None
+        try:
             watch.add_watch(folder, flags.CREATE | flags.MOVED_TO)
-        except OSError:  # the system has no watch left to give; waiting a little does it as well
+        except OSError:
+            watch.close()
             return None
         return watch
 else:

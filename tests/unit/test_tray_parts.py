@@ -1,0 +1,242 @@
+"""The tray's parts that need no desktop."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from statuses import status
+
+from visard.daemon.config import Config
+from visard.daemon.errors import DaemonAbsent, DaemonError, VisardError
+from visard.daemon.protocol import Event, Job, Problem, State, Status
+from visard.tray import actions, browser, doorbell, starting, system_gi
+from visard.tray.crew import Crew
+from visard.tray.doorbell import Doorbell
+from visard.tray.follow import follow, update
+from visard.tray.notices import Notices
+from visard.tray.single import TrayRunning, only_one
+
+LOST = Problem(code="camera-missing", message="the camera is gone")
+MINOR = Problem(code="no-camera", message="the demo plays", blocking=False)
+
+
+def event(now: Status) -> Event:
+    return Event(event="status", data=now.model_dump(mode="json"))
+
+
+class Bell(Doorbell):
+    """Notes what it is asked for, and does not wait."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def answered(self) -> None:
+        self.heard.append("answered")
+
+    def wait(self) -> None:
+        self.heard.append("wait")
+
+
+class FakeClient:
+    def __init__(self, events: list[Event]) -> None:
+        self._events = events
+
+    def events(self) -> Iterator[Event]:
+        return iter(self._events)
+
+
+def test_a_daemon_is_followed_through_its_absence() -> None:
+    live, paused = status(), status(State.paused, paused=True)
+    lives: Iterator[Any] = iter(
+        [DaemonAbsent("none"), [event(live), event(paused)], DaemonError("odd"), [event(live)]]
+    )
+
+    def connect() -> Any:
+        what = next(lives)
+        if isinstance(what, VisardError):
+            raise what
+        return FakeClient(what)
+
+    bell = Bell()
+    statuses = follow(connect, bell)
+    assert [next(statuses) for _ in range(6)] == [None, live, paused, None, None, live]
+    assert bell.heard == ["wait", "answered", "answered", "wait", "wait", "answered"]
+
+
+def test_progress_of_a_job_is_put_into_the_status() -> None:
+    first = Job(id=1, title="a", progress=0.1)
+    now = update(status(jobs=(first,)), Event(event="progress", data=first.model_dump() | {"progress": 0.6}))
+    assert now is not None
+    assert [job.progress for job in now.jobs] == [0.6]
+    new = Job(id=2, title="b").model_dump()
+    assert len(update(now, Event(event="progress", data=new)).jobs) == 2  # type: ignore[union-attr]
+    assert update(None, Event(event="progress", data=new)) is None
+    assert update(now, Event(event="alert", data=LOST.model_dump())) is now
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what happens in a folder")
+def test_a_doorbell_rings_when_something_appears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doorbell, "_FIRST", 3600.0)
+    bell = Doorbell(tmp_path)
+    rung = threading.Event()
+    thread = threading.Thread(target=lambda: (bell.wait(), rung.set()), daemon=True)
+    thread.start()
+    (tmp_path / "visard.sock").touch()
+    assert rung.wait(60)
+    bell.close()
+
+
+def test_a_doorbell_without_a_folder_to_watch_waits_a_little(tmp_path: Path) -> None:
+    bell = Doorbell(tmp_path / "missing")
+    bell.wait()
+    bell.answered()
+    bell.wait()
+    bell.close()
+
+
+def test_news_are_told_once() -> None:
+    notices = Notices()
+    assert notices.news(status()) == []
+    assert notices.news(status(problems=(LOST, MINOR))) == ["The camera is gone"]
+    assert notices.news(status(problems=(LOST,))) == []
+    assert notices.news(status()) == []
+    assert notices.news(status(problems=(LOST,))) == ["The camera is gone"]
+
+
+def test_work_that_failed_is_told_once() -> None:
+    notices = Notices()
+    job = Job(id=1, title="drawing a person who does not exist", done=True, error="no network")
+    assert notices.news(status(jobs=(job,))) == ["Drawing a person who does not exist: no network"]
+    assert notices.news(status(jobs=(job,))) == []
+    assert notices.news(status(jobs=(job,), pid=8)) != [], "another daemon counts its jobs anew"
+
+
+def test_notifications_can_be_turned_off() -> None:
+    silent = Config(notifications=False)
+    notices = Notices()
+    assert notices.news(status(settings=silent, problems=(LOST,))) == []
+    assert notices.news(status(problems=(LOST,))) == [], "it was seen in the menu meanwhile"
+
+
+def tools() -> actions.Tools:
+    nothing: Any = None
+    return actions.Tools(nothing, nothing, nothing, nothing)
+
+
+def test_an_action_that_still_runs_is_not_begun_again_and_others_are() -> None:
+    go, began = threading.Event(), threading.Semaphore(0)
+    begun: list[str] = []
+
+    class Slow:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def __call__(self, _: actions.Tools) -> None:
+            begun.append(self.name)
+            began.release()
+            assert go.wait(30)
+
+    one, other = Slow("one"), Slow("other")
+    crew = Crew(tools(), lambda _: None)
+    for action in (one, one, other, one):
+        crew.do(action)
+    for _ in range(2):
+        assert began.acquire(timeout=30)
+    go.set()
+    assert sorted(begun) == ["one", "other"]
+
+
+def test_what_fails_is_told() -> None:
+    told: list[str] = []
+    done = threading.Event()
+
+    class Failing:
+        def __call__(self, _: actions.Tools) -> None:
+            raise DaemonAbsent("no daemon answers")
+
+    Crew(tools(), lambda error: (told.append(str(error)), done.set())).do(Failing())  # type: ignore[func-returns-value]
+    assert done.wait(30)
+    assert told == ["no daemon answers"]
+
+
+def test_one_tray_for_each_user(home: Path) -> None:
+    with only_one(), pytest.raises(TrayRunning), only_one():
+        pass
+    with only_one():
+        pass
+
+
+def program(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="xdg-open is Linux's")
+@pytest.mark.parametrize(("status", "opened"), [(0, True), (3, False)])
+def test_a_browser_that_cannot_be_found_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, opened: bool
+) -> None:
+    program(tmp_path, "xdg-open", f"exit {status}")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert browser.browse("http://127.0.0.1/") is opened
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+def test_the_daemon_is_started_by_systemd_or_by_itself(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = program(tmp_path, "python", f'echo "$@" >> {tmp_path}/daemon')
+    program(tmp_path, "systemctl", f'echo "$@" >> {tmp_path}/systemd')
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setattr(sys, "executable", str(python))
+    starting.start_daemon()
+    assert (tmp_path / "daemon").read_text() == "-m visard.daemon daemon\n"
+    assert not (tmp_path / "systemd").exists(), "systemd's daemon does not know VISARD_HOME"
+    monkeypatch.delenv("VISARD_HOME")
+    starting.start_daemon()
+    assert (tmp_path / "systemd").read_text() == "--user start visard\n"
+    program(tmp_path, "systemctl", "exit 5")
+    starting.start_daemon()
+    assert (tmp_path / "daemon").read_text().count("\n") == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+def test_a_daemon_that_ends_at_once_is_quoted(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = program(tmp_path, "python", "echo 'visard: there is no setting colr' >&2; exit 1")
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(DaemonError, match="ended at once: there is no setting colr"):
+        starting.start_daemon()
+
+
+def test_a_foreign_build_of_pygobject_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "gi"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise SystemExit('imported')")
+    (package / "_gi.cpython-27-x86_64-linux-gnu.so").touch()
+    monkeypatch.setitem(sys.modules, "gi", None)
+    monkeypatch.setattr(system_gi, "_places", lambda: (tmp_path,))
+    assert not system_gi.find()
+
+
+def test_pygobject_is_taken_alone_from_the_systems_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from importlib.machinery import EXTENSION_SUFFIXES
+
+    package = tmp_path / "gi"
+    package.mkdir()
+    (package / "__init__.py").write_text("taken = True")
+    (package / f"_gi{EXTENSION_SUFFIXES[0]}").touch()
+    monkeypatch.setitem(sys.modules, "gi", None)
+    monkeypatch.setattr(system_gi, "_places", lambda: (tmp_path / "nowhere", tmp_path))
+    path = list(sys.path)
+    assert system_gi.find()
+    assert sys.modules["gi"].taken
+    assert sys.path == path
