@@ -116,13 +116,14 @@ def _validate(values: Mapping[str, Any], place: str = "") -> Config:
         check_key(key, place)
     try:
         # As JSON, strict has the meaning that people expect: 1 and 1.0 are numbers, and "1" is not.
-        plain = json.dumps({key: _whole(value) for key, value in values.items()}, default=str)
+        plain = json.dumps({key: whole(value) for key, value in values.items()}, default=str)
         return Config.model_validate_json(plain, strict=True)
     except ValidationError as error:
         raise ConfigError(place + "; ".join(_explain(error))) from error
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
+    """Return 2.0 as 2, which JSON does not tell apart, and everything else as it is."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

@@ -31,11 +31,11 @@ An error is ``{"error": {"code": ..., "message": ...}}`` with the status from th
 """
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from visard.daemon.config import Config
+from visard.daemon.config import Config, whole
 from visard.daemon.persona import Consent
 from visard.daemon.settings import Mode
 
@@ -231,7 +231,7 @@ class NewPersona(_Body):
 class Generate(_Body):
     """Draw a person who does not exist."""
 
-    seed: int | None = Field(None, ge=0, lt=2**32)
+    seed: Annotated[int, Field(ge=0, lt=2**32, strict=True), BeforeValidator(whole)] | None = None
     name: str | None = None
 
 

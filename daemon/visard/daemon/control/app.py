@@ -3,11 +3,14 @@
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from visard.daemon.control import errors, library, streams, wearing, working
 from visard.daemon.control.api import Api
 from visard.daemon.control.documented import ANYWHERE, Documented
 from visard.daemon.control.limits import BodyLimit, Guarded
+
+_ROUTERS = wearing.router, library.router, working.router, streams.router
 
 
 def build(api: Api, token: str | None = None) -> FastAPI:
@@ -22,10 +25,18 @@ def build(api: Api, token: str | None = None) -> FastAPI:
         responses=ANYWHERE,
     )
     app.state.api = api
-    for routes in (wearing, library, working, streams):
-        app.include_router(routes.router)
-    errors.install(app)
+    for router in _ROUTERS:
+        app.include_router(router)
+    errors.install(app, _methods)
     app.add_middleware(BodyLimit)
     if token is not None:
         app.add_middleware(Guarded, token=token)
     return app
+
+
+def _methods(path: str) -> set[str]:
+    """Return what a path takes; the framework itself would name the methods of its first route alone."""
+    routes = [route for router in _ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    exact = [route for route in routes if route.path == path]
+    fitting = exact or [route for route in routes if route.path_regex.match(path)]
+    return {method for route in fitting for method in route.methods or ()}

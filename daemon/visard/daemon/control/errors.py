@@ -1,6 +1,6 @@
 """The one table from an exception to the answer a client gets, and nothing of the program's inside in it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -50,10 +50,18 @@ def answer(status: int, code: str, message: str, headers: Mapping[str, str] | No
     return JSONResponse(body.model_dump(), status, headers)
 
 
-def install(app: FastAPI) -> None:
-    """Have every exception of this application answered by ``answer``."""
+def install(app: FastAPI, methods: Callable[[str], set[str]] = lambda _: set()) -> None:
+    """Have every exception of this application answered by ``answer``.
+
+    ``methods`` tells what a path takes, where that is not for the framework to say.
+    """
+
+    async def http(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        return _http(request, error, methods(request.url.path))
+
     app.add_exception_handler(VisardError, _visard)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _internal)
 
@@ -63,14 +71,17 @@ async def _visard(_: Request, error: Exception) -> JSONResponse:
     return answer(status_of(error), error.code, str(error))
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
-    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
-    message = {
-        404: f"there is no {request.url.path}; /openapi.json lists what there is",
-        405: f"{request.url.path} does not take {request.method}; /openapi.json lists what it takes",
-    }.get(error.status_code, str(error.detail))
-    return answer(error.status_code, code, message, error.headers)
+def _http(request: Request, error: HTTPException, methods: set[str]) -> JSONResponse:
+    path, headers = request.url.path, dict(error.headers or {})
+    message = str(error.detail)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        message = f"there is no {path}; /openapi.json lists what there is"
+    elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and methods:
+        headers["Allow"] = ", ".join(sorted(methods))
+        message = f"{path} does not take {request.method} but {headers['Allow']}"
+    return answer(
+        error.status_code, HTTPStatus(error.status_code).phrase.lower().replace(" ", "-"), message, headers
+    )
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:

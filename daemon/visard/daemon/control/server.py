@@ -11,12 +11,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import h11
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from visard.daemon import address
 from visard.daemon.control.api import Api
 from visard.daemon.control.app import build
 from visard.daemon.control.door import Door, only_door
+from visard.daemon.control.errors import answer
 from visard.daemon.control.vitals import report
 from visard.daemon.notify import Notifier
 from visard.daemon.service import Service
@@ -58,7 +61,7 @@ async def serve(service: Service, door: Door, notifier: Notifier | None = None) 
 def _config(app: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11",
+        http=_Protocol,
         ws="none",
         lifespan="off",  # what fails at the start must reach the person as one line
         log_config=None,
@@ -67,6 +70,25 @@ def _config(app: Any) -> uvicorn.Config:
         server_header=False,
         date_header=False,
     )
+
+
+class _Protocol(H11Protocol):
+    """Answers what is not even HTTP in the form of every other error."""
+
+    def send_400_response(self, msg: str) -> None:
+        body = bytes(answer(400, "bad-request", msg).body)
+        headers = [
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(body))),
+            ("Connection", "close"),
+        ]
+        for event in (
+            h11.Response(status_code=400, headers=headers),
+            h11.Data(data=body),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
 
 class _Server(uvicorn.Server):
