@@ -18,7 +18,7 @@ from visard.daemon.personas import Library
 from visard.daemon.protocol import CameraInfo, GuardStatus, Job, PersonaInfo, Status
 from visard.daemon.settings import Mode
 from visard.daemon.show import Show
-from visard.daemon.sources._cameras import list_cameras
+from visard.daemon.sources._cameras import Camera, list_cameras
 from visard.daemon.stage import Views
 from visard.daemon.supply import Supply
 from visard.daemon.wardrobe import Wardrobe
@@ -43,7 +43,7 @@ class Service:
         self._lock = RLock()
         self._wardrobe = Wardrobe(library, self._changed)
         self._jobs = Jobs(self._changed)
-        supply = supply or Supply(folders.data() / "last-camera")
+        supply = supply or Supply(folders.data() / "last-camera", self._cameras)
         self._show = Show(
             config.config, supply, Views(self.result, self.driver), self._wardrobe, self._changed
         )
@@ -167,17 +167,21 @@ class Service:
 
     def cameras(self) -> list[CameraInfo]:
         """Return the cameras of this machine."""
-        chosen = self.config().camera
+        chosen = self.config().camera.removeprefix("camera:")
         return [
             CameraInfo(
                 id=camera.stable_id,
                 name=camera.name,
                 path=camera.path,
                 busy=camera.busy and camera.path != self._show.supply.path,
-                chosen=chosen in (camera.stable_id, camera.name, f"camera:{camera.stable_id}", camera.path),
+                chosen=camera.is_called(chosen) or chosen in (camera.name, camera.path),
             )
-            for camera in list_cameras()
+            for camera in self._cameras()
         ]
+
+    def _cameras(self) -> list[Camera]:
+        """Return the cameras, but not the one that goes out."""
+        return list_cameras(self.config().output.removeprefix("camera").removeprefix(":"))
 
     def personas(self) -> list[PersonaInfo]:
         """Return the library."""
