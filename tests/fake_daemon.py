@@ -1,7 +1,7 @@
 """A daemon without cameras or networks, to test its clients: ``VISARD_HOME=... python tests/fake_daemon.py``.
 
-It says ``ready`` and does what lines on its standard input say: ``problem no-camera``, ``clear``, ``sleep``,
-``wake``, ``job 1 0.5``, ``quit``.
+It says ``ready``, does what lines on its standard input say: ``problem no-camera``, ``clear``, ``sleep``,
+``wake``, ``job 1 0.5``, ``quit``, and says ``done`` with the line.
 """
 
 import os
@@ -40,6 +40,7 @@ def listen(service: FakeService) -> None:
         if line.strip():
             try:
                 obey(service, line)
+                print("done", line.strip(), flush=True)
             except (KeyError, TypeError, ValueError) as error:
                 print(f"not understood: {line.strip()} ({error!r})", file=sys.stderr, flush=True)
 

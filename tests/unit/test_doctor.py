@@ -7,10 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from fake_process import fake_daemon
 
 import visard.models.assets
-from visard.daemon import doctor
-from visard.daemon.doctor import Finding, State, examine
+from visard.daemon.doctor import _daemon, examine
+from visard.daemon.findings import Finding, State, render, status
 from visard.engines.engine import backends
 from visard.models.swap import swappers
 
@@ -26,7 +27,7 @@ def findings() -> dict[str, Finding]:
 
 def test_a_healthy_installation_can_do_the_main_job() -> None:
     found = findings()
-    assert doctor.status(found.values()) == 0
+    assert status(found.values()) == 0
     for name in ("python", "processor", "engine openvino", "engine onnxruntime", "networks", "personas"):
         assert found[name].state is State.ok, found[name]
 
@@ -45,11 +46,11 @@ def test_a_check_that_fails_is_a_finding_and_the_next_goes_on() -> None:
     found = examine([_broken, lambda: [Finding("second", State.ok, "fine")]])
     assert [(f.name, f.state) for f in found] == [("broken", State.problem), ("second", State.ok)]
     assert "no such thing" in found[0].detail
-    assert doctor.status(found) == 1
+    assert status(found) == 1
 
 
 def test_missing_parts_do_not_stop_the_main_job() -> None:
-    assert doctor.status([Finding("camera", State.missing, "none")]) == 0
+    assert status([Finding("camera", State.missing, "none")]) == 0
 
 
 @pytest.mark.parametrize("harm", ["cut", "gone"])
@@ -127,11 +128,32 @@ def test_a_folder_that_cannot_be_made_is_a_problem(tmp_path: Path, monkeypatch: 
 
 
 def test_a_fix_has_a_line_of_its_own() -> None:
-    text = doctor.render(
-        [Finding("a", State.ok, "fine"), Finding("longer", State.missing, "none", "sudo x --y")]
-    )
+    text = render([Finding("a", State.ok, "fine"), Finding("longer", State.missing, "none", "sudo x --y")])
     assert text.plain.splitlines() == [
         "a       ok       fine",
         "longer  missing  none",
         "                 sudo x --y",
     ]
+
+
+def test_a_daemon_that_does_not_run_is_told_how_to_start(home: Path) -> None:
+    found = findings()
+    assert (found["daemon"].state, found["daemon"].fix) == (State.missing, "visard daemon")
+    assert found["settings"].state is State.ok
+
+
+def test_a_running_daemon_tells_its_problems(home: Path) -> None:
+    with fake_daemon(home) as tell:
+        tell("problem no-output")
+        found = examine([_daemon])
+    assert "is version 0.0.fake" in found[0].detail
+    assert (found[1].detail, found[1].fix) == ("there is no virtual camera", "sudo modprobe v4l2loopback")
+
+
+@pytest.mark.parametrize("text", ["opacty = 1", "opacity = 7", "opacity 7"])
+def test_a_wrong_configuration_is_a_problem_that_names_the_file(home: Path, text: str) -> None:
+    (home / "config").mkdir(parents=True)
+    (home / "config/config.toml").write_text(text)
+    found = findings()["settings"]
+    assert found.state is State.problem
+    assert str(home / "config/config.toml") in found.detail

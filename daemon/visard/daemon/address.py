@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import secrets
+import socket
 import stat
 import sys
 import tempfile
@@ -28,6 +29,12 @@ class Unix:
 
     def __str__(self) -> str:
         return str(self.path)
+
+    def reach(self) -> None:
+        """Connect and leave again; raises OSError when nobody listens."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(1)
+            probe.connect(str(self.path))
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,11 +156,12 @@ class Client:
 
     def events(self) -> Events:
         """Return what happens from now on, the present status first; it ends when the daemon does."""
+        self._reach()
         with ExitStack() as end:
             try:
                 answer = end.enter_context(self._http.stream("GET", "/events", timeout=_EVENTS))
             except httpx.TransportError as error:
-                raise self._absent(error) from error
+                raise DaemonAbsent.here() from error
             if not answer.is_success:
                 answer.read()
                 raise failure(answer)
@@ -190,20 +191,26 @@ class Client:
         patience: float = PATIENCE,
     ) -> httpx.Response:
         data = body.model_dump(mode="json") if isinstance(body, BaseModel) else body
+        self._reach()
         try:
             answer = self._http.request(method, path, json=data, timeout=patience)
         except httpx.TimeoutException as error:
             raise DaemonAbsent(f"the daemon does not answer within {patience:g} s; start it again") from error
         except httpx.TransportError as error:
-            raise self._absent(error) from error
+            raise DaemonAbsent.here() from error
         if answer.is_success:
             return answer
         raise failure(answer)
 
-    def _absent(self, error: httpx.TransportError) -> VisardError:
-        if "Permission denied" in str(error):
-            return DaemonError(f"{self._where} belongs to another user")
-        return DaemonAbsent.here()
+    def _reach(self) -> None:
+        """Raise for a socket that nobody serves, which the library below would leave open."""
+        if isinstance(self._where, Unix):
+            try:
+                self._where.reach()
+            except PermissionError as error:
+                raise DaemonError(f"{self._where} belongs to another user") from error
+            except OSError as error:
+                raise DaemonAbsent.here() from error
 
 
 def failure(answer: httpx.Response) -> VisardError:

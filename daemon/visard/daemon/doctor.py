@@ -6,14 +6,13 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from rich.text import Text
+from visard.daemon.findings import Finding, State
 
+if TYPE_CHECKING:
+    from visard.daemon.protocol import Status
     from visard.daemon.v4l2 import Device
     from visard.engines.engine import Backend
     from visard.engines.registry import Registry
@@ -24,58 +23,12 @@ ROOM = 500 * 2**20
 REINSTALL = "pip install --force-reinstall --no-deps visard"
 
 
-class State(StrEnum):
-    """How a part is."""
-
-    ok = "ok"
-    missing = "missing"
-    """Visard works without it, and could do more with it."""
-    problem = "problem"
-    """Visard's main job, another face from one photo, does not work like this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found about one part."""
-
-    name: str
-    state: State
-    detail: str
-    fix: str | None = None
-    """A line for a shell, when one can help."""
-
-
 Check = Callable[[], Iterable[Finding]]
 
 
 def examine(checks: Sequence[Check] | None = None) -> list[Finding]:
     """Run every check; one that fails is itself a finding."""
     return [finding for check in checks or CHECKS for finding in _careful(check)]
-
-
-def status(findings: Iterable[Finding]) -> int:
-    """Return the exit status: 0 when the main job can run."""
-    return int(any(finding.state is State.problem for finding in findings))
-
-
-def render(findings: Sequence[Finding]) -> "Text":
-    """Return a line for every finding, and for a fix a line of its own.
-
-    Print it with ``soft_wrap=True``, so that a command can be copied whole.
-    """
-    from rich.text import Text
-
-    colours = {State.ok: "green", State.missing: "yellow", State.problem: "bold red"}
-    wide = max((len(finding.name) for finding in findings), default=0)
-    text = Text()
-    for finding in findings:
-        text.append(f"{finding.name:{wide}}  ")
-        text.append(f"{finding.state:9}", colours[finding.state])
-        text.append(f"{finding.detail}\n")
-        if finding.fix:
-            text.append(f"{'':{wide + 11}}{finding.fix}\n", "bold")
-    text.rstrip()
-    return text
 
 
 def _careful(check: Check) -> list[Finding]:
@@ -266,6 +219,54 @@ def _personas() -> Iterator[Finding]:
         yield Finding(f"persona {entry.name}", State.missing, f"damaged: {entry.reason}", fix)
 
 
+def _config() -> Iterator[Finding]:
+    from visard.daemon import folders
+    from visard.daemon.config import ConfigFile
+    from visard.daemon.errors import ConfigError
+
+    path = folders.config() / "config.toml"
+    try:
+        config = ConfigFile(path).config
+    except ConfigError as error:
+        yield Finding("settings", State.problem, str(error), f"mv '{path}' '{path}.bad'")
+    else:
+        changed = len(config.model_dump(exclude_defaults=True))
+        yield Finding(
+            "settings", State.ok, f"{path}, {changed} changed" if path.exists() else "all as shipped"
+        )
+
+
+def _daemon() -> Iterator[Finding]:
+    from visard.daemon.client import Client
+    from visard.daemon.errors import DaemonAbsent, DaemonError
+
+    try:
+        with Client() as daemon:
+            status = daemon.status()
+    except DaemonAbsent:
+        yield Finding(
+            "daemon", State.missing, "none runs; the tray and 'visard status' need one", "visard daemon"
+        )
+    except DaemonError as error:
+        yield Finding("daemon", State.problem, str(error))
+    else:
+        yield from _running(status)
+
+
+def _running(status: "Status") -> Iterator[Finding]:
+    from importlib.metadata import version
+
+    if status.version == version("visard"):
+        yield Finding("daemon", State.ok, f"runs ({status.state}, process {status.pid})")
+    else:
+        detail = f"is version {status.version}, this is {version('visard')}"
+        yield Finding(
+            "daemon", State.missing, f"{detail}; start it again", "visard daemon --stop; visard daemon"
+        )
+    for problem in status.problems:
+        yield Finding("daemon", State.missing, problem.message, problem.fix)
+
+
 CHECKS: tuple[Check, ...] = (
     _python,
     _processor,
@@ -276,5 +277,7 @@ CHECKS: tuple[Check, ...] = (
     _virtual_camera,
     _own_files,
     _personas,
+    _config,
+    _daemon,
     _plugins,
 )

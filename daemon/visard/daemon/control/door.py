@@ -72,14 +72,11 @@ def _port(folder: Path) -> Iterator[Door]:
 
 
 def _answers(where: Unix) -> bool:
-    """Whether somebody listens there."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(1)
-        try:
-            probe.connect(str(where.path))
-        except OSError:
-            return False
-        return True
+    try:
+        where.reach()
+    except OSError:
+        return False
+    return True
 
 
 def _running() -> DaemonRunning:
