@@ -119,8 +119,13 @@ def readers() -> Found:
             "at first": list(said.all),
             "v4l2-ctl": come_and_go(said, *STREAM),
             "ffmpeg": come_and_go(said, *FFMPEG),
-            "read": come_and_go(said, *READ),
         }
+
+
+def plain_read() -> Found:
+    """A program that calls read() and does not stream."""
+    with listening() as (_, said):
+        return come_and_go(said, *READ)
 
 
 def browser() -> Found:
@@ -259,7 +264,7 @@ def main(out: Path) -> None:
             (out / "audience.json").write_text(json.dumps(found, indent=1))
 
     with writing():
-        play(readers, browser, together, already_there, lookers, stranger)
+        play(readers, plain_read, browser, together, already_there, lookers, stranger)
     play(idle, gone, plugs)
 
 
