@@ -56,11 +56,6 @@ class Sessions:
         """Return for how many seconds nobody has looked or asked for a link."""
         return 0.0 if self._visits else self._now() - self._last
 
-    def forget(self) -> None:
-        """Make every link and session worthless."""
-        self._links.clear()
-        self._sessions.clear()
-
 
 def _remember(secrets_: OrderedDict[str, float], until: float) -> str:
     secret = secrets.token_urlsafe(32)

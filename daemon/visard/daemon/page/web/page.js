@@ -99,6 +99,7 @@ function showState() {
   document.title = `${revealed ? "⚠ " : ""}${say(`state.${state}`)} – Visard`;
   put("#state b", say(`state.${state}`));
   put("#state span", say(`more.${state}`, { persona: titled(persona) }));
+  put("#private", say(revealed ? "driverSeen" : "driverMore"));
   put("#worn", revealed ? say("verdict.raw") : titled(persona));
   put("#pause", say(paused ? "resume" : "pause"));
   find("#pause").disabled = false;
@@ -132,6 +133,9 @@ function showGuard() {
   find("#guard").dataset.verdict = verdict;
   put("#guard b", say(`verdict.${verdict}`));
   put("#guard span", why && say(`why.${why}`));
+  const counts = Object.entries(status.numbers.verdicts);
+  find("#guard h3").hidden = !counts.length;
+  find("#guard dl").replaceChildren(...counts.map(([kind, count]) => fact(say(`count.${kind}`), String(count))));
 }
 
 function showNumbers() {
@@ -140,14 +144,14 @@ function showNumbers() {
   put("#latency", latency(numbers.latency_ms));
   put("#watchers", watchers(output.watchers));
   put("#camera", [camera.name ?? camera.spec, camera.demo ? say("camera.demo") : say(`camera.${camera.state}`)].join(" · "));
-  put("#output", `${output.where ?? say("output.none")} · ${output.width} × ${output.height}`);
+  put("#output", `${output.where ?? say("output.none")} · ${output.width}\u00a0×\u00a0${output.height}`);
   find("#camera").title = camera.message;
   find("#output").title = output.message;
 }
 
 function latency({ p50, p99 }) {
   const [half, most] = [p50, p99].map((ms) => say("ms", { n: Math.round(ms) }));
-  return `${half} (p50) · ${most} (p99)`;
+  return `${half}\u00a0(p50) · ${most}\u00a0(p99)`;
 }
 
 function watchers(count) {
@@ -212,6 +216,10 @@ function make(name, properties, ...children) {
   const element = Object.assign(document.createElement(name), properties);
   element.append(...children);
   return element;
+}
+
+function fact(name, value) {
+  return make("div", {}, make("dt", {}, name), make("dd", {}, value));
 }
 
 function complain(words) {

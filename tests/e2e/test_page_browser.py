@@ -1,0 +1,273 @@
+"""The preview page in a real browser, with a service in memory behind it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attacker import ATTACKS, BLIND, Attacker
+from browser import Browser, Tab, browser
+from control import fake
+from fake_service import FakeService
+from pages import Running, running
+
+LIVE = "document.querySelectorAll('figure.moving').length === 2"
+REBOUND = "visard.example.com"
+PIXELS = """(figure => {
+  const canvas = document.querySelector(figure + ' canvas');
+  return Array.from(canvas.getContext('2d').getImageData(0, 90, canvas.width, 1).data).join();
+})"""
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    folder = tmp_path_factory.mktemp("browser")
+    with browser(folder, f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1") as started:
+        yield started
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> FakeService:
+    return fake(tmp_path)
+
+
+@pytest.fixture
+def page(service: FakeService) -> Iterator[Running]:
+    with running(service) as started:
+        yield started
+
+
+@pytest.fixture
+def tab(chromium: Browser, page: Running) -> Iterator[Tab]:
+    """The page, opened by its link, with both pictures moving."""
+    with chromium.tab() as opened:
+        opened.visit(page.link())
+        opened.until(LIVE)
+        yield opened
+
+
+def test_the_token_leaves_the_address_and_nothing_breaks_the_policy(tab: Tab) -> None:
+    assert tab.value("location.pathname + location.search") == "/"
+    assert tab.value("document.cookie") == ""  # scripts cannot read it
+    assert tab.complaints == []
+
+
+def test_both_pictures_move_and_are_different_ones(tab: Tab) -> None:
+    driver, result = (tab.value(f"{PIXELS}('#{name}')") for name in ("driver", "result"))
+    assert driver != result
+    tab.until(f"{PIXELS}('#driver') !== {driver!r} && {PIXELS}('#result') !== {result!r}")
+
+
+def test_driver_is_marked_as_private_and_can_be_hidden(tab: Tab, service: FakeService) -> None:
+    assert "Your camera seen by nobody else" in " ".join(tab.text().split())
+    assert (service.driver.lookers, service.result.lookers) == (1, 1)
+    tab.click("#show")
+    _wait(tab, lambda: (service.driver.lookers, service.result.lookers) == (0, 1))
+    tab.click("#show")
+    tab.until(LIVE)
+
+
+def test_nobody_looks_any_more_when_the_page_was_left(tab: Tab, service: FakeService) -> None:
+    tab.visit("about:blank")
+    _wait(tab, lambda: (service.driver.lookers, service.result.lookers, service.listeners) == (0, 0, 0))
+
+
+def test_chart_grows_and_the_table_says_the_same(tab: Tab) -> None:
+    points = "document.querySelector('#time path.track').getAttribute('d').split('L').length"
+    begun = tab.until(points)
+    tab.until(f"{points} >= {begun} + 4")
+    rows = tab.value("[...document.querySelectorAll('#time tbody tr')].map(row => row.innerText)")
+    steps = [row.split("\t")[0] for row in rows]
+    assert steps == ["waiting", "blend", "swap", "find the face", "all together"]
+    assert rows[3].split("\t")[1:] == ["7.1", "12.0"]
+
+
+def test_numbers_and_guard_are_in_words(tab: Tab) -> None:
+    text = " ".join(tab.text().split())
+    for words in ("Safe: every face is replaced", "29.7", "(p99)", "cannot be told", "Acme Webcam · works"):
+        assert words in text
+
+
+def test_a_click_puts_another_persona_on(tab: Tab, service: FakeService) -> None:
+    tab.click("#personas li:nth-child(2) button")
+    tab.until("document.querySelector('#personas li:nth-child(2) [aria-pressed=true]') !== null")
+    assert service.calls == ["wear hanna"]
+    assert tab.value("document.querySelectorAll('#personas [aria-pressed=true]').length") == 1
+    assert tab.value("document.querySelector('#personas img').naturalWidth") > 0
+
+
+def test_everything_can_be_reached_by_keys(tab: Tab, service: FakeService) -> None:
+    for _ in range(20):
+        tab.press("Tab", 9)
+        if "Marco" in str(tab.value("document.activeElement.innerText")):
+            break
+    tab.press("Enter", 13, "\r")
+    _wait(tab, lambda: service.calls == ["wear marco"])
+
+
+def test_mode_is_switched_for_the_present_persona(tab: Tab, service: FakeService) -> None:
+    tab.click("#mode input[value=animate]")
+    _wait(tab, lambda: service.config().mode.value == "animate")
+    assert service.config().persona == "clara"
+
+
+def test_pause_and_resume(tab: Tab, service: FakeService) -> None:
+    tab.click("#pause")
+    tab.until("document.body.dataset.state === 'paused' && document.title.startsWith('Paused')")
+    assert "Card: a still picture goes out" in tab.text()
+    tab.click("#pause")
+    tab.until("document.body.dataset.state === 'live'")
+    assert service.calls == ["pause", "resume"]
+
+
+def test_a_real_face_is_impossible_to_miss_and_hidden_by_one_click(tab: Tab, service: FakeService) -> None:
+    assert "REAL FACE" not in tab.text()
+    service.reveal(True)
+    tab.until("!document.querySelector('#alarm').hidden")
+    assert "YOUR REAL FACE IS SHOWN" in tab.text()
+    assert "seen by nobody else" not in tab.text()
+    assert tab.value("document.title") == "⚠ REAL FACE SHOWN – Visard"
+    colour = "getComputedStyle(document.querySelector('#alarm')).backgroundColor"
+    assert tab.value(colour) == "rgb(200, 16, 46)"
+    tab.click("#hide")
+    tab.until("document.querySelector('#alarm').hidden && document.body.dataset.state === 'live'")
+    assert service.calls == ["reveal True", "reveal False"]
+
+
+def test_problems_come_with_their_fix_and_go(tab: Tab, service: FakeService) -> None:
+    service.problem("no-output")
+    tab.until("document.body.dataset.state === 'problem'")
+    assert "sudo modprobe v4l2loopback" in tab.text()
+    service.clear()
+    tab.until("document.querySelector('#problems').hidden")
+
+
+def test_a_persona_in_the_making_shows_how_far_it_is(tab: Tab, service: FakeService) -> None:
+    job = service.generate_persona(1, "clara-2")
+    service.advance(job.id, 1)
+    tab.until("document.querySelectorAll('#personas li').length === 7")
+    service.wear("clara-2")
+    tab.until("document.querySelector('#personas li:nth-child(7) [aria-pressed=true]') !== null")
+    assert tab.value("document.querySelectorAll('#personas progress:not([hidden])').length") == 0
+
+
+def test_an_error_is_told(tab: Tab, service: FakeService) -> None:
+    del service._personas["nico"]
+    tab.click("#personas li:nth-child(4) button")
+    tab.until("!document.querySelector('#said').hidden")
+    assert "there is no persona 'nico'" in tab.text()
+
+
+def test_a_page_without_a_daemon_says_so(tab: Tab, page: Running) -> None:
+    page.close()
+    tab.until("!document.querySelector('#gone').hidden")
+    assert "Visard does not answer" in tab.text()
+    assert "visard preview --open" in tab.text()
+    assert tab.value("document.querySelectorAll('figure.moving').length") == 0
+    assert tab.value("document.querySelector('#pause').disabled")
+
+
+def test_a_page_whose_session_is_over_says_so(tab: Tab, page: Running) -> None:
+    tab.call("Network.clearBrowserCookies")
+    page.dismiss()
+    tab.until("document.querySelector('#gone').innerText.includes('This session is over')")
+
+
+def test_a_used_link_leads_to_a_friendly_page(chromium: Browser, page: Running) -> None:
+    with chromium.tab() as other:
+        link = page.link()
+        other.visit(link)
+        other.until(LIVE)
+        other.visit(link)
+        other.until("document.querySelector('h1')?.innerText.includes('A new link is needed')")
+        assert "visard preview --open" in other.text()
+        other.until("getComputedStyle(document.querySelector('main')).maxWidth !== 'none'")  # its css came
+
+
+def test_chinese(chromium: Browser, page: Running) -> None:
+    with chromium.tab() as chinese:
+        agent = chinese.value("navigator.userAgent")
+        chinese.call("Network.setUserAgentOverride", userAgent=agent, acceptLanguage="zh-CN")
+        chinese.visit(page.link())
+        chinese.until(LIVE)
+        assert "安全" in chinese.text()
+        left = "Object.keys(m.languages.en).filter(k => !(k in m.languages.zh))"
+        assert chinese.value(f"import('/words.js').then(m => {left})") == []
+        more = "Object.keys(m.languages.zh).filter(k => !(k in m.languages.en))"
+        extra = chinese.value(f"import('/words.js').then(m => {more})")
+        assert {key.partition(".")[0] for key in extra} == {"why", "problem"}  # English needs no translation
+
+
+def test_narrow_screens_need_no_sideways_scrolling(tab: Tab, service: FakeService) -> None:
+    service.problem("no-output")
+    service.reveal(True)
+    tab.until("!document.querySelector('#alarm').hidden")
+    tab.call("Emulation.setDeviceMetricsOverride", width=360, height=700, deviceScaleFactor=1, mobile=True)
+    assert tab.value("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.fixture
+def attacker() -> Iterator[Attacker]:
+    found = Attacker()
+    yield found
+    found.close()
+
+
+def _try(tab: Tab, target: str, attack: str) -> str:
+    code = f"(T => {attack})('{target}')"
+    return str(tab.value(f"Promise.resolve({code}).then(() => 'done', () => 'refused')"))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])  # another port; another site
+def test_a_page_of_somebody_elses_can_neither_read_nor_change(
+    tab: Tab, chromium: Browser, attacker: Attacker, service: FakeService, host: str
+) -> None:
+    target = tab.value("location.origin")
+    with chromium.tab() as evil:
+        evil.visit(f"http://{host}:{attacker.port}/")
+        evil.until("document.title === 'attacker'")
+        found = {name: _try(evil, target, attack) for name, attack in ATTACKS.items()}
+        for attack in BLIND.values():
+            _try(evil, target, attack)
+    assert found == dict.fromkeys(ATTACKS, "refused")
+    assert service.calls == []
+    assert tab.value(LIVE)  # meanwhile our own page went on
+
+
+def test_the_same_is_granted_to_our_own_page(tab: Tab, service: FakeService) -> None:
+    target = tab.value("location.origin")
+    own = {name: _try(tab, target, attack) for name, attack in ATTACKS.items()}
+    assert own == dict.fromkeys(ATTACKS, "done")
+    assert service.calls == ["wear walter"]
+    for name in ("post blindly", "beacon"):
+        _try(tab, target, BLIND[name])
+    _wait(tab, lambda: service.calls == ["wear walter", "pause", "pause"])
+
+
+def test_a_page_of_somebody_elses_cannot_frame_it(tab: Tab, chromium: Browser, attacker: Attacker) -> None:
+    target = tab.value("location.origin")
+    with chromium.tab() as evil:
+        evil.visit(f"http://127.0.0.1:{attacker.port}/")
+        evil.until("document.title === 'attacker'")
+        evil.value(
+            "new Promise(y => {const f = document.createElement('iframe'); f.onload = y;"
+            f" f.src = '{target}/'; document.body.append(f)}})"
+        )
+        assert any("frame" in complaint.lower() for complaint in evil.complaints)
+
+
+def test_a_name_that_was_made_to_lead_here_is_refused(tab: Tab, chromium: Browser) -> None:
+    port = tab.value("location.port")
+    with chromium.tab() as evil:
+        evil.visit(f"http://{REBOUND}:{port}/")
+        evil.until("document.body.innerText.includes('open this page by 127.0.0.1')")
+        assert evil.value("fetch('/status').then(a => a.status)") == 403
+
+
+def _wait(tab: Tab, true: Any) -> None:
+    """Wait until something is true outside the browser."""
+    for _ in range(300):
+        if true():
+            return
+        tab.value("new Promise(y => setTimeout(y, 100))")
+    raise AssertionError(tab.text())
