@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
 from urllib.parse import urlencode
 
 import cv2
@@ -36,7 +35,8 @@ class Site:
     """Serves the pages of this folder; they post pictures and leave notes for each other."""
 
     def __init__(self) -> None:
-        self._pictures: queue.Queue[bytes] = queue.Queue()
+        self._pictures: dict[str, queue.Queue[bytes]] = {"near": queue.Queue(), "far": queue.Queue()}
+        self._enough: set[str] = set()
         self._notes: dict[str, bytes] = {}
         self._left = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -45,37 +45,40 @@ class Site:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.shutdown()
 
     def address(self, page: str, **query: object) -> str:
         """Return where a page is."""
         return f"http://127.0.0.1:{self._server.server_port}/{page}?{urlencode(query)}"
 
-    def picture(self) -> Image:
-        """Return the next picture that a page posts, BGR; raises RuntimeError when none comes."""
+    def pictures(self, name: str = "near", limit: float = LIMIT) -> Iterator[Image]:
+        """Yield what pages post under a name, BGR; raises RuntimeError when nothing comes for so long."""
         try:
-            png = self._pictures.get(timeout=LIMIT)
+            while png := self._pictures[name].get(timeout=limit):
+                yield cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR).astype(np.uint8)
         except queue.Empty:
             raise RuntimeError("the page posts no picture") from None
-        if not png:
-            raise RuntimeError("the page failed; the console says why")
-        return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR).astype(np.uint8)
+        finally:
+            self._enough.add(name)
+        raise RuntimeError("the page failed; the console says why")
 
-    def take(self, path: str, body: bytes) -> None:
-        """Take what a page posts."""
-        if path == "/picture":
-            self._pictures.put(body)
-        elif path.startswith("/note/"):
+    def take(self, path: str, body: bytes) -> int:
+        """Take what a page posts; return the answer's status."""
+        kind, _, name = path.removeprefix("/").partition("/")
+        if kind == "picture":
+            self._pictures[name].put(body)
+            return 205 if name in self._enough else 204
+        if kind == "note":
             with self._left:
                 self._notes[path] = body
                 self._left.notify_all()
         else:
             print("page:", body.decode(), flush=True)
-            if path == "/error":
-                self._pictures.put(b"")
+            if kind == "error":
+                for waiting in self._pictures.values():
+                    waiting.put(b"")
+        return 204
 
     def give(self, path: str) -> tuple[bytes, str] | None:
         """Return a page or a note and its type; a note that is not there yet is waited for."""
@@ -128,9 +131,8 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(204)
+            self.send_response(site.take(self.path, body))
             self.end_headers()
-            site.take(self.path, body)
 
         def log_message(self, *_: object) -> None:
             """Stay quiet."""

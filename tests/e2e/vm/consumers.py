@@ -2,6 +2,7 @@
 
 import subprocess
 import tempfile
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -27,8 +28,8 @@ def ffmpeg(device: str, width: int, height: int, count: int) -> list[Image]:
 
 def chromium(label: str, count: int) -> list[Image]:
     """Open a page that asks for the camera called ``label`` and draws what it gets."""
-    with Site() as site, browser(site.address("watch.html", label=label, count=count)):
-        return [site.picture() for _ in range(count)]
+    with Site() as site, browser(site.address("watch.html", label=label)):
+        return list(islice(site.pictures(), count))
 
 
 def _run(*command: str) -> bytes:

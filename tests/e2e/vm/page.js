@@ -18,15 +18,16 @@ async function camera(label) {
   return navigator.mediaDevices.getUserMedia({video: {deviceId: {exact: chosen.deviceId}}});
 }
 
-async function show(stream, count) {
+// Posts what the stream shows under a name, until it is told that it was enough.
+async function show(stream, name) {
   video.srcObject = stream;
   await video.play();
   const canvas = document.createElement("canvas");
-  for (let n = 0; n < count; n++) {
+  for (let answer; answer?.status !== 205;) {
     await new Promise(done => video.requestVideoFrameCallback(done));
     canvas.width = video.videoWidth;
     canvas.height = video.videoHeight;
     canvas.getContext("2d").drawImage(video, 0, 0);
-    await post("/picture", await new Promise(done => canvas.toBlob(done, "image/png")));
+    answer = await post(`/picture/${name}`, await new Promise(done => canvas.toBlob(done, "image/png")));
   }
 }

@@ -4,11 +4,9 @@ Arguments: the folder for the pictures taken and for ``acts.json``, what each ac
 then the acts to play when not all, ``set_up`` first.
 """
 
-import json
 import subprocess
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 import consumers
 import cv2
 import numpy as np
+from acts import Found, play
 
 from visard.daemon import v4l2
 from visard.daemon.card import card
@@ -34,8 +33,6 @@ LOOK_LIMIT = 240.0
 """Seconds that a consumer may look for a picture with the detail wanted."""
 FACE = 30.0
 """Detail of a picture with a face. At one frame a second, as here, the guard shows blurs between frames."""
-
-Found = dict[str, Any]
 
 
 def set_up(_out: Path) -> Found:
@@ -297,18 +294,4 @@ def _call(*command: str) -> None:
     subprocess.run(command, check=True)
 
 
-def main(out: Path, *chosen: str) -> None:
-    """Play every act; one that fails leaves its traceback and the next goes on."""
-    found: dict[str, Found] = {}
-    for act in (act for act in ACTS if not chosen or act.__name__ in chosen):
-        start = time.monotonic()
-        try:
-            found[act.__name__] = act(out)
-        except Exception:
-            found[act.__name__] = {"error": traceback.format_exc()}
-        found[act.__name__]["seconds"] = round(time.monotonic() - start, 1)
-        print(act.__name__, found[act.__name__], flush=True)
-        (out / "acts.json").write_text(json.dumps(found, indent=1))
-
-
-main(Path(sys.argv[1]), *sys.argv[2:])
+play(ACTS, Path(sys.argv[1]), sys.argv[2:])
