@@ -24,10 +24,9 @@ def fake(folder: Path, frames: float = 10) -> FakeService:
 async def served(
     service: FakeService, token: str | None = None
 ) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
-    """Run the application around a started service; the client sees answers, never exceptions."""
+    """Run the application around a service and end both; the client sees answers, never exceptions."""
     api = Api(service, lambda: service.calls.append("end"))
     app = build(api, token)
-    await api.start()
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://visard") as client:
@@ -37,7 +36,7 @@ async def served(
 
 
 def ask(service: FakeService, method: str, path: str, **more: Any) -> httpx.Response:
-    """Send one request to an application of its own."""
+    """Send one request to an application of its own; the service still answers afterwards."""
 
     async def once() -> httpx.Response:
         async with served(service) as (_, client):
