@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from vm.image import prepare
+from vm.judge import difference, has_face, middle_of_the_face, read
 from vm.machine import new_job, run
 from vm.pattern import Image, pattern
 
@@ -69,14 +70,7 @@ def found(guest: Path, act: str) -> dict[str, Any]:
 
 
 def taken(guest: Path, act: str, consumer: str) -> Image:
-    picture = cv2.imread(str(guest / f"{act}-{consumer}.png"))
-    assert picture is not None, f"{consumer} brought no picture home from {act}"
-    return picture.astype(np.uint8)
-
-
-def difference(a: Image, b: Image) -> float:
-    assert a.shape == b.shape
-    return float(cv2.norm(a, b, cv2.NORM_L1)) / a.size
+    return read(guest / f"{act}-{consumer}.png")
 
 
 def test_set_up_makes_a_camera_of_our_name(guest: Path) -> None:
@@ -162,7 +156,7 @@ def test_run_sends_another_face_and_consumers_see_it(guest: Path, act: str, cons
     face = middle_of_the_face(driver)
     assert difference(seen[:40], driver[:40]) < 8, "the scene is the driver's"
     assert difference(seen[face], driver[face]) > 12, "the driver's own face went out"
-    assert examine_face(seen), "there is no face in it"
+    assert has_face(seen), "there is no face in it"
 
 
 @pytest.mark.parametrize("consumer", CONSUMERS[:2])
@@ -171,7 +165,7 @@ def test_animation_sends_the_portrait_and_nothing_of_the_driver(guest: Path, con
     seen = taken(guest, "run_animated", consumer)
     assert min(difference(seen, sent) for sent in frames(guest / "run_animated.mkv")) < 3
     assert min(difference(seen, real) for real in frames(guest.with_name("clip.mp4"))) > 30
-    assert examine_face(seen), "there is no face in it"
+    assert has_face(seen), "there is no face in it"
 
 
 @pytest.mark.parametrize("consumer", CONSUMERS[:2])
@@ -195,20 +189,6 @@ def test_run_on_a_webcam_without_a_face_shows_nothing_of_it(guest: Path, consume
     bars = edges(raw) > 100
     assert bars.mean() > 0.005, "vivid shows no bars"
     assert max(edges(sent)[bars].mean() for sent in frames(guest / "run_webcam.mkv")) < 10
-
-
-def examine_face(picture: Image) -> bool:
-    from visard.models.track.tracker import Tracker
-
-    return bool(Tracker(1).update(picture, 0.0).faces)
-
-
-def middle_of_the_face(picture: Image) -> tuple[slice, slice]:
-    from visard.models.track.tracker import Tracker
-
-    (face,) = Tracker(1).update(picture, 0.0).faces
-    (x, y), half = face.centre, int(face.size / 4)
-    return slice(int(y) - half, int(y) + half), slice(int(x) - half, int(x) + half)
 
 
 def edges(picture: Image) -> npt.NDArray[np.float32]:

@@ -8,6 +8,8 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,21 @@ PACKAGES = (
     "v4l-utils",
     "xz-utils",
 )
+SERVICE = (
+    "curl",
+    "dbus-user-session",
+    "gir1.2-ayatanaappindicator3-0.1",
+    "gir1.2-gtk-3.0",
+    "init-system-helpers",
+    "libpam-systemd",
+    "procps",
+    "python3-gi",
+    "systemd-sysv",
+    "udev",
+    "v4l2loopback-dkms",
+    "xdg-utils",
+)
+"""What the guest needs besides where people log in and Visard's own package is installed."""
 DRIVERS = (
     "drivers/media drivers/virtio drivers/char drivers/usb drivers/video drivers/i2c drivers/net/dummy.ko*"
     " net/9p fs sound lib"
@@ -51,12 +68,16 @@ class Image:
         return self.folder / "ramdisk.gz"
 
 
-def prepare(folder: Path) -> Image:
-    """Install what is missing and build the image in ``folder``, or take the one that is already there."""
+def prepare(folder: Path, packages: Sequence[str] = ()) -> Image:
+    """Install what is missing and build the image in ``folder``, or take the one that is already there.
+
+    ``packages`` are further ones that the guest needs.
+    """
     _run("apt-get update -qq")
     kernel = _output("apt-cache depends linux-image-amd64").split("Depends: ")[1].split()[0]
     image = Image(folder, kernel.removeprefix("linux-image-"))
-    _install([*PACKAGES, f"linux-headers-{image.version}"])
+    with _no_module_of_the_host():
+        _install([*PACKAGES, *packages, f"linux-headers-{image.version}"])
     stamp, made_of = folder / "stamp", _made_of(kernel)
     if not (stamp.is_file() and stamp.read_text() == made_of):
         shutil.rmtree(folder, ignore_errors=True)
@@ -74,6 +95,20 @@ def _made_of(kernel: str) -> str:
     sources = sorted(Path(other).glob("*.[ch]")) if (other := os.environ.get(OTHER_LOOPBACK)) else []
     content = b"".join(file.read_bytes() for file in [*stages, *sources])
     return versions + hashlib.sha256(content).hexdigest()
+
+
+@contextmanager
+def _no_module_of_the_host() -> Iterator[None]:
+    """Keep DKMS from building v4l2loopback: the guest gets its own, and the host's kernel is none of ours."""
+    switch = Path("/etc/dkms/no-autoinstall")
+    ours = not switch.exists()
+    switch.parent.mkdir(exist_ok=True)
+    switch.touch()
+    try:
+        yield
+    finally:
+        if ours:
+            switch.unlink()
 
 
 def _install(packages: list[str]) -> None:

@@ -161,7 +161,7 @@ def sleep(_out: Path) -> Found:
     found["holds"] = [str(h) for h in v4l2.holders(_node(1)) if h.pid == process]
     before = _spent(process)
     time.sleep(RESTING)
-    found["spent"] = _spent(process) - before
+    found |= {"spent": _spent(process) - before, "over": RESTING}
     with _reading(_out / "sleep.log") as stream:
         start = time.monotonic()
         cv2.imwrite(str(_out / "woken-card.png"), stream.wait(CARD, LIMIT))
