@@ -46,7 +46,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Match:
-    """How far a picture's inner face is from the driver's and from the persona's in the same frame, 0..255."""
+    """How far a picture's inner face is from the driver's and the persona's in the same frame, 0..255."""
 
     driver: float
     persona: float
