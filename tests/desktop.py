@@ -82,6 +82,11 @@ class Desktop:
         command = ["xdotool", "mousemove", str(x), str(y), "sleep", "0.2", "click", "1"]
         subprocess.run(command, env=self.environment, check=True, timeout=PATIENCE)
 
+    def point(self, x: int, y: int) -> None:
+        """Move the mouse there."""
+        command = ["xdotool", "mousemove", str(x), str(y)]
+        subprocess.run(command, env=self.environment, check=True, timeout=PATIENCE)
+
     def type(self, text: str) -> None:
         """Type into what is under the mouse: without a window manager that has the focus."""
         command = ["xdotool", "type", "--delay", "50", text]

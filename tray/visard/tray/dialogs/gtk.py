@@ -84,7 +84,8 @@ def _line(text: str, label: str) -> Any:
     """Return a line to be copied, with its button."""
     from gi.repository import Gdk
 
-    entry = _gtk().Entry(text=text, editable=False, hexpand=True, width_chars=min(len(text) + 2, 60))
+    entry = _gtk().Entry(text=text, editable=False, activates_default=True, hexpand=True)
+    entry.set_width_chars(min(len(text) + 2, 60))
     clipboard = _gtk().Clipboard.get(Gdk.SELECTION_CLIPBOARD)
 
     def copy(_: Any) -> None:
@@ -110,20 +111,15 @@ def picture(said: Picture) -> str | None:
     chooser.add_filter(_filter(said))
     chooser.set_current_folder(_pictures_folder())
     chooser.connect("file-activated", lambda _: dialog.response(reply.ACCEPT))
-    chooser.connect("selection-changed", lambda _: _chosen(chooser, dialog))
     _preview(chooser)
     box.pack_start(chooser, True, True, 0)
-    return _file(chooser) if _run(dialog) == reply.ACCEPT else None
-
-
-def _file(chooser: Any) -> str | None:
-    path = chooser.get_filename()
-    return str(path) if path and Path(path).is_file() else None
-
-
-def _chosen(chooser: Any, dialog: Any) -> None:
-    """Let the dialogue be accepted only with a file."""
-    dialog.set_response_sensitive(_gtk().ResponseType.ACCEPT, _file(chooser) is not None)
+    while _run(dialog) == reply.ACCEPT:
+        path = chooser.get_filename()
+        if path and Path(path).is_file():
+            return str(path)
+        if path and Path(path).is_dir():
+            chooser.set_current_folder(path)
+    return None
 
 
 def _filter(said: Picture) -> Any:

@@ -39,19 +39,20 @@ class _Window:
         """Add a paragraph."""
         ttk.Label(self.body, text=text, wraplength=_WIDTH, justify="left").pack(anchor="w", pady=(0, _SPACE))
 
-    def buttons(self, *buttons: tuple[str, Callable[[], Any]]) -> list[ttk.Button]:
-        """Add the row of buttons; the first is under the Enter key."""
+    def buttons(self, *buttons: tuple[str, Callable[[], Any]], enter: int = 0) -> list[ttk.Button]:
+        """Add the row of buttons, one of which is under the Enter key."""
         row = ttk.Frame(self.body)
         row.pack(fill="x")
         made = [ttk.Button(row, text=label, command=partial(self._close, get)) for label, get in buttons]
         for button in reversed(made):
             button.pack(side="right", padx=(_SPACE // 2, 0))
+        self.root.bind("<Return>", lambda _: made[enter].invoke())
         return made
 
-    def run(self) -> Any:
-        """Show it until it is answered."""
+    def run(self, focus: ttk.Widget) -> Any:
+        """Show it, with the keyboard on this widget, until it is answered."""
         self.root.eval("tk::PlaceWindow . center")
-        self.root.focus_force()
+        focus.focus_force()
         self.root.mainloop()
         answer = self._answer
         self.root.destroy()
@@ -67,8 +68,7 @@ def question(said: Question) -> bool:
     window = _Window(said.title)
     window.text(said.text)
     safe, _ = window.buttons((said.no, lambda: False), (said.yes, lambda: True))
-    safe.focus_set()
-    return window.run() is True
+    return window.run(safe) is True
 
 
 def notice(said: Notice) -> None:
@@ -77,8 +77,8 @@ def notice(said: Notice) -> None:
     window.text(said.text)
     if said.copy:
         _line(window, said.copy, said.copy_label)
-    window.buttons((said.close, lambda: None))[0].focus_set()
-    window.run()
+    (close,) = window.buttons((said.close, lambda: None))
+    window.run(close)
 
 
 def _line(window: _Window, text: str, label: str) -> None:
@@ -119,7 +119,7 @@ def form(said: Form) -> tuple[str, str] | None:
     ttk.Frame(window.body, height=_SPACE).pack()
     window.text(said.remark)
     _, done = window.buttons(
-        (said.cancel, lambda: None), (said.done, lambda: (name.get().strip(), choice.get()))
+        (said.cancel, lambda: None), (said.done, lambda: (name.get().strip(), choice.get())), enter=1
     )
 
     def check(*_: Any) -> None:
@@ -128,6 +128,5 @@ def form(said: Form) -> tuple[str, str] | None:
     name.trace_add("write", check)
     choice.trace_add("write", check)
     check()
-    entry.focus_set()
-    answer = window.run()
+    answer = window.run(entry)
     return answer if answer is None else tuple(answer)
