@@ -1,5 +1,6 @@
 """The preview page in a real browser, with a service in memory behind it."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,22 @@ def test_chinese(chromium: Browser, page: Running) -> None:
         more = "Object.keys(m.languages.zh).filter(k => !(k in m.languages.en))"
         extra = chinese.value(f"import('/words.js').then(m => {more})")
         assert {key.partition(".")[0] for key in extra} == {"why", "problem"}  # English needs no translation
+
+
+def test_every_reason_of_the_guard_has_chinese_words(tab: Tab, repository: Path) -> None:
+    source = (repository / "daemon/visard/daemon/guard.py").read_text("utf-8")
+    reasons = {one or other for one, other in re.findall(r'why="([^"]+)"|, "([a-z ]+)"\),\n', source)}
+    assert {"camera gone", "no face"} <= reasons
+    known = tab.value("import('/words.js').then(m => Object.keys(m.languages.zh))")
+    assert {f"why.{reason}" for reason in reasons} <= set(known)
+
+
+def test_a_hidden_page_does_not_keep_the_camera_on(tab: Tab, service: FakeService) -> None:
+    change = "document.dispatchEvent(new Event('visibilitychange'))"
+    tab.value(f"Object.defineProperty(document, 'hidden', {{value: true, configurable: true}}), {change}")
+    _wait(tab, lambda: (service.driver.lookers, service.result.lookers) == (0, 0))
+    tab.value(f"delete document.hidden, {change}")
+    tab.until(LIVE)
 
 
 def test_narrow_screens_need_no_sideways_scrolling(tab: Tab, service: FakeService) -> None:

@@ -30,7 +30,7 @@ export class Chart {
 
   draw() {
     const [width, height] = [this.svg.clientWidth || 600, this.svg.clientHeight || 180];
-    const top = ceiling(Math.max(...this.samples.map((sample) => Math.max(sample.total, sample.p99)), 1));
+    const top = ceiling(Math.max(...this.samples.map(room), 1));
     const now = performance.now();
     const x = (at) => LEFT + (width - LEFT) * (1 - (now - at) / SPAN);
     const y = (ms) => (height - BOTTOM) * (1 - ms / top);
@@ -39,7 +39,7 @@ export class Chart {
     this.svg.replaceChildren(
       ...lines(top, y, width),
       ...this.steps().map((step) => this.area(step, x, y)),
-      shape("path", { class: "worst", d: path(this.samples.map((s) => [x(s.at), y(s.p99)])) }),
+      shape("path", { class: "worst", d: path(this.samples.map((s) => [x(s.at), y(Math.min(s.p99, top))])) }),
       text(say("ago", { n: SPAN / 1000 }), LEFT, height - 4, "start"),
       text(say("now"), width, height - 4, "end"),
     );
@@ -84,8 +84,14 @@ function ordered(steps) {
   return steps.sort((one, other) => place(one) - place(other));
 }
 
+/** How high the scale must go for a sample: one slow frame must not press everything else flat. */
+function room({ total, p99 }) {
+  return Math.max(total * 1.1, Math.min(p99, total * 2.5));
+}
+
 function ceiling(ms) {
-  return [10, 20, 40, 60, 80, 100, 150, 200, 300, 400, 600, 800].find((round) => round >= ms) ?? ms;
+  const ten = 10 ** Math.floor(Math.log10(ms));
+  return [1, 2, 3, 4, 6, 8, 10].map((step) => step * ten).find((round) => round >= ms && round >= 10) ?? 10;
 }
 
 function lines(top, y, width) {

@@ -143,7 +143,7 @@ function showNumbers() {
   put("#fps", numbers.fps.toFixed(1));
   put("#latency", latency(numbers.latency_ms));
   put("#watchers", watchers(output.watchers));
-  put("#camera", [camera.name ?? camera.spec, camera.demo ? say("camera.demo") : say(`camera.${camera.state}`)].join(" · "));
+  put("#camera", camera.demo ? say("camera.demo") : `${camera.name ?? camera.spec} · ${say(`camera.${camera.state}`)}`);
   put("#output", `${output.where ?? say("output.none")} · ${output.width}\u00a0×\u00a0${output.height}`);
   find("#camera").title = camera.message;
   find("#output").title = output.message;
