@@ -43,12 +43,16 @@ def test_a_camera_is_plugged_in_let_in_and_unplugged(tmp_path: Path, told: Semap
     assert told.acquire(timeout=20)
 
 
-def test_what_belongs_together_is_told_once(tmp_path: Path, told: Semaphore) -> None:
+def test_what_belongs_together_is_told_once(
+    tmp_path: Path, told: Semaphore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_SETTLE", 1.0)
+    monkeypatch.setattr(module, "_LATEST", 20.0)
     for number in range(4):
         (tmp_path / f"video{number}").touch()
         (tmp_path / f"video{number}").chmod(0o660)
     assert told.acquire(timeout=20)
-    assert not told.acquire(timeout=0.5)
+    assert not told.acquire(timeout=1.5)
 
 
 def test_it_is_told_also_while_things_go_on(

@@ -24,8 +24,8 @@ _SOON, _LATEST, _SLOWER = 0.05, 1.0, 1.25
 end, and how they grow, so that it is never much longer than a fifth of the time since the opening."""
 _STRANGER = 1.0
 """Seconds after which an open file of an unseen process counts as read."""
-_NEXT_READ = 1.0
-"""Seconds within which somebody who calls read() does so again."""
+_NEXT_READ = 3.0
+"""Seconds within which somebody who calls read() does so again; a sleeping Visard sends few pictures."""
 _REST = 5
 """How many times the processor time of a search of all processes must pass before the next one."""
 
