@@ -55,10 +55,17 @@ class Tab:
     def until(self, expression: str) -> Any:
         """Wait until an expression is true and return its value."""
         end = time.monotonic() + _PATIENCE
-        while not (found := self.value(expression)):
+        while not (found := self._perhaps(expression)):
             assert time.monotonic() < end, f"never true: {expression}\n{self.text()}\n{self.complaints}"
             time.sleep(0.1)
         return found
+
+    def _perhaps(self, expression: str) -> Any:
+        """Evaluate an expression, which may fail while one page gives way to the next."""
+        try:
+            return self.value(expression)
+        except AssertionError:
+            return None
 
     def click(self, selector: str) -> None:
         """Click with the mouse where the element is."""

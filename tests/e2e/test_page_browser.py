@@ -166,6 +166,7 @@ def test_a_page_without_a_daemon_says_so(tab: Tab, page: Running) -> None:
     assert "visard preview --open" in tab.text()
     assert tab.value("document.querySelectorAll('figure.moving').length") == 0
     assert tab.value("document.querySelector('#pause').disabled")
+    assert "Safe" not in tab.text()
 
 
 def test_a_page_whose_session_is_over_says_so(tab: Tab, page: Running) -> None:

@@ -89,7 +89,10 @@ function showGone(why) {
   put("#state b", say("state.lost"));
   put("#state span", "");
   document.title = `Visard: ${say("state.lost")}`;
-  for (const button of document.querySelectorAll("header button, #personas button")) button.disabled = true;
+  put("#guard b", say("verdict.unknown"));
+  put("#guard span", "");
+  find("#guard").dataset.verdict = "unknown"; // what was safe a moment ago is not known to be safe now
+  for (const each of document.querySelectorAll("header button, #personas button, #mode")) each.disabled = true;
 }
 
 function showState() {

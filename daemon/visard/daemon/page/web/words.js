@@ -33,6 +33,7 @@ const WORDS = {
     "verdict.blur": "Blurred: nobody can be recognised",
     "verdict.card": "Card: a still picture goes out",
     "verdict.raw": "OPEN: your real face goes out",
+    "verdict.unknown": "Unknown",
     so: "Frames so far",
     "count.frame": "face replaced",
     "count.last-good": "last good picture",
@@ -83,7 +84,7 @@ const WORDS = {
     copied: "Copied",
     "gone.off": "Visard does not answer. This page goes on by itself when it can.",
     "gone.session": "This session is over.",
-    newLink: "For a new link choose Preview in the tray menu, or type",
+    newLink: "For a new link choose “Open the preview” in the tray menu, or type",
   },
   zh: {
     alarm: "正在显示您的真实面容",
@@ -116,6 +117,7 @@ const WORDS = {
     "verdict.last-good": "保持：暂用上一帧安全画面",
     "verdict.blur": "模糊：无法辨认任何人",
     "verdict.card": "卡片：输出静态图片",
+    "verdict.unknown": "未知",
     "verdict.raw": "公开：正在输出您的真实面容",
     "why.starting": "正在启动",
     "why.camera gone": "摄像头不可用",
@@ -181,7 +183,7 @@ const WORDS = {
     copied: "已复制",
     "gone.off": "Visard 没有响应。恢复后本页会自动继续。",
     "gone.session": "本次会话已结束。",
-    newLink: "如需新链接，请在托盘菜单中选择“预览”，或输入",
+    newLink: "如需新链接，请在托盘菜单中选择“打开预览”，或输入",
   },
 };
 
