@@ -2,13 +2,11 @@
 
 import os
 from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
 from threading import Event, RLock, Thread
 from typing import Any
 
-import cv2
-import numpy as np
+from fake_pictures import drawing, swatch
 
 from visard.daemon.config import Config, ConfigFile
 from visard.daemon.errors import PersonaError, PersonaUnknown, PictureUnreadable
@@ -31,7 +29,6 @@ from visard.daemon.protocol import (
 from visard.daemon.service import Service
 from visard.daemon.settings import Mode
 from visard.daemon.slot import Closed
-from visard.models.face import Image
 
 NAMES = ("clara", "hanna", "marco", "nico", "robin", "walter")
 CAMERA = "usb-Acme_Webcam_123-video-index0"
@@ -145,8 +142,9 @@ class FakeService(Service):
         self._changed()
 
     def step(self, by: int) -> None:
-        names = list(self._personas)
-        self.wear(names[(names.index(self._current()) + by) % len(names)])
+        with self._lock:
+            names = list(self._personas)
+            self.wear(names[(names.index(self._current()) + by) % len(names)])
 
     def pause(self) -> None:
         self._note("pause")
@@ -204,7 +202,7 @@ class FakeService(Service):
             ) from None
 
     def thumbnail(self, name: str) -> bytes:
-        return _thumbnail(list(self._personas).index(self.persona(name).name))
+        return swatch(list(self._personas).index(self.persona(name).name))
 
     def add_persona(self, path: Path, name: str, consent: Consent, title: str | None) -> PersonaInfo:
         self._free(name)
@@ -321,13 +319,6 @@ class FakeService(Service):
                 return
 
 
-def drawing(number: int, colour: tuple[int, int, int]) -> Image:
-    """Return a picture with a ball that moves."""
-    image: Image = np.full((180, 320, 3), colour, np.uint8)
-    cv2.circle(image, (20 + number * 7 % 280, 90), 18, (230, 230, 230), -1)
-    return image
-
-
 def _persona(
     name: str,
     *,
@@ -344,10 +335,3 @@ def _persona(
         shipped=shipped,
         ready=True,
     )
-
-
-@cache
-def _thumbnail(number: int) -> bytes:
-    image = np.full((96, 96, 3), (40 * number % 256, 200 - 25 * number % 200, 90), np.uint8)
-    cv2.circle(image, (48, 42), 26, (190, 205, 235), -1)
-    return cv2.imencode(".jpg", image)[1].tobytes()
