@@ -1,6 +1,7 @@
 """The tray on a desktop with a real panel: seen on the screen, clicked by mouse, asked over D-Bus."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import pytest
 from desktop import Desktop, Spot, StatusItem, desktop, process, until
 
 from visard.daemon.client import Client
+from visard.daemon.personas import SHIPPED
 from visard.daemon.protocol import State, Status
 from visard.daemon.settings import Mode
 from visard.tray import system_gi
@@ -139,8 +141,10 @@ def session(screen: Desktop, home: Path, **more: str) -> Iterator[Session]:
     with ExitStack() as stack:
         stack.callback(running.daemon.kill)
         running.daemon.start()
-        running.tray = stack.enter_context(process(TRAY, environment))
-        until(running.item.properties, "no icon came up")
+        log = stack.enter_context((home / "tray.log").open("w+"))
+        running.tray = stack.enter_context(process(TRAY, environment, stderr=log))
+        until(lambda: running.item.properties() or running.tray.poll() is not None, "no icon came up")
+        assert running.tray.poll() is None, (home / "tray.log").read_text()
         running.looks("live")
         yield running
 
@@ -258,6 +262,38 @@ def test_a_daemon_that_goes_is_missed_and_found_again(running: Session) -> None:
     assert running.tray.poll() is None
 
 
+def test_a_persona_is_added_from_a_picture(running: Session, home: Path) -> None:
+    picture = home / "aunt.jpg"
+    shutil.copy(SHIPPED / "hanna" / "picture.jpg", picture)
+    running.item.click("Add a persona from a picture …")
+    until(lambda: running.screen.windows("Choose a picture of one face"), "no file is asked for")
+    running.screen.point(500, 400)  # without a window manager, keys go to what is under the mouse
+    running.screen.type(str(picture))
+    running.screen.press("Return")
+    until(lambda: running.screen.windows("Add a persona"), "nobody asks for name and consent")
+    running.screen.type("Tante Zoë")
+    for key in ("Tab", "Down", "shift+Tab", "Return"):
+        running.screen.press(key)
+    until(lambda: running.status().persona == "tante-zoe", "the new persona is not worn")
+    added = next(info for info in running.status().personas if info.name == "tante-zoe")
+    assert (added.title, added.consent) == ("Tante Zoë", "permission")
+    until(lambda: ticked(running) == ["Tante Zoë  ✓"], "the new persona is not in the menu")
+
+
+def test_the_real_daemon_is_started_and_ended_from_the_menu(running: Session, home: Path) -> None:
+    (home / "config" / "config.toml").write_text('camera = "demo"\noutput = "camera:None Such"\n')
+    running.daemon.kill()
+    running.looks("absent")
+    running.item.click("Start Visard")
+    until(lambda: running.look() != "absent", "no daemon came up")
+    daemon = psutil.Process(running.status().pid)
+    assert running.line("Clara")
+    running.item.click("Quit Visard")
+    assert running.tray is not None
+    assert running.tray.wait(30) == 0
+    daemon.wait(30)
+
+
 def test_quit_ends_daemon_and_tray(running: Session) -> None:
     icon = Path(running.item.properties()["IconName"])
     assert icon.is_file()
@@ -276,12 +312,15 @@ def test_only_one_tray(running: Session) -> None:
     assert second.stderr == "visard: the tray is running already; look for its icon in the panel\n"
 
 
-@pytest.mark.parametrize("missing", ["DISPLAY", "DBUS_SESSION_BUS_ADDRESS"])
-def test_without_a_desktop_there_is_one_clear_error(screen: Desktop, home: Path, missing: str) -> None:
-    environment = {name: value for name, value in screen.environment.items() if name != missing}
-    done = subprocess.run(
-        TRAY, env=environment | {"VISARD_HOME": str(home)}, capture_output=True, text=True, check=False
-    )
+@pytest.mark.parametrize(
+    "change",
+    [{"DISPLAY": ""}, {"DBUS_SESSION_BUS_ADDRESS": ""}, {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/none"}],
+)
+def test_without_a_desktop_there_is_one_clear_error(
+    screen: Desktop, home: Path, change: dict[str, str]
+) -> None:
+    environment = screen.environment | {"VISARD_HOME": str(home)} | change
+    done = subprocess.run(TRAY, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     assert "start the tray inside a desktop session" in done.stderr
     assert done.stderr.count("\n") == 1

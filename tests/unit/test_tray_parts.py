@@ -1,5 +1,6 @@
 """The tray's parts that need no desktop."""
 
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -64,6 +65,14 @@ def test_a_daemon_is_followed_through_its_absence() -> None:
     statuses = follow(connect, bell)
     assert [next(statuses) for _ in range(6)] == [None, live, paused, None, None, live]
     assert bell.heard == ["wait", "answered", "answered", "wait", "wait", "answered"]
+
+
+def test_a_daemon_of_another_version_does_not_end_the_tray() -> None:
+    new = event(status())
+    new.data["state"] = "dreaming"
+    clients: Iterator[Any] = iter([FakeClient([new]), FakeClient([event(status())])])
+    statuses = follow(lambda: next(clients), Bell())
+    assert [next(statuses), next(statuses)] == [None, status()]
 
 
 def test_progress_of_a_job_is_put_into_the_status() -> None:
@@ -240,3 +249,9 @@ def test_pygobject_is_taken_alone_from_the_systems_folder(
     assert system_gi.find()
     assert sys.modules["gi"].taken
     assert sys.path == path
+
+
+def test_help_is_quick() -> None:
+    code = "import sys; from visard.tray import cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"pystray", "PIL", "gi", "httpx", "pydantic", "cv2", "numpy"} & set(done.stdout.split())

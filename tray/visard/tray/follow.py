@@ -1,11 +1,16 @@
 """The daemon's status as it changes, and None while there is no daemon."""
 
+import logging
 from collections.abc import Callable, Iterator
 
+from pydantic import ValidationError
+
 from visard.daemon.client import Client
-from visard.daemon.errors import DaemonError
+from visard.daemon.errors import DaemonAbsent, DaemonError
 from visard.daemon.protocol import Event, Job, Status
 from visard.tray.doorbell import Doorbell
+
+log = logging.getLogger(__name__)
 
 
 def follow(connect: Callable[[], Client], bell: Doorbell) -> Iterator[Status | None]:
@@ -15,8 +20,10 @@ def follow(connect: Callable[[], Client], bell: Doorbell) -> Iterator[Status | N
             for status in _statuses(connect()):
                 bell.answered()
                 yield status
-        except DaemonError:
+        except DaemonAbsent:
             pass
+        except DaemonError as error:
+            log.warning("%s", error)
         yield None
         bell.wait()
 
@@ -30,7 +37,14 @@ def _statuses(client: Client) -> Iterator[Status]:
 
 
 def update(status: Status | None, event: Event) -> Status | None:
-    """Return the status after an event."""
+    """Return the status after an event; raises DaemonError for what this tray does not understand."""
+    try:
+        return _updated(status, event)
+    except ValidationError as error:
+        raise DaemonError("the daemon is of another version than this tray; end both, start both") from error
+
+
+def _updated(status: Status | None, event: Event) -> Status | None:
     if event.event == "status":
         return Status.model_validate(event.data)
     if event.event == "progress" and status is not None:

@@ -13,6 +13,9 @@ from visard.tray.panel import Choose, PanelUnavailable, Scene
 from visard.tray.words import Look
 
 _SIZE = 64
+_PATIENCE = 5000
+"""Milliseconds for a notification service to answer."""
+_NO_BUS = "there is no session bus; start the tray inside a desktop session"
 _INSTALL = "sudo apt install python3-gi gir1.2-gtk-3.0 gir1.2-ayatanaappindicator3-0.1"
 
 
@@ -27,6 +30,7 @@ class GtkPanel:
         from visard.tray.panel.gtk_menu import GtkMenu
 
         self._glib = GLib
+        self._bus = _session_bus()
         self._folder = Path(tempfile.mkdtemp(prefix="visard-tray-"))
         self._icon = GtkIcon(GtkMenu(choose, refresh), self._pictures(), scene)
 
@@ -36,7 +40,7 @@ class GtkPanel:
 
     def notify(self, text: str, failed: Callable[[], None]) -> None:
         """Show a notification, without waiting for whoever shows it."""
-        self._glib.idle_add(_notify, text, self._icon.path, failed)
+        self._glib.idle_add(_notify, self._bus, text, self._icon.path, failed)
 
     def run(self) -> None:
         """Show the icon until ``stop``, or a signal that ends programs."""
@@ -62,7 +66,7 @@ def _check() -> None:
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise PanelUnavailable("there is no display; start the tray inside a desktop session")
     if not os.environ.get("DBUS_SESSION_BUS_ADDRESS") and not _usual_bus():
-        raise PanelUnavailable("there is no session bus; start the tray inside a desktop session")
+        raise PanelUnavailable(_NO_BUS)
     if not system_gi.find():
         raise PanelUnavailable(f"the tray needs PyGObject for this version of Python; run: {_INSTALL}")
     try:
@@ -71,12 +75,25 @@ def _check() -> None:
         raise PanelUnavailable(f"{error}; run: {_INSTALL}, and: pip install 'visard[tray]'") from error
 
 
+def _session_bus() -> Any:
+    """Return the connection that all parts of a process share.
+
+    It must be there before the indicator is made: one that has to wait for it sometimes never shows its icon.
+    """
+    from gi.repository import Gio, GLib
+
+    try:
+        return Gio.bus_get_sync(Gio.BusType.SESSION)
+    except GLib.Error as error:
+        raise PanelUnavailable(f"{_NO_BUS} ({error.message})") from error
+
+
 def _usual_bus() -> bool:
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     return bool(runtime) and Path(str(runtime), "bus").exists()
 
 
-def _notify(text: str, icon: str, failed: Callable[[], None]) -> bool:
+def _notify(bus: Any, text: str, icon: str, failed: Callable[[], None]) -> bool:
     """Ask the desktop's notification service; runs on the GTK thread and returns at once."""
     from gi.repository import Gio, GLib
 
@@ -89,9 +106,5 @@ def _notify(text: str, icon: str, failed: Callable[[], None]) -> bool:
     hints = {"desktop-entry": GLib.Variant("s", "visard")}
     body = GLib.Variant("(susssasa{sv}i)", ("Visard", 0, icon, "Visard", text, [], hints, -1))
     where = "org.freedesktop.Notifications", "/org/freedesktop/Notifications", "org.freedesktop.Notifications"
-    try:
-        bus = Gio.bus_get_sync(Gio.BusType.SESSION)
-        bus.call(*where, "Notify", body, None, Gio.DBusCallFlags.NONE, 5000, None, answered)
-    except GLib.Error:
-        failed()
+    bus.call(*where, "Notify", body, None, Gio.DBusCallFlags.NONE, _PATIENCE, None, answered)
     return False
