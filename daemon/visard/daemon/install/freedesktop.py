@@ -18,7 +18,7 @@ def menu_entry(command: Sequence[str]) -> str:
 [Desktop Entry]
 Type=Application
 Name=Visard
-{_SUMMARY}Exec={line([*command, "tray"])}
+{_SUMMARY}Exec={line([*command, "tray", "--or-preview"])}
 Icon={ICON}
 Terminal=false
 Categories=AudioVideo;Video;

@@ -91,7 +91,7 @@ class Machine:
     def run(self, command: Sequence[str]) -> None:
         """Run a command to its end; raises InstallError with what it said."""
         try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise InstallError(f"'{' '.join(command)}' could not be run: {error}") from error
         if done.returncode:
