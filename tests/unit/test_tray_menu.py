@@ -1,20 +1,18 @@
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from menus import FakeClient, FakeDialogs, do, every, labelled, worn
 from statuses import NAMES, status
 
-from visard.daemon.config import Config
 from visard.daemon.errors import DaemonAbsent, VisardError
 from visard.daemon.persona import Consent, check_name
-from visard.daemon.protocol import CameraInfo, CameraStatus, Job, PersonaInfo, Problem, State
+from visard.daemon.protocol import CameraInfo, Job, PersonaInfo, Problem, State
 from visard.daemon.settings import Mode
 from visard.tray import actions, words
-from visard.tray.item import SEPARATOR, Item
+from visard.tray.item import SEPARATOR
 from visard.tray.menu import menu
 
 STATES = [None, *State]
@@ -24,73 +22,6 @@ STATES = [None, *State]
 def _english(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
         monkeypatch.delenv(name, raising=False)
-
-
-def every(items: tuple[Item, ...]) -> Iterator[Item]:
-    for item in items:
-        yield item
-        yield from every(item.children)
-
-
-def labelled(items: tuple[Item, ...], start: str) -> Item:
-    found = [item for item in every(items) if item.label.startswith(start)]
-    assert len(found) == 1, (start, [item.label for item in every(items)])
-    return found[0]
-
-
-def worn(items: tuple[Item, ...]) -> list[str]:
-    return [i.action.name for i in every(items) if isinstance(i.action, actions.Wear) and i.checked]
-
-
-class FakeClient:
-    """Notes what it is asked for."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[Any, ...]] = []
-
-    def __getattr__(self, name: str) -> Any:
-        def ask(*arguments: Any, **named: Any) -> Any:
-            self.asked.append((name, *arguments, *named.values()))
-            return status() if name == "status" else PersonaInfo(name="added", title="x")
-
-        return ask
-
-
-class FakeDialogs:
-    """A person who answers like this."""
-
-    def __init__(self, *, yes: bool = False, path: Path | None = None, form: Any = None) -> None:
-        self.yes, self.path, self.form = yes, path, form
-        self.seen: list[str] = []
-
-    def question(self, title: str, text: str, yes: str, no: str) -> bool:
-        self.seen.append("question")
-        return self.yes
-
-    def picture(self, title: str) -> Path | None:
-        self.seen.append("picture")
-        return self.path
-
-    def persona(self, picture: Path) -> tuple[str, Consent] | None:
-        self.seen.append("persona")
-        return self.form
-
-    def notice(self, title: str, text: str, copy: str | None = None) -> None:
-        self.seen.append(f"notice {text} {copy}")
-
-
-def do(
-    action: Any, dialogs: FakeDialogs | None = None, told: list[str] | None = None
-) -> list[tuple[Any, ...]]:
-    """Click; return what the daemon was asked for. ``told`` gets what else happened."""
-    client: Any = FakeClient()
-    other: list[str] = [] if told is None else told
-    dialogs = dialogs or FakeDialogs()
-    note = partial(partial, other.append)
-    action(
-        actions.Tools(lambda: client, dialogs, note("start"), note("leave"), lambda _: not note("browse")())
-    )
-    return client.asked
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -264,52 +195,3 @@ def test_the_preview_opens_in_a_browser_or_the_person_hears_why_not() -> None:
     tools = actions.Tools(lambda: client, FakeDialogs(), str, str, lambda link: False)  # type: ignore[arg-type]
     with pytest.raises(VisardError, match="browser"):
         actions.OpenPreview()(tools)
-
-
-CAMERAS = [
-    CameraInfo(id="usb-1", name="HD Webcam", path="/dev/video0", busy=True, chosen=True),
-    CameraInfo(id="usb-2", name="Lid", path="/dev/video2", busy=True, chosen=False),
-]
-
-
-def test_cameras_sizes_and_rates_can_be_chosen() -> None:
-    items = labelled(menu(status(), CAMERAS), "Camera").children
-    assert [item.label for item in items if item.checked] == ["Automatic: HD Webcam"]
-    assert do(labelled(items, "Lid (busy)").action) == [("change", {"camera": "usb-2"})]
-    assert do(labelled(items, "Demo").action) == [("change", {"camera": "demo"})]
-    assert do(labelled(items, "1920").action) == [("change", {"width": 1920, "height": 1080})]
-    assert do(labelled(items, "60 ").action) == [("change", {"fps": 60})]
-    sizes = labelled(items, "Resolution").children
-    assert [item.label for item in sizes] == ["640 × 360", "1280 × 720", "1920 × 1080"]
-    assert [item.checked for item in sizes] == [False, True, False]
-    assert [item.label for item in labelled(items, "Frame rate").children] == [
-        "15 a second", "30 a second", "60 a second"
-    ]  # fmt: skip
-
-
-def test_values_from_the_file_are_shown_although_the_menu_does_not_offer_them() -> None:
-    odd = Config(camera="clip.mp4", width=800, height=600, fps=25, crossfade=0.7)
-    items = menu(
-        status(settings=odd, camera=CameraStatus(spec="clip.mp4", state="ok")),  # type: ignore[arg-type]
-        CAMERAS,
-    )
-    ticked = {item.label for item in every(items) if item.checked}
-    assert {"clip.mp4", "800 × 600", "25 a second", "0.7 s"} <= ticked
-
-
-def test_settings_show_what_is_set_and_change_it() -> None:
-    items = labelled(menu(status(settings=Config(mirror=True))), "Settings").children
-    mirror = labelled(items, "Mirror")
-    assert (mirror.checked, do(mirror.action)) == (True, [("change", {"mirror": False})])
-    always = labelled(items, "Keep the camera on")
-    assert (always.checked, do(always.action)) == (False, [("change", {"always_on": True})])
-    for group in (item for item in items if item.children):
-        assert [item.checked for item in group.children].count(True) == 1
-    assert do(labelled(items, "Show a card").action) == [("change", {"when_lost": "card"})]
-
-
-@pytest.mark.parametrize("state", State)
-def test_all_that_the_menu_sets_is_a_valid_setting(state: State) -> None:
-    for item in every(menu(status(state), CAMERAS)):
-        if isinstance(item.action, actions.Change):
-            Config.model_validate(dict(item.action.changes))

@@ -1,9 +1,11 @@
 """The tray's parts that need no desktop."""
 
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +103,6 @@ def test_a_doorbell_rings_when_something_appears(tmp_path: Path, monkeypatch: py
 def test_a_doorbell_without_a_folder_to_watch_waits_a_little(tmp_path: Path) -> None:
     bell = Doorbell(tmp_path / "missing")
     bell.wait()
-    bell.answered()
     bell.wait()
     bell.close()
 
@@ -255,3 +256,45 @@ def test_help_is_quick() -> None:
     code = "import sys; from visard.tray import cli; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"pystray", "PIL", "gi", "httpx", "pydantic", "cv2", "numpy"} & set(done.stdout.split())
+
+
+PLAIN = """
+import pystray
+from statuses import status
+from visard.daemon.protocol import State
+from visard.tray.app import scene
+from visard.tray.panel.plain import PlainPanel
+
+pystray.Icon._update_menu = lambda icon: None
+clicked = []
+panel = PlainPanel(scene(None, ()), clicked.append)
+panel.show(scene(status(State.paused), ()))
+items = [item for item in panel._icon.menu]
+next(item for item in items if item.text == "Resume")(panel._icon)
+camera = next(item for item in items if item.text == "Camera")
+print(panel._icon.title)
+print([item.text for item in items if item.checked])
+print(next(iter(camera.submenu)).text)
+print(clicked, panel._icon.icon.size)
+"""
+
+
+def test_the_panel_of_other_platforms(repository: Path) -> None:
+    """Windows and macOS get pystray's own menu; here with the backend that shows nothing."""
+    if find_spec("pystray") is None:  # importing it would need a display
+        pytest.skip("needs pystray")
+    environment = {
+        **os.environ,
+        "PYSTRAY_BACKEND": "dummy",
+        "PYTHONPATH": str(repository / "tests"),
+        "LANG": "C",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", PLAIN], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout.splitlines() == [
+        "Visard: Paused: others see a card",
+        "['Clara', 'Swap my face']",
+        "Automatic: HD Webcam",
+        "[Resume()] (64, 64)",
+    ]

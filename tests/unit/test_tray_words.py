@@ -10,12 +10,12 @@ from pathlib import Path
 from string import Formatter
 
 import pytest
+from menus import every
 from statuses import status
 
 from visard.daemon.config import Config
 from visard.daemon.protocol import CameraInfo, Job, Problem, State
 from visard.tray import i18n, words
-from visard.tray.item import Item
 from visard.tray.menu import menu
 
 VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
@@ -49,12 +49,6 @@ def test_the_environment_chooses_the_language(
         language.setenv(name, value)
     assert i18n.english() is not chinese
     assert words.headline(None) == ("Visard 未运行" if chinese else "Visard is not running")
-
-
-def every(items: tuple[Item, ...]) -> Iterator[Item]:
-    for item in items:
-        yield item
-        yield from every(item.children)
 
 
 @pytest.mark.parametrize("state", [None, *State])
