@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["media", "deb"]
+pytest_plugins = ["media", "deb", "daemons"]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

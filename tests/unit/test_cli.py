@@ -11,8 +11,7 @@ import pytest
 from visard.daemon.cli import COMMANDS, choices, main
 from visard.daemon.errors import SourceUnavailable
 from visard.daemon.personas import SHIPPED
-from visard.daemon.settings import Mode
-from visard.daemon.settings import Settings
+from visard.daemon.settings import Mode, Settings
 
 Call = Callable[..., tuple[int, str, str]]
 

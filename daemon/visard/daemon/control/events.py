@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from visard.daemon.protocol import Event, State, Status
+from visard.daemon.protocol import CameraState, Event, Status
 from visard.daemon.service import Service
 
 ROOM = 32
@@ -103,7 +103,7 @@ class Announcer:
             before = now
             await asyncio.sleep(BREATH)
             with suppress(TimeoutError):
-                async with asyncio.timeout(None if now.state is State.sleeping else TICK):
+                async with asyncio.timeout(None if now.camera.state is CameraState.asleep else TICK):
                     await self._changed.wait()
 
     def _publish(self, news: list[Event], now: Status) -> None:
