@@ -122,9 +122,10 @@ class Service:
         names = self._catalogue.usable()
         if not names:
             raise PersonaUnknown(NONE_THERE)
-        wanted = self._show.wanted
-        current = wanted[0] if wanted else self._show.recipe.persona
-        self.wear(names[(names.index(current) + by) % len(names)] if current in names else names[0])
+        with self._lock:  # two steps at once are two steps
+            wanted = self._show.wanted
+            current = wanted[0] if wanted else self._show.recipe.persona
+            self.wear(names[(names.index(current) + by) % len(names)] if current in names else names[0])
 
     def pause(self) -> None:
         """Show the card, and after a while let go of the camera."""
