@@ -56,6 +56,7 @@ Description=Try again to start Visard
 
 [Timer]
 OnActiveSec=60
+AccuracySec=10
 RemainAfterElapse=no
 Unit={SERVICE}
 """
