@@ -24,3 +24,9 @@ def pattern(session: int, width: int, height: int) -> Image:
     rows = np.arange(height) * 2 // height
     columns = np.arange(width) * 4 // width
     return fields[rows][:, columns]
+
+
+def is_red(picture: Image) -> bool:
+    """Whether most of it is as red as vivid can be."""
+    blue, green, red = np.median(picture.reshape(-1, 3), 0)
+    return bool(red > 200 and blue < 40 and green < 40)

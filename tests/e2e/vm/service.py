@@ -16,6 +16,7 @@ from typing import Any
 import cv2
 from acts import Found, play, wait
 from browser import Site, browser
+from pattern import is_red
 from person import LIMIT, Control, Person
 from stream import BLUR, CARD, PICTURE, Stream, kind_of
 
@@ -130,10 +131,10 @@ def replug(out: Path) -> Found:
         Path(other).open("rb"),
     ):  # a number that is in use is not given again
         found["open"] = _camera("ok")
-        cv2.imwrite(str(out / "plugged.png"), stream.wait(BLUR, LIMIT))
+        cv2.imwrite(str(out / "plugged.png"), stream.wait(BLUR, LIMIT, is_red))
         _vivid("unbind")
-        cv2.imwrite(str(out / "unplugged.png"), stream.wait(CARD, LIMIT))
         found["missing"] = _camera("missing")
+        cv2.imwrite(str(out / "unplugged.png"), stream.wait(CARD, LIMIT))
         count = stream.count
         wait("more of the card", lambda: stream.count > count + 5, LIMIT)
         _vivid("bind")
@@ -141,7 +142,7 @@ def replug(out: Path) -> Found:
         _colour(mine, "7")
         start = time.monotonic()
         found["again"] = _camera("ok")
-        cv2.imwrite(str(out / "replugged.png"), stream.wait(BLUR, LIMIT))
+        cv2.imwrite(str(out / "replugged.png"), stream.wait(BLUR, LIMIT, is_red))
         found |= {"after": [mine, _node(0)], "back": time.monotonic() - start, "count": stream.count}
     return found
 
@@ -190,7 +191,7 @@ def remove(_out: Path) -> Found:
     said = _call("dpkg", "-P", "visard")
     time.sleep(5)
     tester.run("systemctl", "--user", "daemon-reload")
-    left = _of_nobody([path for path in listed if os.path.lexists(path)])
+    left = [str(path) for path in map(Path, listed) if path.is_file() or path.is_symlink() or _is_empty(path)]
     places = ["/etc", "/run", "/var/lib", "/lib/systemd", "/lib/udev", "/lib/modprobe.d"]
     named = subprocess.run(
         ["find", *places, "-iname", "*visard*"], capture_output=True, text=True, check=False
@@ -239,7 +240,7 @@ def _reading(log: Path) -> Iterator[Stream]:
 
 def _first(site: Site, name: str) -> Any:
     deadline = time.monotonic() + LIMIT
-    for picture in site.pictures(name):
+    for picture in site.pictures(name, LIMIT):
         if kind_of(picture) == PICTURE:
             return picture
         if time.monotonic() > deadline:
@@ -280,11 +281,8 @@ def _spent(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _of_nobody(paths: list[str]) -> list[str]:
-    """Return those paths that no installed package has."""
-    said = subprocess.run(["dpkg-query", "-S", *paths], capture_output=True, text=True, check=False).stdout
-    known = {line.rpartition(": ")[2] for line in said.splitlines()}
-    return [path for path in paths if path not in known]
+def _is_empty(folder: Path) -> bool:
+    return folder.is_dir() and not any(folder.iterdir())
 
 
 def _call(*command: str) -> str:

@@ -3,6 +3,7 @@
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -45,17 +46,17 @@ class Stream:
         self._room = 0
         self._came = threading.Condition()
         self._log = log
-        command = f"ffmpeg -v error -f v4l2 -i {device} -fps_mode passthrough -pix_fmt bgr24 -f rawvideo -"
+        command = f"ffmpeg -v error -f v4l2 -i {device} -fps_mode vfr -pix_fmt bgr24 -f rawvideo -"
         with log.open("wb") as said:
             self.process = subprocess.Popen(command.split(), stdout=subprocess.PIPE, stderr=said, stdin=-3)
         threading.Thread(target=self._read, daemon=True).start()
 
-    def wait(self, kind: str, limit: float) -> Image:
-        """Return the next picture of a kind; raises RuntimeError when none comes or the stream broke."""
+    def wait(self, kind: str, limit: float, good: Callable[[Image], bool] = lambda _: True) -> Image:
+        """Return the next good picture of a kind; raises RuntimeError when none comes or the stream broke."""
         deadline = time.monotonic() + limit
         with self._came:
             self._newest = None
-            while self._newest is None or kind_of(self._newest) != kind:
+            while self._newest is None or kind_of(self._newest) != kind or not good(self._newest):
                 self._newest = None
                 if not self._came.wait(deadline - time.monotonic()) or self.broken:
                     raise RuntimeError(f"no {kind} within {limit:.0f} s but {self.kinds[-9:]}: {self.said()}")
