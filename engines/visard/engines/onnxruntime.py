@@ -1,5 +1,6 @@
 """ONNX Runtime: the fallback that runs everywhere."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,14 @@ def _spec(node: Any) -> TensorSpec:
     return TensorSpec(node.name, np.dtype(_DTYPES[node.type]), shape)
 
 
+def _library() -> Any:
+    """Import ONNX Runtime, which from 1.29 on reports its use to its makers unless this is set before."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    return onnxruntime
+
+
 class OnnxRuntime:
     """Runs ONNX files on the CPU."""
 
@@ -43,15 +52,14 @@ class OnnxRuntime:
     def unavailable(self) -> str | None:
         """Say why ONNX Runtime cannot be used, if so."""
         try:
-            import onnxruntime  # noqa: F401
+            _library()
         except ImportError as error:
             return str(error)
         return None
 
     def load(self, model: Path, *, threads: int) -> OnnxRuntimeEngine:
         """Open a session with ``threads`` threads."""
-        import onnxruntime as ort
-
+        ort = _library()
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
