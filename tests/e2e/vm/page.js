@@ -15,7 +15,9 @@ async function camera(label) {
   await post("/log", `cameras: ${labels.join(", ")}`);
   const chosen = (await cameras()).find(device => device.label.includes(label));
   if (!chosen) throw new Error(`no camera ${label} among ${labels.join(", ")}`);
-  return navigator.mediaDevices.getUserMedia({video: {deviceId: {exact: chosen.deviceId}}});
+  const stream = await navigator.mediaDevices.getUserMedia({video: {deviceId: {exact: chosen.deviceId}}});
+  stream.getTracks().forEach(track => track.onended = () => post("/error", "the camera broke off"));
+  return stream;
 }
 
 // Posts what the stream shows under a name, until it is told that it was enough.

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,15 +79,19 @@ def shut_out(_out: Path) -> Found:
 
 
 def call(out: Path) -> Found:
-    """Have two browsers in a call, one of them sending the camera chosen by its label."""
+    """Have two browsers in a call, one of them sending the camera chosen by its label.
+
+    Another reader wakes the daemon first: Chromium gives a camera up that is silent for ten seconds, which is
+    about what the daemon takes to load its networks here, and a tenth of a second elsewhere.
+    """
     _call("modprobe", "dummy", "numdummies=1")  # pages call each other only on a machine with a network
     _call("/vm/busybox", "ifconfig", "dummy0", "10.0.0.1", "up")
     _call("/vm/busybox", "route", "add", "default", "dev", "dummy0")
-    with (
-        Site() as site,
-        browser(site.address("call.html"), tester.name),
-        browser(site.address("call.html", label=LABEL), tester.name),
-    ):
+    with ExitStack() as on:
+        on.enter_context(_reading(out / "call.log")).wait(PICTURE, LIMIT)
+        site = on.enter_context(Site())
+        on.enter_context(browser(site.address("call.html"), tester.name))
+        on.enter_context(browser(site.address("call.html", label=LABEL), tester.name))
         near = _first(site, "near")
         cv2.imwrite(str(out / "near.png"), near)
         far = _first(site, "far")

@@ -28,3 +28,4 @@ UNIT
 ln -sf ../job.service graphical.target.wants/
 ln -sf /dev/null serial-getty@ttyS0.service
 echo 'q /tmp 1777 root root 30d' >/etc/tmpfiles.d/tmp.conf # as it is: the host may keep programs there
+rm -f /var/lib/man-db/auto-update # rebuilding the index of all manuals takes minutes here
