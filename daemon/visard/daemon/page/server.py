@@ -13,6 +13,8 @@ from visard.daemon.errors import DaemonError
 HOST = "127.0.0.1"
 _MOST = 100
 """Connections at once; more are told to come later."""
+_SETTLE = 0.02
+"""Seconds in which the event loop ends what was begun: a connection takes some of its turns."""
 
 
 def listen() -> socket.socket:
@@ -59,6 +61,12 @@ class Server(uvicorn.Server):
     async def close(self) -> None:
         """Hang up on everybody and end; open streams do not delay it."""
         self._end.set()
+        self._hang_up()
+        await asyncio.wait([self._task])
+        await asyncio.sleep(_SETTLE)
+        self._hang_up()  # on those who came in while the door was closing
+        await asyncio.sleep(0)
+
+    def _hang_up(self) -> None:
         for connection in list(self.server_state.connections):
             connection.transport.abort()
-        await asyncio.wait([self._task])
