@@ -16,15 +16,14 @@ import cv2
 import numpy as np
 import psutil
 
-from visard.daemon import stage
 from visard.daemon.config import ConfigFile
 from visard.daemon.frame import Format
 from visard.daemon.personas import Library
-from visard.daemon.service import Service
+from visard.daemon.service import Service, stage
+from visard.daemon.service.supply import Supply
 from visard.daemon.settings import Mode
 from visard.daemon.sources import Source
 from visard.daemon.sources.demo import CLIP
-from visard.daemon.supply import Supply
 from visard.models.face import Image
 
 NOSE = 4

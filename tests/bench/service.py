@@ -16,14 +16,13 @@ from pathlib import Path
 
 import psutil
 
-from visard.daemon import stage
 from visard.daemon.client import Client
 from visard.daemon.config import ConfigFile
 from visard.daemon.errors import DaemonAbsent
 from visard.daemon.personas import Library
 from visard.daemon.protocol import CameraState
-from visard.daemon.service import Service
-from visard.daemon.supply import Supply
+from visard.daemon.service import Service, stage
+from visard.daemon.service.supply import Supply
 from visard.models.face import Image
 
 IDLE = 30

@@ -16,8 +16,8 @@ from threading import Condition
 
 import pytest
 
-from visard.daemon import audience, loopback, openers, v4l2
-from visard.daemon.audience import Audience, open_audience
+from visard.daemon.devices import audience, loopback, openers, v4l2
+from visard.daemon.devices.audience import Audience, open_audience
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's video devices")
 

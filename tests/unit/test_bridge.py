@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from visard.daemon import bridge
-from visard.daemon.bridge import KEEP_FORMAT, REPEAT
+from visard.daemon.devices import bridge
+from visard.daemon.devices.bridge import KEEP_FORMAT, REPEAT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's video devices")
 

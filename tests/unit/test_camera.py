@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from media import FakeCapture, picture
 
-from visard.daemon import v4l2
+from visard.daemon.devices import v4l2
 from visard.daemon.errors import SourceEnded, SourceError, SourceLost, SourceUnavailable
 from visard.daemon.frame import Format
 from visard.daemon.sources import _cameras

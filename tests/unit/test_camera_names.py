@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from visard.daemon import v4l2
+from visard.daemon.devices import v4l2
 from visard.daemon.sources import _cameras
 from visard.daemon.sources._cameras import Camera, list_cameras
 from visard.daemon.sources.camera import choose

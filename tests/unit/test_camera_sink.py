@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from visard.daemon import bridge, loopback, v4l2
+from visard.daemon.devices import bridge, loopback, v4l2
+from visard.daemon.devices.v4l2 import CAPTURE, OUTPUT, Device, Holder
 from visard.daemon.errors import SinkError, SinkUnavailable
 from visard.daemon.frame import Format
 from visard.daemon.sinks import find_sink
-from visard.daemon.v4l2 import CAPTURE, OUTPUT, Device, Holder
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's virtual camera")
 

@@ -41,7 +41,12 @@ def test_an_outlet_refuses_what_was_not_cleared():
 
 def test_only_the_outlet_writes_to_sinks(repository):
     """Look through the source: a second caller of ``sink.write`` would be a way around the guard."""
-    allowed = {"outlet.py", "ends.py", "convert.py", "lasting.py"}  # all but the first are sinks that pass pictures on
+    allowed = {
+        "outlet.py",
+        "ends.py",
+        "convert.py",
+        "lasting.py",
+    }  # all but the first are sinks that pass pictures on
     for path in (repository / "daemon/visard/daemon").glob("*.py"):
         calls = [
             node

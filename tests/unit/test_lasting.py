@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from fakes import HEIGHT, WIDTH, Basket
 
-from visard.daemon import lasting
 from visard.daemon.errors import SinkError, SinkUnavailable
-from visard.daemon.lasting import Lasting
+from visard.daemon.service import lasting
+from visard.daemon.service.lasting import Lasting
 from visard.daemon.sinks import Sink
 
 PICTURE = np.zeros((HEIGHT, WIDTH, 3), np.uint8)

@@ -10,8 +10,8 @@ from threading import Semaphore
 
 import pytest
 
-from visard.daemon import plugs as module
-from visard.daemon.plugs import Plugs
+from visard.daemon.devices import plugs as module
+from visard.daemon.devices.plugs import Plugs
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="inotify")
 

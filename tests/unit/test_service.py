@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from fakes import HEIGHT, WIDTH, Basket, Mask, Reel, Truth, driver_at, number_of, swapped, unplug
 
-from visard.daemon import folders, service, show, stage
-from visard.daemon.attention import Attention
+from visard.daemon import folders, service
 from visard.daemon.config import ConfigFile
 from visard.daemon.errors import ConfigError, PersonaUnknown, SinkUnavailable, SourceUnavailable
 from visard.daemon.frame import Format
@@ -18,11 +17,12 @@ from visard.daemon.persona import Consent
 from visard.daemon.personas import Library
 from visard.daemon.protocol import CameraState, State
 from visard.daemon.recipe import Recipe
-from visard.daemon.service import Service
+from visard.daemon.service import Service, show, stage
+from visard.daemon.service.attention import Attention
+from visard.daemon.service.supply import Supply
+from visard.daemon.service.wardrobe import Wardrobe
 from visard.daemon.settings import Mode
 from visard.daemon.sinks import Sink
-from visard.daemon.supply import Supply
-from visard.daemon.wardrobe import Wardrobe
 
 COLOURS = {"clara": 40, "hanna": 80, "marco": 120, "nico": 160, "robin": 200, "walter": 240}
 
@@ -79,7 +79,7 @@ def world(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     made = World(tmp_path)
 
     class Kind:
-        def open(self, spec: str, format: Format) -> Sink:
+        def open(self, spec: str, form: Format) -> Sink:
             return made.sink()
 
     monkeypatch.setattr(stage, "find_sink", lambda spec: Kind())

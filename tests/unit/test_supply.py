@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from fakes import Reel
 
-from visard.daemon import supply as module
 from visard.daemon.errors import SourceUnavailable
 from visard.daemon.frame import Format
+from visard.daemon.service import supply as module
+from visard.daemon.service.supply import Supply
 from visard.daemon.sources._cameras import Camera
-from visard.daemon.supply import Supply
 
 FORM = Format(640, 360, 30)
 DESK = Camera(0, "Desk", "usb-desk", "/dev/video0", busy=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from visard.daemon import v4l2
+from visard.daemon.devices import v4l2
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's video devices")
 

@@ -7,12 +7,12 @@ from typing import Any, cast
 
 import pytest
 
-from visard.daemon import wardrobe as module
 from visard.daemon.errors import PersonaError
 from visard.daemon.personas import Library
 from visard.daemon.recipe import Recipe
+from visard.daemon.service import wardrobe as module
+from visard.daemon.service.wardrobe import Wardrobe
 from visard.daemon.settings import Mode
-from visard.daemon.wardrobe import Wardrobe
 
 
 class Tailor:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from visard.daemon.findings import Finding, State
 
 if TYPE_CHECKING:
+    from visard.daemon.devices.v4l2 import Device
     from visard.daemon.protocol import Status
-    from visard.daemon.v4l2 import Device
     from visard.engines.engine import Backend
     from visard.engines.registry import Registry
 
@@ -137,7 +137,7 @@ def _registries() -> "list[Registry[Any]]":
 
 
 def _cameras() -> Iterator[Finding]:
-    from visard.daemon import loopback, v4l2
+    from visard.daemon.devices import loopback, v4l2
     from visard.daemon.sources._cameras import list_cameras
 
     cameras = list_cameras()
@@ -164,7 +164,7 @@ def _virtual_camera() -> Iterator[Finding]:
 
 
 def _loopback() -> Finding:
-    from visard.daemon import loopback
+    from visard.daemon.devices import loopback
     from visard.daemon.errors import SinkUnavailable
 
     name = "virtual camera"
@@ -180,7 +180,7 @@ def _loopback() -> Finding:
 
 
 def _described(device: "Device") -> Finding:
-    from visard.daemon import v4l2
+    from visard.daemon.devices import v4l2
 
     writer = next((holder for holder in v4l2.holders(device.path) if holder.only_writes), None)
     doing = f"in use by {writer}" if writer else "free"

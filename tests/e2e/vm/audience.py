@@ -20,11 +20,11 @@ from typing import Any
 import consumers
 from pattern import pattern
 
-from visard.daemon import loopback, v4l2
-from visard.daemon.audience import Audience
+from visard.daemon.devices import loopback, v4l2
+from visard.daemon.devices.audience import Audience
+from visard.daemon.devices.plugs import Plugs
 from visard.daemon.errors import SinkError
 from visard.daemon.frame import Format
-from visard.daemon.plugs import Plugs
 from visard.daemon.sinks import Sink, find_sink
 from visard.daemon.sources._cameras import list_cameras
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from pattern import pattern
 
-from visard.daemon import bridge, loopback, v4l2
+from visard.daemon.devices import bridge, loopback, v4l2
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from acts import Found, play
 
-from visard.daemon import v4l2
 from visard.daemon.card import card
+from visard.daemon.devices import v4l2
 from visard.daemon.errors import SinkError
 from visard.daemon.frame import Format
 from visard.daemon.sinks import Sink, find_sink

@@ -10,7 +10,7 @@ from visard.daemon.frame import Format
 from visard.models.face import Image
 
 if TYPE_CHECKING:
-    from visard.daemon.v4l2 import Device
+    from visard.daemon.devices.v4l2 import Device
 
 LIBRARY = 'pip install "visard[camera]"'
 _OBS = "install OBS Studio (https://obsproject.com), start its virtual camera once, and quit it"
@@ -44,7 +44,7 @@ class _Loopback(_Camera):
     """A v4l2loopback device, left able to take the next writer."""
 
     def __init__(self, format: Format, device: "Device") -> None:  # noqa: A002
-        from visard.daemon import bridge, loopback
+        from visard.daemon.devices import bridge, loopback
 
         loopback.prepare(device)
         with contextlib.suppress(OSError):  # after a crash it may be held at another format
@@ -72,7 +72,7 @@ class _Loopback(_Camera):
 
     def close(self) -> None:
         """Let go of the device and give it its output side back."""
-        from visard.daemon import bridge, loopback, v4l2
+        from visard.daemon.devices import bridge, loopback, v4l2
 
         super().close()
         # it has gone, or somebody else is already writing
@@ -114,7 +114,7 @@ class _Kind:
         wanted = spec.removeprefix("camera").removeprefix(":").strip()
         if sys.platform != "linux":
             return _Camera(format, wanted or None)
-        from visard.daemon import loopback
+        from visard.daemon.devices import loopback
 
         _library()  # tell of both missing parts one at a time, the cheaper first
         return _Loopback(format, loopback.find(wanted))

@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from visard.daemon import loopback, v4l2
+from visard.daemon.devices import loopback, v4l2
 
 _REQBUFS = 0xC0145608
 _MMAP = 1

@@ -229,7 +229,7 @@ def _check(camera: Camera) -> None:
 
 
 def _by(path: str) -> str:
-    from visard.daemon import v4l2
+    from visard.daemon.devices import v4l2
 
     holders = v4l2.holders(path)
     return f" by {holders[0]}" if holders else " by another program"

@@ -11,10 +11,10 @@ from visard.daemon import protocol
 from visard.daemon.intake import Presence
 from visard.daemon.protocol import CameraState, Job, Problem, State
 from visard.daemon.recipe import Recipe
-from visard.daemon.stage import Stage
+from visard.daemon.service.stage import Stage
+from visard.daemon.service.supply import Supply
+from visard.daemon.service.wardrobe import Key, Wardrobe
 from visard.daemon.stats import Snapshot
-from visard.daemon.supply import Supply
-from visard.daemon.wardrobe import Key, Wardrobe
 
 _STATES = {
     Presence.here: CameraState.ok,

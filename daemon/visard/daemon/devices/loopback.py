@@ -5,7 +5,7 @@ import os
 import platform
 from pathlib import Path
 
-from visard.daemon import v4l2
+from visard.daemon.devices import v4l2
 from visard.daemon.errors import SinkUnavailable
 
 LABEL = "Visard Camera"
@@ -48,7 +48,7 @@ def open_files(path: str) -> int | None:
 
 def remedy() -> str:
     """Return the one line for a shell that brings the virtual camera to this machine."""
-    script = Path(__file__).parents[3] / "packaging/v4l2loopback/install.sh"
+    script = Path(__file__).parents[4] / "packaging/v4l2loopback/install.sh"
     if script.is_file() and _family() == "debian":
         return f"sudo {script}"
     load = f"sudo modprobe {MODULE} {OPTIONS}"
@@ -121,7 +121,7 @@ def prepare(device: v4l2.Device) -> None:
 
 def _reopen(path: str) -> None:
     """Undo what may keep writers out: a format that is kept (0.14 and later), a writer's loss (0.12)."""
-    from visard.daemon import bridge
+    from visard.daemon.devices import bridge
 
     with contextlib.suppress(OSError):
         bridge.release(path)

@@ -5,19 +5,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from visard.daemon.audience import open_audience
-
 from visard.daemon import tracking
 from visard.daemon.config import Config
+from visard.daemon.devices.audience import open_audience
 from visard.daemon.frame import Format
 from visard.daemon.intake import Intake
-from visard.daemon.lasting import Lasting
 from visard.daemon.newest import Newest
 from visard.daemon.pipeline import Pipeline
 from visard.daemon.recipe import Recipe
+from visard.daemon.service.lasting import Lasting
+from visard.daemon.service.supply import Supply
 from visard.daemon.sinks import Sink, find_sink
 from visard.daemon.slot import Closed
-from visard.daemon.supply import Supply
 from visard.models.face import Image
 
 log = logging.getLogger(__name__)

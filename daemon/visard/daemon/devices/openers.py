@@ -16,8 +16,8 @@ import os
 import select
 import time
 
-from visard.daemon import loopback, v4l2
-from visard.daemon.v4l2 import Holder
+from visard.daemon.devices import loopback, v4l2
+from visard.daemon.devices.v4l2 import Holder
 
 _SOON, _LATEST, _SLOWER = 0.05, 1.0, 1.25
 """Seconds until somebody who has the device open and does not read it is looked at again: at first, in the

@@ -7,21 +7,22 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from visard.daemon import folders, snapshot
-from visard.daemon.catalogue import Catalogue, info, thumbnail
+from visard.daemon import folders
 from visard.daemon.config import Config, ConfigFile
 from visard.daemon.errors import ConfigError, PersonaUnknown
-from visard.daemon.jobs import Jobs
 from visard.daemon.newest import Newest
 from visard.daemon.persona import Consent
 from visard.daemon.personas import Library
 from visard.daemon.protocol import CameraInfo, GuardStatus, Job, PersonaInfo, Status
+from visard.daemon.service import snapshot
+from visard.daemon.service.catalogue import Catalogue, info, thumbnail
+from visard.daemon.service.jobs import Jobs
+from visard.daemon.service.show import Show
+from visard.daemon.service.stage import Views
+from visard.daemon.service.supply import Supply
+from visard.daemon.service.wardrobe import Wardrobe
 from visard.daemon.settings import Mode
-from visard.daemon.show import Show
 from visard.daemon.sources._cameras import Camera, list_cameras
-from visard.daemon.stage import Views
-from visard.daemon.supply import Supply
-from visard.daemon.wardrobe import Wardrobe
 
 log = logging.getLogger(__name__)
 

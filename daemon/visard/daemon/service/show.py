@@ -7,18 +7,17 @@ from dataclasses import replace
 from threading import Event, RLock, Thread
 from typing import Any
 
-from visard.daemon.plugs import Plugs
-
-from visard.daemon.attention import Attention, Wanting
 from visard.daemon.config import Config
+from visard.daemon.devices.plugs import Plugs
 from visard.daemon.errors import VisardError
 from visard.daemon.frame import Format
 from visard.daemon.protocol import Problem
 from visard.daemon.recipe import Fade, Recipe
+from visard.daemon.service.attention import Attention, Wanting
+from visard.daemon.service.stage import Stage, Views
+from visard.daemon.service.supply import AUTO, Supply
+from visard.daemon.service.wardrobe import Key, Wardrobe
 from visard.daemon.settings import Mode
-from visard.daemon.stage import Stage, Views
-from visard.daemon.supply import AUTO, Supply
-from visard.daemon.wardrobe import Key, Wardrobe
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from visard.daemon.vigil import Vigil
+from visard.daemon.devices.vigil import Vigil
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ import sys
 from collections.abc import Callable
 from typing import Protocol
 
-from visard.daemon.openers import Openers
-from visard.daemon.vigil import Vigil
+from visard.daemon.devices.openers import Openers
+from visard.daemon.devices.vigil import Vigil
 
 log = logging.getLogger(__name__)
 
