@@ -9,18 +9,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import cv2
+import vivid
 from acts import Found, play, wait
 from browser import Site, browser
 from pattern import is_red
 from person import LIMIT, Control, Person
 from stream import BLUR, CARD, PICTURE, Stream, kind_of
 
-from visard.daemon import v4l2
+from visard.daemon.devices import v4l2
 
 HERE = Path(__file__).parent
 PACKAGE = Path("/vm/job/visard.deb")
@@ -81,17 +82,19 @@ def shut_out(_out: Path) -> Found:
 def call(out: Path) -> Found:
     """Have two browsers in a call, one of them sending the camera chosen by its label.
 
-    Another reader wakes the daemon first: Chromium gives a camera up that is silent for ten seconds, which is
-    about what the daemon takes to load its networks here, and a tenth of a second elsewhere.
+    Another reader wakes the daemon before: Chromium gives up a camera that is silent for ten seconds, which
+    is what the daemon takes to load its networks here, and a tenth of a second elsewhere.
     """
     _call("modprobe", "dummy", "numdummies=1")  # pages call each other only on a machine with a network
     _call("/vm/busybox", "ifconfig", "dummy0", "10.0.0.1", "up")
     _call("/vm/busybox", "route", "add", "default", "dev", "dummy0")
-    with ExitStack() as on:
-        on.enter_context(_reading(out / "call.log")).wait(PICTURE, LIMIT)
-        site = on.enter_context(Site())
-        on.enter_context(browser(site.address("call.html"), tester.name))
-        on.enter_context(browser(site.address("call.html", label=LABEL), tester.name))
+    with _reading(out / "call.log") as stream:
+        stream.wait(PICTURE, LIMIT)
+    with (
+        Site() as site,
+        browser(site.address("call.html"), tester.name),
+        browser(site.address("call.html", label=LABEL), tester.name),
+    ):
         near = _first(site, "near")
         cv2.imwrite(str(out / "near.png"), near)
         far = _first(site, "far")
@@ -125,55 +128,48 @@ def killed(out: Path) -> Found:
 
 def replug(out: Path) -> Found:
     """Unplug the camera that was chosen while a program reads, and plug it in under another number."""
-    _call("modprobe", "vivid", "n_devs=2", "node_types=0x1,0x1", "input_types=0,0")
-    mine, other = (_node(number) for number in (1, 0))
-    _colour(mine, "7")  # all red; the other shows bars
-    control.send("PATCH", "/settings", camera=_bus(1), when_lost="blur")
-    found: Found = {"before": [mine, other], "bus": _bus(1)}
-    with (
-        _reading(out / "replug.log") as stream,
-        Path(other).open("rb"),
-    ):  # a number that is in use is not given again
+    vivid.load(2)
+    mine, other = (vivid.node(number) for number in (1, 0))
+    vivid.redden(mine)  # all red; the other shows bars
+    control.send("PATCH", "/settings", camera=vivid.place(1), when_lost="blur")
+    found: Found = {"before": [mine, other], "bus": vivid.place(1)}
+    held = Path(other).open("rb")  # a number that is in use is not given again
+    with _reading(out / "replug.log") as stream, held:
         found["open"] = _camera("ok")
         cv2.imwrite(str(out / "plugged.png"), stream.wait(BLUR, LIMIT, is_red))
-        _vivid("unbind")
+        vivid.unplug()
         found["missing"] = _camera("missing")
         cv2.imwrite(str(out / "unplugged.png"), stream.wait(CARD, LIMIT))
         count = stream.count
         wait("more of the card", lambda: stream.count > count + 5, LIMIT)
-        _vivid("bind")
-        mine = wait("the camera", lambda: _node(1), LIMIT)
-        _colour(mine, "7")
+        vivid.plug()
+        mine = wait("the camera", lambda: vivid.node(1), LIMIT)
+        vivid.redden(mine)
         start = time.monotonic()
         found["again"] = _camera("ok")
         cv2.imwrite(str(out / "replugged.png"), stream.wait(BLUR, LIMIT, is_red))
-        found |= {"after": [mine, _node(0)], "back": time.monotonic() - start, "count": stream.count}
+        found |= {"after": [mine, vivid.node(0)], "back": time.monotonic() - start, "count": stream.count}
     return found
 
 
-def sleep(_out: Path) -> Found:
+def sleep(out: Path) -> Found:
     """Stop reading, and see what the daemon still does; then read again."""
     start = time.monotonic()
     asleep = control.state("sleeping")
     found: Found = {"asleep after": time.monotonic() - start, "camera": asleep["camera"]}
-    wait(
-        "every persona prepared",
-        lambda: all(p["ready"] for p in control.get("/status")["personas"]),
-        3 * LIMIT,
-        5,
-    )
+    wait("every persona prepared", _all_ready, 3 * LIMIT, 5)
     process = int(tester.unit()["MainPID"])
-    found["holds"] = [str(h) for h in v4l2.holders(_node(1)) if h.pid == process]
+    found["holds"] = [str(h) for h in v4l2.holders(vivid.node(1)) if h.pid == process]
     before = _spent(process)
     time.sleep(RESTING)
     found |= {"spent": _spent(process) - before, "over": RESTING}
-    with _reading(_out / "sleep.log") as stream:
+    with _reading(out / "sleep.log") as stream:
         start = time.monotonic()
-        cv2.imwrite(str(_out / "woken-card.png"), stream.wait(CARD, LIMIT))
+        cv2.imwrite(str(out / "woken-card.png"), stream.wait(CARD, LIMIT))
         stream.wait(BLUR, LIMIT)
         found["awake after"] = time.monotonic() - start
         found["camera awake"] = control.get("/status")["camera"]
-        found["holds awake"] = [str(h) for h in v4l2.holders(_node(1)) if h.pid == process]
+        found["holds awake"] = [str(h) for h in v4l2.holders(vivid.node(1)) if h.pid == process]
     return found
 
 
@@ -195,7 +191,9 @@ def remove(_out: Path) -> Found:
     said = _call("dpkg", "-P", "visard")
     time.sleep(5)
     tester.run("systemctl", "--user", "daemon-reload")
-    left = [str(path) for path in map(Path, listed) if path.is_file() or path.is_symlink() or _is_empty(path)]
+    left = [
+        str(path) for path in map(Path, listed) if path.is_file() or path.is_symlink() or _is_left_empty(path)
+    ]
     places = ["/etc", "/run", "/var/lib", "/lib/systemd", "/lib/udev", "/lib/modprobe.d"]
     named = subprocess.run(
         ["find", *places, "-iname", "*visard*"], capture_output=True, text=True, check=False
@@ -264,20 +262,8 @@ def _camera(state: str) -> dict[str, Any]:
     return dict(wait(f"camera {state}", there, LIMIT))["camera"]
 
 
-def _bus(number: int) -> str:
-    return f"platform:vivid-{number:03}"
-
-
-def _node(number: int) -> str:
-    return next((device.path for device in v4l2.devices() if device.bus == _bus(number)), "")
-
-
-def _colour(node: str, pattern: str) -> None:
-    _call("v4l2-ctl", "-d", node, "-c", f"test_pattern={pattern},osd_text_mode=2")
-
-
-def _vivid(what: str) -> None:
-    Path("/sys/bus/platform/drivers/vivid", what).write_text("vivid.0")
+def _all_ready() -> bool:
+    return all(persona["ready"] for persona in control.get("/status")["personas"])
 
 
 def _spent(process: int) -> float:
@@ -285,8 +271,12 @@ def _spent(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _is_empty(folder: Path) -> bool:
-    return folder.is_dir() and not any(folder.iterdir())
+def _is_left_empty(folder: Path) -> bool:
+    """Whether a folder is empty and no other package has it; some say /lib for /usr/lib."""
+    if not folder.is_dir() or any(folder.iterdir()):
+        return False
+    names = str(folder), str(folder).removeprefix("/usr")
+    return not subprocess.run(["dpkg-query", "-S", *names], capture_output=True, check=False).stdout
 
 
 def _call(*command: str) -> str:
