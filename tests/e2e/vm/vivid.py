@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from visard.daemon import v4l2
+from visard.daemon.devices import v4l2
 
 
 WEBCAM = (("node_types", "0x1"), ("input_types", "0"))
