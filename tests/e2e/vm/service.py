@@ -133,8 +133,8 @@ def replug(out: Path) -> Found:
     vivid.redden(mine)  # all red; the other shows bars
     control.send("PATCH", "/settings", camera=vivid.place(1), when_lost="blur")
     found: Found = {"before": [mine, other], "bus": vivid.place(1)}
-    held = Path(other).open("rb")  # a number that is in use is not given again
-    with _reading(out / "replug.log") as stream, held:
+    # a number that is in use is not given again
+    with Path(other).open("rb"), _reading(out / "replug.log") as stream:
         found["open"] = _camera("ok")
         cv2.imwrite(str(out / "plugged.png"), stream.wait(BLUR, LIMIT, is_red))
         vivid.unplug()

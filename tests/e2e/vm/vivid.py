@@ -5,7 +5,6 @@ from pathlib import Path
 
 from visard.daemon.devices import v4l2
 
-
 WEBCAM = (("node_types", "0x1"), ("input_types", "0"))
 """Pictures only, and no other input than a camera."""
 
