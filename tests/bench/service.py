@@ -5,6 +5,7 @@ Usage: python tests/bench/service.py. The demo driver plays; nothing leaves but 
 
 import os
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -121,6 +122,14 @@ def answers() -> bool:
     return True
 
 
+def ask(home: Path, path: str) -> socket.socket:
+    """Ask the daemon for a path."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(str(home / "run/visard.sock"))
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: visard\r\n\r\n".encode())
+    return connection
+
+
 def outside(home: Path) -> None:
     """Measure what others see of the process."""
     with daemon(home) as process:
@@ -141,6 +150,8 @@ def outside(home: Path) -> None:
         before = sum(times()[:2])
         time.sleep(IDLE)
         say("processor while nobody watches", f"{(sum(times()[:2]) - before) / IDLE * 100:.2f} % of one core")
+        readers = [ask(home, path) for path in ("/events", "/preview", "/preview")]  # they never read
+        time.sleep(1)
         begin = time.perf_counter()
         process.send_signal(signal.SIGTERM)
         process.wait(30)
