@@ -4,16 +4,14 @@ Set VISARD_VM=1 to run it: as root on x86-64 Debian it installs what it needs an
 """
 
 import json
-import os
 import subprocess
-import sys
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from vm.image import prepare
-from vm.machine import SYSTEMD, new_job, run
+from vm.machine import SYSTEMD
 
 pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(3600)]
 
@@ -23,19 +21,16 @@ FOLDERS = {".config", ".cache", ".local", ".local/share", ".local/state"}
 
 
 @pytest.fixture(scope="module")
-def found(repository: Path, request: pytest.FixtureRequest) -> dict[str, Any]:
+def found(play: Callable[..., Path], request: pytest.FixtureRequest) -> dict[str, Any]:
     """What the scenario in the guest found out."""
-    if os.environ.get("VISARD_VM") != "1":
-        pytest.skip("boots a machine and installs packages: set VISARD_VM=1, as root on x86-64 Debian")
-    image = prepare(Path(os.environ.get("VISARD_VM_DIR", "/var/tmp/visard-vm")))
-    job = new_job(image)
-    subprocess.run(["dpkg-deb", "--extract", request.getfixturevalue("deb"), job / "tree"], check=True)
-    scenario = repository / "tests/e2e/vm/account.py"
-    status = run(
-        image, [sys.executable, str(scenario), "/vm/job"], folder=repository, limit=2400, system=SYSTEMD
+    package = request.getfixturevalue("deb")  # asked for only when there is a guest for it
+
+    def fill(job: Path) -> None:
+        subprocess.run(["dpkg-deb", "--extract", package, job / "tree"], check=True)
+
+    return dict(
+        json.loads((play("account.py", limit=2400, fill=fill, system=SYSTEMD) / "acts.json").read_text())
     )
-    assert status == 0, (job / "console.log").read_text(errors="replace")[-4000:]
-    return dict(json.loads((job / "acts.json").read_text()))
 
 
 def act(found: dict[str, Any], name: str) -> dict[str, Any]:

@@ -5,29 +5,19 @@ VISARD_VM_LOOPBACK names a folder with the source of another v4l2loopback to tes
 """
 
 import json
-import os
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from vm.image import prepare
-from vm.machine import new_job, run
 
 pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
-def found(repository: Path) -> dict[str, Any]:
+def found(play: Callable[..., Path]) -> dict[str, Any]:
     """What the scenario in the guest found out."""
-    if os.environ.get("VISARD_VM") != "1":
-        pytest.skip("boots a machine and installs packages: set VISARD_VM=1, as root on x86-64 Debian")
-    image = prepare(Path(os.environ.get("VISARD_VM_DIR", "/var/tmp/visard-vm")))
-    job = new_job(image)
-    scenario = repository / "tests/e2e/vm/audience.py"
-    status = run(image, [sys.executable, str(scenario), "/vm/job"], folder=repository, limit=1200)
-    assert status == 0, (job / "console.log").read_text(errors="replace")[-4000:]
-    return dict(json.loads((job / "audience.json").read_text()))
+    return dict(json.loads((play("audience.py", limit=1200) / "audience.json").read_text()))
 
 
 @pytest.fixture(scope="module")

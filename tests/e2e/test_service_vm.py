@@ -4,20 +4,19 @@ Set VISARD_VM=1 to run it: as root on x86-64 Debian it installs what it needs an
 """
 
 import json
-import os
-import platform
 import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from vm.image import SERVICE, prepare
+from vm.image import SERVICE
 from vm.judge import Match, Pair, has_face, match, pairs, read
-from vm.machine import SYSTEMD, new_job, run
+from vm.machine import SYSTEMD
 from vm.pattern import is_red
 
 pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(3600)]
@@ -28,21 +27,17 @@ WIDTH, HEIGHT = 320, 180
 
 
 @pytest.fixture(scope="module")
-def guest(repository: Path, request: pytest.FixtureRequest) -> Path:
+def guest(play: Callable[..., Path], request: pytest.FixtureRequest) -> Path:
     """The folder of pictures and findings after one run of the whole scenario."""
-    if os.environ.get("VISARD_VM") != "1":
-        pytest.skip("boots a machine and installs packages: set VISARD_VM=1, as root on x86-64 Debian")
-    if os.geteuid() != 0 or platform.machine() != "x86_64" or not Path("/etc/debian_version").exists():
-        pytest.fail("VISARD_VM=1 needs root on x86-64 Debian")
-    image = prepare(Path(os.environ.get("VISARD_VM_DIR", "/var/tmp/visard-vm")), SERVICE)
-    job = new_job(image)
-    (job / "out").mkdir()
-    (job / "visard.deb").symlink_to(request.getfixturevalue("deb"))
-    scenario = repository / "tests/e2e/vm/service.py"
-    command = [sys.executable, str(scenario), "/vm/job/out"]
-    status = run(image, command, folder=repository, limit=2700, system=SYSTEMD)
-    assert status == 0, (job / "console.log").read_text(errors="replace")[-4000:]
-    return job / "out"
+    package = request.getfixturevalue("deb")  # asked for only when there is a guest for it
+
+    def fill(job: Path) -> None:
+        (job / "out").mkdir()
+        (job / "visard.deb").symlink_to(package)
+
+    return (
+        play("service.py", limit=2700, out="/vm/job/out", fill=fill, packages=SERVICE, system=SYSTEMD) / "out"
+    )
 
 
 @pytest.fixture(scope="module")

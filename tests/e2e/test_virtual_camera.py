@@ -4,10 +4,7 @@ Set VISARD_VM=1 to run it: as root on x86-64 Debian it installs what it needs an
 """
 
 import json
-import os
-import platform
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -16,9 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-from vm.image import prepare
 from vm.judge import difference, has_face, middle_of_the_face, read
-from vm.machine import new_job, run
 from vm.pattern import Image, pattern
 
 pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(3600)]
@@ -27,20 +22,14 @@ CONSUMERS = ("v4l2_ctl", "ffmpeg", "chromium")
 
 
 @pytest.fixture(scope="module")
-def guest(repository: Path) -> Path:
+def guest(play: Callable[..., Path], repository: Path) -> Path:
     """The folder of pictures and findings after one run of the whole scenario."""
-    if os.environ.get("VISARD_VM") != "1":
-        pytest.skip("boots a machine and installs packages: set VISARD_VM=1, as root on x86-64 Debian")
-    if os.geteuid() != 0 or platform.machine() != "x86_64" or not Path("/etc/debian_version").exists():
-        pytest.fail("VISARD_VM=1 needs root on x86-64 Debian")
-    image = prepare(Path(os.environ.get("VISARD_VM_DIR", "/var/tmp/visard-vm")))
-    out = new_job(image) / "out"
-    out.mkdir()
-    make_clip(repository, out.with_name("clip.mp4"))
-    scenario = repository / "tests/e2e/vm/scenario.py"
-    status = run(image, [sys.executable, str(scenario), "/vm/job/out"], folder=repository, limit=2400)
-    assert status == 0, (image.folder / "job/console.log").read_text(errors="replace")[-4000:]
-    return out
+
+    def fill(job: Path) -> None:
+        (job / "out").mkdir()
+        make_clip(repository, job / "clip.mp4")
+
+    return play("scenario.py", limit=2400, out="/vm/job/out", fill=fill) / "out"
 
 
 def make_clip(repository: Path, target: Path) -> None:

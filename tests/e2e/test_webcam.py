@@ -4,29 +4,20 @@ Set VISARD_VM=1 to run it: as root on x86-64 Debian it installs what it needs an
 """
 
 import json
-import os
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cv2
 import pytest
-from vm.image import prepare
-from vm.machine import new_job, run
 
 pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
-def found(repository: Path) -> dict[str, Any]:
+def found(play: Callable[..., Path]) -> dict[str, Any]:
     """What the scenario in the guest found out."""
-    if os.environ.get("VISARD_VM") != "1":
-        pytest.skip("boots a machine and installs packages: set VISARD_VM=1, as root on x86-64 Debian")
-    image = prepare(Path(os.environ.get("VISARD_VM_DIR", "/var/tmp/visard-vm")))
-    job = new_job(image)
-    scenario = repository / "tests/e2e/vm/webcam.py"
-    status = run(image, [sys.executable, str(scenario), "/vm/job"], folder=repository, limit=900)
-    assert status == 0, (job / "console.log").read_text(errors="replace")[-4000:]
+    job = play("webcam.py", limit=900)
     picture = cv2.imread(str(job / "vivid.png"))
     return json.loads((job / "webcam.json").read_text()) | {"picture": picture}
 
