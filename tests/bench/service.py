@@ -155,6 +155,8 @@ def outside(home: Path) -> None:
         begin = time.perf_counter()
         process.send_signal(signal.SIGTERM)
         process.wait(30)
+        for reader in readers:
+            reader.close()
         say(
             "SIGTERM to the end of the process",
             f"{time.perf_counter() - begin:.2f} s, status {process.returncode}",
