@@ -9,6 +9,9 @@ from visard.daemon.cli.output import Output, common, pass_output
 if TYPE_CHECKING:
     from visard.daemon.service import Service
 
+ENDING = 10.0
+"""Seconds in which a daemon that was asked to end must have ended."""
+
 
 @click.command("daemon")
 @click.option("--stop", is_flag=True, help="End the one that runs.")
@@ -30,10 +33,20 @@ def command(output: Output, stop: bool) -> None:
 
 
 def _stop() -> None:
+    """Ask the daemon to end, and wait until another one could start."""
+    from filelock import FileLock, Timeout
+
+    from visard.daemon import address
     from visard.daemon.client import Client
+    from visard.daemon.errors import DaemonError
 
     with Client() as daemon:
         daemon.shutdown()
+    try:
+        with FileLock(address.lock(address.home()), timeout=ENDING):
+            pass
+    except Timeout:
+        raise DaemonError(f"the daemon has not ended within {ENDING:g} s; its log may say why") from None
 
 
 def _service() -> "Service":
