@@ -2,11 +2,15 @@
 
 import json
 import pwd
+import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 from acts import wait
 
+SLOW = Path("/etc/systemd/user/visard.service.d")
+"""The unit's own limits are for real machines."""
 LIMIT = 300.0
 """Seconds that anything may take; programs start up to 100 times slower here than on a real machine."""
 
@@ -44,6 +48,26 @@ class Person:
         ]
         lines = self.run("systemctl", "--user", "show", name, *wanted).stdout.splitlines()
         return dict(line.split("=", 1) for line in lines)
+
+    def configure(self, width: int, height: int) -> None:
+        """Write settings before the first login, and grant the daemon the time that it needs here."""
+        folder = Path(self.home, ".config/visard")
+        folder.mkdir(mode=0o700, parents=True)
+        (folder / "config.toml").write_text(f"width = {width}\nheight = {height}\nfps = 5\n")
+        subprocess.run(["chown", "-R", f"{self.name}:", f"{self.home}/.config"], check=True)
+        SLOW.mkdir(parents=True)
+        (SLOW / "slow.conf").write_text("[Service]\nWatchdogSec=900\nTimeoutStopSec=120\n")
+
+    def deconfigure(self) -> None:
+        """Take back what no package brought, and have systemd look again."""
+        shutil.rmtree(SLOW)
+        self.run("systemctl", "--user", "daemon-reload")
+
+    def journal(self) -> str:
+        """Return what the daemon said, and systemd of it."""
+        which = ("_SYSTEMD_USER_UNIT=visard.service", "+", "USER_UNIT=visard.service")
+        command = ["journalctl", "-b", "--no-pager", "-o", "short-monotonic", *which]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     def session(self) -> str:
         """Return the lines of this person's sessions on a seat."""

@@ -27,8 +27,6 @@ HERE = Path(__file__).parent
 PACKAGE = Path("/vm/job/visard.deb")
 DEVICE, LABEL = "/dev/video60", "Visard Camera"
 WIDTH, HEIGHT = 320, 180
-CONFIG = f"width = {WIDTH}\nheight = {HEIGHT}\nfps = 5\n"
-"""A small picture, seldom: emulation is slow at arithmetic."""
 RESTING = 20.0
 """Seconds over which the sleeping daemon's processor time is taken."""
 
@@ -47,12 +45,12 @@ def install(_out: Path) -> Found:
 
 def login(_out: Path) -> Found:
     """Log in on the seat and touch nothing more."""
-    _configure()
+    tester.configure(WIDTH, HEIGHT)
     start = _log_in()
     found = {"up after": round(time.monotonic() - start, 1), "session": tester.session(), **_unit()}
     status = control.state("sleeping", "live")
     may = [one.run("test", "-w", DEVICE).returncode == 0 for one in (tester, stranger)]
-    command = tester.run("visard", "status", "--json")
+    command = wait("visard status", _told, LIMIT)
     return {**found, "status": status, "may write": may, "groups": tester.run("groups").stdout.split(),
             "command": [command.returncode, command.stdout[-4000:], command.stderr[-1000:]]}  # fmt: skip
 
@@ -185,12 +183,15 @@ def log_out_and_in(_out: Path) -> Found:
             "status": control.state("sleeping", "live")}  # fmt: skip
 
 
-def remove(_out: Path) -> Found:
+def remove(out: Path) -> Found:
     """Purge the package while its daemon runs; what the person made stays."""
     listed = Path("/root/listed").read_text().splitlines()
+    (out / "daemon.log").write_text(
+        _call("journalctl", "-b", "--no-pager", "-o", "short-monotonic", *JOURNAL)
+    )
     said = _call("dpkg", "-P", "visard")
     time.sleep(5)
-    tester.run("systemctl", "--user", "daemon-reload")
+    tester.deconfigure()
     left = [
         str(path) for path in map(Path, listed) if path.is_file() or path.is_symlink() or _is_left_empty(path)
     ]
@@ -209,11 +210,10 @@ def remove(_out: Path) -> Found:
 ACTS = (install, login, slowness, shut_out, call, killed, replug, sleep, log_out_and_in, remove)
 
 
-def _configure() -> None:
-    folder = Path(tester.home, ".config/visard")
-    folder.mkdir(mode=0o700, parents=True)
-    (folder / "config.toml").write_text(CONFIG)
-    _call("chown", "-R", f"{tester.name}:", f"{tester.home}/.config")
+def _told() -> subprocess.CompletedProcess[str] | None:
+    """Return what the command says, unless the daemon is still too busy with its start to answer in time."""
+    done = tester.run("visard", "status", "--json")
+    return None if "daemon-absent" in done.stdout else done
 
 
 def _log_in() -> float:
