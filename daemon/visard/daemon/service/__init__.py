@@ -14,7 +14,7 @@ from visard.daemon.newest import Newest
 from visard.daemon.persona import Consent
 from visard.daemon.personas import Library
 from visard.daemon.protocol import CameraInfo, GuardStatus, Job, PersonaInfo, Status
-from visard.daemon.service import snapshot
+from visard.daemon.service import memory, snapshot
 from visard.daemon.service.catalogue import Catalogue, info, thumbnail
 from visard.daemon.service.jobs import Jobs
 from visard.daemon.service.show import Show
@@ -33,6 +33,7 @@ class Service:
     """A running Visard. Every method returns at once unless its text says otherwise; raises VisardError."""
 
     def __init__(self, config: ConfigFile, library: Library, supply: Supply | None = None) -> None:
+        memory.few_heaps()
         self.result = Newest(self._looked)
         """What goes out, as JPEG. Looking at it counts as watching."""
         self.driver = Newest(self._looked)

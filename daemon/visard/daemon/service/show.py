@@ -14,6 +14,7 @@ from visard.daemon.frame import Format
 from visard.daemon.protocol import Problem
 from visard.daemon.recipe import Fade, Recipe
 from visard.daemon.service.attention import Attention, Wanting
+from visard.daemon.service.memory import give_back
 from visard.daemon.service.stage import Stage, Views
 from visard.daemon.service.supply import AUTO, Supply
 from visard.daemon.service.wardrobe import Key, Wardrobe
@@ -160,6 +161,7 @@ class Show:
         self._begin()
         if self.attention.awake:
             self._wake()
+        give_back()
 
     def _wake(self) -> None:
         self.stage.wake(self._config.camera)
@@ -167,6 +169,7 @@ class Show:
 
     def _sleep(self) -> None:
         self.stage.sleep()
+        give_back()
         self._changed()
 
     def _read_by(self, readers: int | None) -> None:

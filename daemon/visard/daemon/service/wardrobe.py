@@ -18,6 +18,7 @@ from visard.daemon.errors import VisardError
 from visard.daemon.personas import Library
 from visard.daemon.prepare import prepare
 from visard.daemon.recipe import Recipe
+from visard.daemon.service.memory import give_back
 from visard.daemon.settings import Mode
 
 log = logging.getLogger(__name__)
@@ -107,6 +108,8 @@ class Wardrobe:
             if not self.has(*key):
                 self._make(key, lambda _: None)
                 self._changed()
+                if self._stock.empty():
+                    give_back()
 
     def _fetch(self, key: Key) -> Recipe | Exception:
         """Make what somebody waits for, and tell how far it is."""
