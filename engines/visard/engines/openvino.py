@@ -1,8 +1,8 @@
 """OpenVINO: the default on a CPU, two to three times faster there than the fallback on small networks."""
 
 import sys
-from functools import cached_property
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -46,9 +46,18 @@ class OpenVino:
     name = "openvino"
     rank = 10
 
-    @cached_property
+    def __init__(self) -> None:
+        # What OpenVINO's bindings set up at their first call, they set up with Python's own lock held and
+        # sometimes given away: two threads that are first wait for each other for ever.
+        self._one_at_a_time = RLock()
+        self._made: Any = None
+
+    @property
     def _core(self) -> Any:
-        return _library().Core()
+        with self._one_at_a_time:
+            if self._made is None:
+                self._made = _library().Core()
+            return self._made
 
     def unavailable(self) -> str | None:
         """Say why OpenVINO cannot be used, if so."""
@@ -66,7 +75,8 @@ class OpenVino:
             "ENABLE_CPU_PINNING": False,  # pinning two engines to the same core serialises them
         }
         try:
-            return OpenVinoEngine(self._core.compile_model(str(model), "CPU", options))
+            with self._one_at_a_time:
+                return OpenVinoEngine(self._core.compile_model(str(model), "CPU", options))
         except RuntimeError as error:
             raise ModelRefused(f"OpenVINO does not accept {model.name}: {error}") from error
 

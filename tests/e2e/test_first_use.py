@@ -1,0 +1,39 @@
+"""The first use of a backend from several threads at once, as when a daemon starts, ends."""
+
+import subprocess
+import sys
+
+import pytest
+
+from visard.engines.engine import backends
+
+FIRST = """
+import sys, threading
+from visard.engines.engine import backends
+from visard.models.assets import asset
+sys.setswitchinterval(1e-6)
+backend, start = backends.get({name!r}), threading.Barrier(8)
+def load():
+    start.wait()
+    assert backend.unavailable() is None
+    backend.load(asset("mp_face_detector_short.onnx"), threads=1)
+threads = [threading.Thread(target=load) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print("done")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(backends.all()))
+def test_threads_that_are_first_do_not_wait_for_each_other_for_ever(name: str) -> None:
+    """Some libraries' bindings set themselves up with Python's own lock held."""
+    if reason := backends.get(name).unavailable():
+        pytest.skip(reason)
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", FIRST.format(name=name)], capture_output=True, text=True, timeout=100
+        )
+        assert done.stdout == "done\n", done.stderr
