@@ -5,6 +5,7 @@ the middle of one: over minutes of switching personas a fifth more, and growing,
 """
 
 import ctypes
+import gc
 import sys
 from functools import cache
 
@@ -27,6 +28,10 @@ def few_heaps() -> None:
 
 
 def give_back() -> None:
-    """Return what is free to the system; takes some hundredths of a second, in which nobody can allocate."""
+    """Return what is free to the system; takes some hundredths of a second, in which all threads may wait.
+
+    A stage that was replaced is a ring of references, and Python does not see how heavy its pictures are.
+    """
+    gc.collect()
     if (library := _glibc()) is not None:
         library.malloc_trim(0)
