@@ -32,7 +32,7 @@ START_LIMIT = 300.0
 LOOK_LIMIT = 240.0
 """Seconds that a consumer may look for a picture with the detail wanted."""
 EVEN = 25.0
-"""Deviation of a picture that is hardly more than its ground: the card has 14, a face in front of a wall 44."""
+"""Deviation of a picture that is hardly more than its ground: the card has 14, a face by a wall 44."""
 FACE = 30.0
 """Detail of a picture with a face. At one frame a second, as here, the guard shows blurs between frames."""
 
