@@ -31,10 +31,10 @@ main() {
     pack "$out/visard_${version}_$(dpkg --print-architecture).deb"
 }
 
-make_environment() { # a virtual environment that stays one wherever the tree lies, and sees the system's PyGObject
+make_environment() { # a virtual environment that stays one wherever the tree lies
     mkdir -p "$place/bin" "$site"
     ln -s "$python" "$place/bin/python3"
-    printf 'home = /usr/bin\ninclude-system-site-packages = true\n' >"$place/pyvenv.cfg"
+    printf 'home = /usr/bin\ninclude-system-site-packages = false\n' >"$place/pyvenv.cfg"
 }
 
 install_libraries() {
@@ -60,7 +60,7 @@ pip() { # whichever pip there is can install for the system's Python
 compile() { # nothing is left to be written at run time, nor to be compiled on the user's machine
     say "compiling"
     find "$site" -name __pycache__ -prune -exec rm -r {} +
-    "$place/bin/python3" -I -m compileall -q --invalidation-mode unchecked-hash -s "$tree" "$site"
+    "$place/bin/python3" -I -m compileall -q -f --invalidation-mode unchecked-hash -s "$tree" "$site"
 }
 
 make_control() {

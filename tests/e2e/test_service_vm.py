@@ -117,11 +117,10 @@ def test_both_ends_of_a_call_see_the_persona_and_not_the_driver(
 
 
 def test_a_killed_daemon_comes_back_under_the_same_reader(guest: Path, slower: float) -> None:
-    """That the reader went on is checked in the guest: it fails the act when it ends or complains."""
+    """The act fails in the guest when the reader ends or complains, or sees no card before the face."""
     killed = found(guest, "killed")
     assert killed["after"]["MainPID"] not in ("0", killed["before"]["MainPID"])
     assert (killed["before"]["NRestarts"], killed["after"]["NRestarts"]) == ("0", "1")
-    assert killed["kinds"][0] == "card"
     assert killed["back"] < BACK * slower, f"the guest is {slower:.0f} times slower"
 
 

@@ -117,11 +117,10 @@ def killed(out: Path) -> Found:
         card = time.monotonic() - start
         stream.wait(PICTURE, LIMIT)
         back = time.monotonic() - start
-        kinds = [kind for kind, at in stream.kinds if at > start]
         time.sleep(10)
         kept = stream.kept(f"{out}/killed")
-    return {"restarted": restarted, "answered": answered, "card": card, "back": back, "kinds": kinds,
-            "kept": kept, "before": before, "after": tester.unit()}  # fmt: skip
+    return {"restarted": restarted, "answered": answered, "card": card, "back": back, "kept": kept,
+            "before": before, "after": tester.unit()}  # fmt: skip
 
 
 def replug(out: Path) -> Found:
