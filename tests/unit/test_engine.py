@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from visard.engines import engine
-from visard.engines.engine import load
+from visard.engines import engine, load
 from visard.engines.errors import BackendUnavailable, EngineError, ModelRefused, VisardError
 
 

@@ -79,10 +79,11 @@ def _trial(backend: "Backend") -> str | None:
     """Run the smallest network we ship on nothing; return what went wrong."""
     import numpy as np
 
+    from visard.engines import load
     from visard.models.assets import asset
 
     try:
-        engine = backend.load(asset("mp_face_detector_short.onnx"), threads=1)
+        engine = load(asset("mp_face_detector_short.onnx"), backend=backend.name)
         results = engine(*(np.zeros([d or 1 for d in t.shape], t.dtype) for t in engine.inputs))
     except Exception as error:  # a library may fail in any way
         return f"{type(error).__name__}: {error}"

@@ -3,7 +3,11 @@
 VisardError
 └── EngineError            a network could not be loaded or run
     ├── BackendUnavailable the backend is not installed or has no device here
-    └── ModelRefused       the backend does not accept this model file
+    ├── ModelRefused       the backend does not accept this model file
+    ├── BuildFailed        compiling crashed, took too long or was cancelled; its log says more
+    │   └── Cancelled      somebody asked for it
+    ├── Wrong              an engine's results are not the reference's
+    └── DeviceLost         the device failed or went away while running
 """
 
 
@@ -29,3 +33,27 @@ class ModelRefused(EngineError):
     """The backend does not accept this model file."""
 
     code = "model-refused"
+
+
+class BuildFailed(EngineError):
+    """Compiling crashed, took too long or was cancelled; its log says more."""
+
+    code = "build-failed"
+
+
+class Cancelled(BuildFailed):
+    """Somebody asked to stop compiling."""
+
+    code = "cancelled"
+
+
+class Wrong(EngineError):
+    """An engine's results are not the reference's."""
+
+    code = "engine-wrong"
+
+
+class DeviceLost(EngineError):
+    """The device failed or went away while running."""
+
+    code = "device-lost"

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from visard.engines.engine import Engine, load
+from visard.engines import Engine, load
 from visard.models.face import Image
 from visard.models.wheel import WheelSpec, check, sha256, unpack
 

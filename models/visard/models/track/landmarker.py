@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from visard.engines.engine import load
+from visard.engines import load
 from visard.models.assets import asset
 from visard.models.face import Image, Landmarks
 from visard.models.track.blendshapes import SUBSET

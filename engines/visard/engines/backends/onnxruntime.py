@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from visard.engines.engine import Array, TensorSpec
-from visard.engines.errors import ModelRefused
+from visard.engines.engine import Array, Options, Precision, Report, TensorSpec
+from visard.engines.errors import EngineError, ModelRefused
 
 _DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64,
            "tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(uint8)": np.uint8,
@@ -19,7 +19,8 @@ class OnnxRuntimeEngine:
 
     backend = "onnxruntime"
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, options: Options) -> None:
+        self.device, self.precision = options.device, options.precision
         self._session = session
         self.inputs = tuple(map(_spec, session.get_inputs()))
         self.outputs = tuple(map(_spec, session.get_outputs()))
@@ -48,6 +49,8 @@ class OnnxRuntime:
 
     name = "onnxruntime"
     rank = 90
+    instant = True
+    written = frozenset({Precision.fp16, Precision.mixed, Precision.int8})
 
     def unavailable(self) -> str | None:
         """Say why ONNX Runtime cannot be used, if so."""
@@ -57,17 +60,42 @@ class OnnxRuntime:
             return str(error)
         return None
 
-    def load(self, model: Path, *, threads: int) -> OnnxRuntimeEngine:
+    def version(self) -> str:
+        """Return the library's version."""
+        return str(_library().__version__)
+
+    def devices(self) -> tuple[str, ...]:
+        """Return the processor."""
+        return ("cpu",)
+
+    def fingerprint(self, device: str) -> str:
+        """Return nothing: any processor runs it."""
+        return ""
+
+    def precisions(self, device: str) -> tuple[Precision, ...]:
+        """Return fp32."""
+        return (Precision.fp32,)
+
+    def compile(self, model: Path, options: Options, report: Report) -> bytes:
+        """Return the file once a session accepts it."""
+        plan = model.read_bytes()
+        try:
+            self.open(plan, options)
+        except EngineError as error:
+            raise ModelRefused(f"ONNX Runtime does not accept {model.name}: {error}") from error
+        return plan
+
+    def open(self, plan: bytes, options: Options) -> OnnxRuntimeEngine:
         """Open a session with ``threads`` threads."""
         ort = _library()
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
+        settings = ort.SessionOptions()
+        settings.intra_op_num_threads = options.threads
+        settings.log_severity_level = 3
         try:
-            session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+            session = ort.InferenceSession(plan, settings, providers=["CPUExecutionProvider"])
         except Exception as error:  # its exceptions share no public base class
-            raise ModelRefused(f"ONNX Runtime does not accept {model.name}: {error}") from error
-        return OnnxRuntimeEngine(session)
+            raise EngineError(str(error)) from error
+        return OnnxRuntimeEngine(session, options)
 
 
 backend = OnnxRuntime()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from visard.engines.engine import Array, TensorSpec
+from visard.engines.engine import Array, Options, Precision, Report, TensorSpec
 from visard.engines.errors import ModelRefused
 
 
@@ -16,7 +16,8 @@ class OpenVinoEngine:
 
     backend = "openvino"
 
-    def __init__(self, compiled: Any) -> None:
+    def __init__(self, compiled: Any, options: Options) -> None:
+        self.device, self.precision = options.device, options.precision
         self._request = compiled.create_infer_request()
         self.inputs = tuple(map(_spec, compiled.inputs))
         self.outputs = tuple(map(_spec, compiled.outputs))
@@ -45,6 +46,8 @@ class OpenVino:
 
     name = "openvino"
     rank = 10
+    instant = True
+    written = frozenset({Precision.int8})
 
     def __init__(self) -> None:
         # What OpenVINO's bindings set up at their first call, they set up with Python's own lock held and
@@ -66,19 +69,44 @@ class OpenVino:
         except Exception as error:
             return f"{type(error).__name__}: {error}"
 
-    def load(self, model: Path, *, threads: int) -> OpenVinoEngine:
+    def version(self) -> str:
+        """Return the library's version."""
+        return str(_library().__version__)
+
+    def devices(self) -> tuple[str, ...]:
+        """Return the processor."""
+        return ("cpu",)
+
+    def fingerprint(self, device: str) -> str:
+        """Return the name of the device."""
+        return str(self._core.get_property(device.upper(), "FULL_DEVICE_NAME"))
+
+    def precisions(self, device: str) -> tuple[Precision, ...]:
+        """Return fp32."""
+        return (Precision.fp32,)
+
+    def compile(self, model: Path, options: Options, report: Report) -> bytes:
         """Compile for ``threads`` CPU threads."""
-        options = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": threads,
-            "INFERENCE_PRECISION_HINT": "f32",
-            "ENABLE_CPU_PINNING": False,  # pinning two engines to the same core serialises them
-        }
         try:
             with self._one_at_a_time:
-                return OpenVinoEngine(self._core.compile_model(str(model), "CPU", options))
+                compiled = self._core.compile_model(str(model), "CPU", _settings(options))
+                return bytes(compiled.export_model().getvalue())
         except RuntimeError as error:
             raise ModelRefused(f"OpenVINO does not accept {model.name}: {error}") from error
+
+    def open(self, plan: bytes, options: Options) -> OpenVinoEngine:
+        """Open what was compiled."""
+        with self._one_at_a_time:
+            return OpenVinoEngine(self._core.import_model(plan, "CPU", _settings(options)), options)
+
+
+def _settings(options: Options) -> dict[str, Any]:
+    return {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": options.threads,
+        "INFERENCE_PRECISION_HINT": "f32",
+        "ENABLE_CPU_PINNING": False,  # pinning two engines to the same core serialises them
+    }
 
 
 backend = OpenVino()

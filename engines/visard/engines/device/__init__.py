@@ -1,0 +1,1 @@
+"""Memory, streams, events and graphs of a GPU, from whichever provider is installed."""
