@@ -110,7 +110,7 @@ class Backend(Protocol):
     rank: int
     """Lower is tried first."""
     instant: bool
-    """Compiling takes hardly longer than opening: it is done in this process and only cached where it pays."""
+    """Compiling takes hardly longer than opening, so it is done in this process."""
     written: frozenset[Precision]
     """Precisions it wants written into the graph; it makes others from an fp32 graph by itself."""
 
