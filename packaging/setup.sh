@@ -10,9 +10,10 @@ stop() {
 
 case "${1-}" in
     "") extras=camera,tray ;;
-    --test) extras=camera,tray,dev ;;
+    --test) extras=camera,tray,dev,rtx ;; # compiles for GPUs without having one
     *) stop "usage: $0 [--test]" ;;
 esac
+[ ! -e /proc/driver/nvidia/version ] || extras=$extras,rtx
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then

@@ -20,7 +20,7 @@ rm -rf openvino/frontend/pytorch openvino/frontend/tensorflow openvino/frontend/
 rm -rf openvino/tools openvino/torch openvino_telemetry openvino_telemetry-*.dist-info
 
 # ONNX Runtime: tools for training and converting, and its second copy for C programs
-rm -rf onnxruntime/transformers onnxruntime/tools onnxruntime/quantization onnxruntime/datasets
+rm -rf onnxruntime/transformers onnxruntime/tools onnxruntime/datasets
 rm -f onnxruntime/capi/libonnxruntime.so*
 
 # NumPy's Fortran compiler, OpenCV's old face finders
