@@ -11,7 +11,7 @@ BLOCKS = 6
 
 
 def inswapper(path: Path, width: float = 1.0, *, dynamic: bool = False) -> Path:
-    """Write it: 250 G operations and 139 M weights at full width; ``dynamic``: batch, height, width vary."""
+    """Write it: 350 G operations and 138 M weights at full width; ``dynamic``: batch, height, width vary."""
     graph, c = Graph("inswapper", opset=11), scaled(width)
     batch, high, wide = ("N", "H", "W") if dynamic else (1, 128, 128)
     x = graph.input("target", batch, 3, high, wide)
