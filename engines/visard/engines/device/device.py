@@ -1,0 +1,148 @@
+"""What a GPU is to the engines: memory, streams, events and graphs, whichever library gives them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy.typing as npt
+
+from visard.engines.engine import Array
+from visard.engines.errors import DeviceLost, EngineError
+
+if TYPE_CHECKING:
+    from visard.engines.device.array import DeviceArray
+
+LEGACY, PER_THREAD = 1, 2
+"""Handles that CUDA gives its two default streams."""
+
+Shape = tuple[int, ...]
+Graph = Callable[[], None]
+"""Replays captured work on the stream it was captured from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Properties:
+    """What a GPU is."""
+
+    name: str
+    capability: tuple[int, int]
+    """Compute capability: 8, 9 for example."""
+    driver: str
+    """Version of the driver as CUDA tells it: 13.0 for example."""
+    memory: int
+    """All of it, in bytes."""
+
+
+class Event(Protocol):
+    """A moment in the work of a stream."""
+
+    def sync(self) -> None:
+        """Wait until all work before it is done."""
+        ...
+
+    def since(self, earlier: "Event") -> float:
+        """Return the milliseconds from an earlier event to this one; both must have happened."""
+        ...
+
+
+class Stream(Protocol):
+    """Work that the device does in the order in which it was given."""
+
+    handle: int
+    """CUDA's own, for other libraries."""
+
+    def sync(self) -> None:
+        """Wait until everything given so far is done."""
+        ...
+
+    def record(self) -> Event:
+        """Return an event that happens when everything given so far is done."""
+        ...
+
+    def wait(self, event: Event) -> None:
+        """Let what is given from now on wait for an event of any stream."""
+        ...
+
+    def follow(self, handle: int) -> None:
+        """Let what is given from now on wait for all that a stream of any library has been given so far."""
+        ...
+
+    def lead(self, handle: int) -> None:
+        """Let what a stream of any library is given from now on wait for all given to this one so far."""
+        ...
+
+
+class Device(Protocol):
+    """One GPU through one library. Methods raise whatever that library raises; see ``lost``."""
+
+    provider: str
+    index: int
+    properties: Properties
+    graphs: bool
+    """Whether work can be captured."""
+    dlpack: int
+    """DLPack's number for the kind of memory: 2 is CUDA."""
+
+    def activate(self) -> None:
+        """Make this GPU the calling thread's: first of all in every thread; cheap when it is already."""
+        ...
+
+    def stream(self) -> Stream:
+        """Return a new stream that does not wait for the default one."""
+        ...
+
+    def empty(self, shape: Shape, dtype: npt.DTypeLike, stream: Stream) -> "DeviceArray":
+        """Return an array in the GPU's memory, its content arbitrary, to be used on ``stream``."""
+        ...
+
+    def pinned(self, shape: Shape, dtype: npt.DTypeLike) -> Array:
+        """Return a host array that the GPU copies from and to at full speed and asynchronously."""
+        ...
+
+    def upload(self, source: Array, target: "DeviceArray", stream: Stream) -> None:
+        """Copy from pinned memory to the GPU; both are contiguous and of one size."""
+        ...
+
+    def download(self, source: "DeviceArray", target: Array, stream: Stream) -> None:
+        """Copy from the GPU to pinned memory; both are contiguous and of one size."""
+        ...
+
+    def copy(self, source: "DeviceArray", target: "DeviceArray", stream: Stream) -> None:
+        """Copy within the GPU; both are of one size."""
+        ...
+
+    def capture(self, stream: Stream, work: Callable[[], None]) -> Graph:
+        """Return what ``work`` gives to ``stream`` as a graph, without doing it; only where ``graphs``."""
+        ...
+
+
+class Provider(Protocol):
+    """A library that gives access to GPUs; every module of this package may expose one as ``provider``."""
+
+    name: str
+    rank: int
+    """Lower is tried first."""
+
+    def unavailable(self) -> str | None:
+        """Return why it cannot be used here, or None when it can."""
+        ...
+
+    def count(self) -> int:
+        """Return how many GPUs there are."""
+        ...
+
+    def open(self, index: int) -> Device:
+        """Return one of them."""
+        ...
+
+
+@contextmanager
+def lost(doing: str) -> Iterator[None]:
+    """Turn whatever a device raises into DeviceLost, saying what was being done."""
+    try:
+        yield
+    except EngineError:
+        raise
+    except Exception as error:
+        raise DeviceLost(f"the GPU failed while {doing}: {error or type(error).__name__}") from error
