@@ -29,7 +29,7 @@ class Machine:
 
 
 def _gpu(name: str, fp32: float, fp16: float, bf16: float | None, int8: float, gigabytes: float) -> Machine:
-    """Give peaks in units of 10^12 a second, of dense matrices; fp32 is TF32 where the GPU has it."""
+    """Give peaks in units of 10^12 a second, of dense matrices; fp32 is exact, without TF32."""
     peaks = {Precision.fp32: fp32, Precision.fp16: fp16, Precision.mixed: fp16, Precision.int8: int8}
     if bf16 is not None:
         peaks[Precision.bf16] = bf16
@@ -37,9 +37,9 @@ def _gpu(name: str, fp32: float, fp16: float, bf16: float | None, int8: float, g
 
 
 GPUS = (
-    _gpu("H200", 494.7, 989.4, 989.4, 1978.9, 4800),
-    _gpu("H100", 494.7, 989.4, 989.4, 1978.9, 3350),
-    _gpu("A100", 156, 312, 312, 624, 2039),
+    _gpu("H200", 66.9, 989.4, 989.4, 1978.9, 4800),
+    _gpu("H100", 66.9, 989.4, 989.4, 1978.9, 3350),
+    _gpu("A100", 19.5, 312, 312, 624, 2039),
     _gpu("RTX 5090", 104.8, 419, 209.5, 838, 1792),
     _gpu("RTX 4090", 82.6, 330.3, 165.2, 660.6, 1008),
     _gpu("RTX 4070", 29.1, 116.6, 58.3, 233.2, 504),

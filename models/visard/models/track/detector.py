@@ -6,9 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from visard.engines import load
-from visard.models.assets import asset
 from visard.models.face import Image
+from visard.models.network import network
 from visard.models.track.region import Region
 
 Floats = npt.NDArray[np.float32]
@@ -45,20 +44,20 @@ def _anchors(side: int, strides: tuple[tuple[int, int], ...]) -> Floats:
 class Detector:
     """One SSD network: picture in, detections out, best first."""
 
-    def __init__(self, network: str, side: int, strides: tuple[tuple[int, int], ...]) -> None:
-        self._engine = load(asset(network))
+    def __init__(self, name: str, side: int, strides: tuple[tuple[int, int], ...]) -> None:
+        self._engine = network(name)
         self._side = side
         self._anchors = _anchors(side, strides)
 
     @classmethod
     def short_range(cls) -> "Detector":
         """Faces within about two metres of a webcam; 1.4 ms."""
-        return cls("mp_face_detector_short.onnx", 128, ((8, 2), (16, 6)))
+        return cls("mp_face_detector_short", 128, ((8, 2), (16, 6)))
 
     @classmethod
     def full_range(cls) -> "Detector":
         """Small and far faces; 4.8 ms."""
-        return cls("mp_face_detection_full_range.onnx", 192, ((4, 1),))
+        return cls("mp_face_detection_full_range", 192, ((4, 1),))
 
     def __call__(self, image: Image, *, threshold: float = 0.5) -> list[Detection]:
         """Find faces of any number; overlapping ones are merged."""

@@ -4,9 +4,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from visard.engines import load
-from visard.models.assets import asset
 from visard.models.face import Image, Landmarks
+from visard.models.network import network
 from visard.models.track.blendshapes import SUBSET
 from visard.models.track.region import Region
 
@@ -17,7 +16,7 @@ class Landmarker:
     """Places 478 points on the face inside a region."""
 
     def __init__(self, *, threads: int = 1) -> None:
-        self._engine = load(asset("mp_face_landmarks_v2_478.onnx"), threads=threads)
+        self._engine = network("mp_face_landmarks_v2_478", threads=threads)
         sizes = [int(np.prod([d or 1 for d in spec.shape])) for spec in self._engine.outputs]
         self._points = sizes.index(478 * 3)
         self._presence = sizes.index(1)
@@ -43,7 +42,7 @@ class Blendshapes:
     """The 52 ARKit coefficients of an expression, from landmarks."""
 
     def __init__(self) -> None:
-        self._engine = load(asset("mp_face_blendshapes_52.onnx"))
+        self._engine = network("mp_face_blendshapes_52")
 
     def __call__(self, landmarks: Landmarks) -> npt.NDArray[np.float32]:
         """Return float32 [52], 0..1."""
