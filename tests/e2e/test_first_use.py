@@ -9,14 +9,16 @@ from visard.engines.engine import backends
 
 FIRST = """
 import sys, threading
-from visard.engines.engine import backends
+import numpy as np
+from visard.engines.engine import Options, backends
 from visard.models.assets import asset
 sys.setswitchinterval(1e-6)
 backend, start = backends.get({name!r}), threading.Barrier(8)
 def load():
     start.wait()
     assert backend.unavailable() is None
-    backend.load(asset("mp_face_detector_short.onnx"), threads=1)
+    plan = backend.compile(asset("mp_face_detector_short.onnx"), Options(), lambda _: None)
+    backend.open(plan, Options())(np.zeros((1, 128, 128, 3), np.float32))
 threads = [threading.Thread(target=load) for _ in range(8)]
 for thread in threads:
     thread.start()
