@@ -1,5 +1,6 @@
 """Writes parts of ONNX graphs anew where a backend lacks an operator."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 _INLINE = 1_900_000_000
 """Bytes above which weights go into a file of their own: ONNX files end at 2 GB."""
+
+_SMALL = 64
+"""Numbers in the largest weight that may be a shape."""
 
 
 class Patch:
@@ -51,23 +55,38 @@ def flatten_grid_samples(model: Path, into: Path) -> Path:
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
+    invalid = onnx.checker.ValidationError, onnx.shape_inference.InferenceError
     try:
         network = onnx.load(model, load_external_data=False)
+        _load_small(network, model.parent)
         types = _types(onnx.shape_inference.infer_shapes(network, data_prop=True).graph)
-    except (DecodeError, OSError, onnx.shape_inference.InferenceError) as error:
+        onnx.load_external_data_for_model(network, str(model.parent))
+    except (DecodeError, OSError, *invalid) as error:
         raise ModelRefused(f"{model.name} is damaged or no ONNX file: {error}") from error
     patches = {n.output[0]: _flat(n, types, model.name) for n in network.graph.node if _is_volume(n, types)}
     if not patches:
         return model
-    onnx.load_external_data_for_model(network, str(model.parent))
     old = list(network.graph.node)
     del network.graph.node[:]
     for node in old:
         patch = patches.get(node.output[0]) if node.output else None
         network.graph.node.extend(patch.nodes if patch else [node])
     network.graph.initializer.extend(c for patch in patches.values() for c in patch.constants)
-    onnx.save(network, into, save_as_external_data=network.ByteSize() > _INLINE)
+    size = sum(len(weight.raw_data) for weight in network.graph.initializer)
+    onnx.save(network, into, save_as_external_data=size > _INLINE)
     return into
+
+
+def _load_small(network: "onnx.ModelProto", folder: Path) -> None:
+    """Load of the weights beside a file what shapes are made of, so that they can be inferred."""
+    from onnx import TensorProto
+    from onnx import external_data_helper as beside
+
+    for tensor in network.graph.initializer:
+        if beside.uses_external_data(tensor) and math.prod(tensor.dims) <= _SMALL:
+            beside.load_external_data_for_tensor(tensor, str(folder))
+            tensor.data_location = TensorProto.DEFAULT
+            del tensor.external_data[:]
 
 
 def _types(graph: "onnx.GraphProto") -> dict[str, tuple[int, int]]:

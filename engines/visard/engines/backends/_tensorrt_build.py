@@ -52,7 +52,7 @@ class Plan:
         """Return what was packed; raise EngineError when it is damaged, or of another library or version."""
         parts = _plan.unseal(packed, backend, version)
         told = json.loads(bytes(parts["tensors"]))
-        ranges = {name: tuple(map(tuple, shapes)) for name, shapes in told["ranges"].items()}
+        ranges = {name: (tuple(low), tuple(high)) for name, (low, high) in told["ranges"].items()}
         return cls(tuple(told["inputs"]), tuple(told["outputs"]), ranges, parts["engine"])
 
 
