@@ -7,35 +7,15 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from grids import sampling
 from networks import NETWORKS, samples
-from onnx import TensorProto, helper
+from onnx import TensorProto
 
 from visard.engines.engine import Array
 from visard.engines.errors import ModelRefused
 from visard.engines.rewrite import flatten_grid_samples
 
 VOLUME, PICTURE = (2, 3, 4, 5, 6), (2, 3, 5, 6)
-
-
-def sampling(
-    path: Path,
-    volume: tuple[int | str, ...],
-    grid: tuple[int | str, ...],
-    kind: int = TensorProto.FLOAT,
-    **how: Any,
-) -> Path:
-    inputs = [
-        helper.make_tensor_value_info("x", kind, volume),
-        helper.make_tensor_value_info("g", kind, grid),
-    ]
-    output = helper.make_tensor_value_info("y", kind, (*volume[:2], *grid[1:-1]))
-    graph = helper.make_graph(
-        [helper.make_node("GridSample", ["x", "g"], ["y"], **how)], "t", inputs, [output]
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
-    return path
 
 
 def run(path: Path, *arrays: Array) -> list[Array]:

@@ -87,9 +87,9 @@ class Adapter:
     def _kept(self) -> Kept:
         if self._chosen:
             return self._chosen
-        from visard.engines.cache import Cache
+        from visard.engines import cache
 
-        return Kept(Cache().folder / "kept")
+        return Kept(cache.default() / "kept")
 
     def cannot_compile(self) -> str | None:
         """Return why it cannot even compile here, or None when it can, be it for a GPU elsewhere."""
