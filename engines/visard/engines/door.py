@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
-from visard.engines.engine import Engine, Options, Precision, Samples, backends
-from visard.engines.errors import BackendUnavailable, EngineError
+from visard.engines.cache import Cache
+from visard.engines.engine import Precision, Range, Samples
+from visard.engines.errors import EngineError
+from visard.engines.ladder import Candidate, ladder, stopgap
+from visard.engines.ladder import precision as precision_of
+from visard.engines.served import Served
+from visard.engines.supply import Supply
 
 
-def load(
+def load(  # noqa: PLR0913 - all but the model are named
     model: Path,
     device: str = "auto",
     precision: Precision | str = "auto",
@@ -15,27 +20,31 @@ def load(
     threads: int = 1,
     samples: Samples | None = None,
     wait: bool = True,
-) -> Engine:
-    """Return an engine that was checked."""
+    cache: Cache | None = None,
+    ranges: tuple[Range, ...] = (),
+) -> Served:
+    """Return an engine that was checked against the network's own results in fp32.
+
+    Without ``wait`` the first that is ready serves at once, and better ones take over as they are compiled.
+    ``samples`` calibrate int8 and are what is checked with; they are made up otherwise. Raises
+    BackendUnavailable when what was named is not here, ModelRefused when nothing takes the network,
+    EngineError with every reason otherwise.
+    """
     if not model.is_file():
         raise EngineError(f"{model} is missing; reinstall Visard to restore it")
-    reasons = []
-    ranked = (
-        [backends.get(backend)]
-        if backend != "auto"
-        else sorted(backends.all().values(), key=lambda b: b.rank)
-    )
-    for candidate in ranked:
-        if reason := candidate.unavailable():
-            if backend != "auto":
-                raise BackendUnavailable(f"{candidate.name}: {reason}")
-            reasons.append(f"{candidate.name}: {reason}")
-            continue
-        try:
-            options = Options(threads=threads)
-            return candidate.open(candidate.compile(model, options, lambda _: None), options)
-        except EngineError as error:
-            if backend != "auto":
-                raise
-            reasons.append(f"{candidate.name}: {error}")
-    raise EngineError(f"no backend can run {model.name} ({'; '.join(reasons)})")
+    candidates = ladder(backend, device, precision_of(precision))
+    if not wait:
+        candidates += stopgap(candidates)
+    supply = Supply(model, cache or Cache(), threads=threads, ranges=ranges, samples=samples)
+    served = Served(candidates, supply)
+    served.start(None if wait else _at_once(candidates, supply))
+    return served
+
+
+def _at_once(candidates: list[Candidate], supply: Supply) -> list[int]:
+    """Return what can serve without a long compilation: what is compiled, ONNX Runtime, what is quick."""
+    everything = range(len(candidates))
+    compiled = [i for i in everything if supply.at_hand(candidates[i])]
+    quick = [i for i in everything if candidates[i].backend.instant and i not in compiled]
+    quick.sort(key=lambda i: (candidates[i].backend.name != "onnxruntime", candidates[i].device != "cpu"))
+    return [*compiled, *quick]

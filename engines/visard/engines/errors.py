@@ -4,6 +4,7 @@ VisardError
 └── EngineError            a network could not be loaded or run
     ├── BackendUnavailable the backend is not installed or has no device here
     ├── ModelRefused       the backend does not accept this model file
+    │   └── NoNumbers      no backend can: its own results are no numbers
     ├── BuildFailed        compiling crashed, took too long or was cancelled; its log says more
     │   └── Cancelled      somebody asked for it
     ├── Wrong              an engine's results are not the reference's
@@ -33,6 +34,10 @@ class ModelRefused(EngineError):
     """The backend does not accept this model file."""
 
     code = "model-refused"
+
+
+class NoNumbers(ModelRefused):
+    """The network's own results are no numbers, whatever runs it."""
 
 
 class BuildFailed(EngineError):
