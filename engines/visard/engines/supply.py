@@ -69,7 +69,7 @@ class Supply:
         """Return an engine, compiled if need be; it may be wrong, see its verdict. Raises EngineError."""
         stamp = self._stamp(candidate)
         twin = _open.get(stamp.key)
-        if isinstance(twin, Sharing):
+        if isinstance(twin, Sharing) and candidate.device == "cpu":  # streams of a GPU have one user
             return Opened(twin.sibling(), Verdict(True))
         content = self._content(candidate, report)
         try:

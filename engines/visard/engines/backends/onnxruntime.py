@@ -47,7 +47,7 @@ class OnnxRuntimeEngine:
 
     def __init__(self, session: Any, options: Options, memory: Memory | None = None) -> None:
         self.device, self.precision = options.device, options.precision
-        self._session, self._memory = session, memory
+        self._session, self._options, self._memory = session, options, memory
         self.inputs = tuple(map(_spec, session.get_inputs()))
         self.outputs = tuple(map(_spec, session.get_outputs()))
 
@@ -62,6 +62,10 @@ class OnnxRuntimeEngine:
         except Exception as error:  # its exceptions share no public base class
             kind = EngineError if self.device == "cpu" else DeviceLost
             raise kind(f"ONNX Runtime failed on {self.device}: {error}") from error
+
+    def sibling(self) -> "OnnxRuntimeEngine":
+        """Return an engine for another caller on the same weights."""
+        return OnnxRuntimeEngine(self._session, self._options, self._memory)
 
     def _run_here(self, arrays: Any) -> Any:
         hosts = _arrays.on_host(arrays, self.inputs)

@@ -33,6 +33,7 @@ class OpenVinoEngine:
 
     def __init__(self, compiled: Any, options: Options) -> None:
         self.device, self.precision = options.device, options.precision
+        self._compiled, self._options = compiled, options
         self._request = compiled.create_infer_request()
         self.inputs = tuple(map(_spec, compiled.inputs))
         self.outputs = tuple(map(_spec, compiled.outputs))
@@ -46,6 +47,10 @@ class OpenVinoEngine:
             kind = EngineError if self.device == "cpu" else DeviceLost
             raise kind(f"OpenVINO failed on {self.device}: {_why(error)}") from error
         return tuple(results.values())
+
+    def sibling(self) -> "OpenVinoEngine":
+        """Return an engine for another caller on the same weights; calls at the same time take turns."""
+        return OpenVinoEngine(self._compiled, self._options)
 
 
 def _spec(port: Any) -> TensorSpec:
