@@ -1,22 +1,26 @@
 """Compiled networks: tensors in, tensors out. This package knows nothing of faces.
 
-``engines.load(model)`` is the one door; ``serving()`` says how every loaded network is run.
+``engines.load(model)`` is the one door; ``serving()`` says how every loaded network is run. Names are
+imported when they are first used, so that a program can know the exceptions without loading numpy.
 """
 
-from visard.engines.door import load
-from visard.engines.engine import (
-    Array,
-    DeviceArray,
-    Engine,
-    Options,
-    Precision,
-    Progress,
-    Range,
-    TensorSpec,
-    backends,
-)
-from visard.engines.ladder import Rung, Serving, State
-from visard.engines.served import Served, serving, watch
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from visard.engines.door import load
+    from visard.engines.engine import (
+        Array,
+        DeviceArray,
+        Engine,
+        Options,
+        Precision,
+        Progress,
+        Range,
+        TensorSpec,
+    )
+    from visard.engines.ladder import Rung, Serving, State
+    from visard.engines.served import Served, serving, watch
 
 __all__ = [
     "Array",
@@ -31,8 +35,20 @@ __all__ = [
     "Serving",
     "State",
     "TensorSpec",
-    "backends",
     "load",
     "serving",
     "watch",
 ]
+
+_PLACES = {
+    "load": "door",
+    **dict.fromkeys(("Rung", "Serving", "State"), "ladder"),
+    **dict.fromkeys(("Served", "serving", "watch"), "served"),
+}
+"""The modules of names that are not in ``engine``."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_PLACES.get(name, 'engine')}"), name)
