@@ -97,7 +97,7 @@ class Content:
     entry: Entry
     plan: bytes
     reference: Reference
-    lease: IO[bytes] | None = field(default=None, repr=False)
+    lease: files.Held | None = field(default=None, repr=False)
     found: bool = False
     """Compiled some time before."""
 
@@ -124,14 +124,14 @@ class Cache:
         if not path.exists() or self.usable():
             return None
         try:
-            file = files.trusted(path)
+            held = files.trusted(path)
         except OSError as error:
             _logger.warning("a compiled engine is made again: %s", error)
             return None
         try:
-            content = _read(file, path, wanted)
+            content = _read(held, path, wanted)
         except Exception as error:  # damaged bytes may do anything to the readers
-            file.close()
+            held.close()
             _logger.warning("a compiled engine is made again: %s: %s", type(error).__name__, error)
             return None
         with contextlib.suppress(OSError):
@@ -253,8 +253,8 @@ def _write(file: IO[bytes], content: Content) -> None:
             archive.writestr(zipfile.ZipInfo(name), member)
 
 
-def _read(file: IO[bytes], path: Path, wanted: Stamp) -> Content:
-    with zipfile.ZipFile(file) as archive:
+def _read(held: files.Held, path: Path, wanted: Stamp) -> Content:
+    with held.reader() as file, zipfile.ZipFile(file) as archive:
         meta = json.loads(archive.read(_META))
         if meta["stamp"] != json.loads(json.dumps(asdict(wanted))):
             raise ValueError(f"{path.name} is of something else")
@@ -263,5 +263,5 @@ def _read(file: IO[bytes], path: Path, wanted: Stamp) -> Content:
         if hashlib.sha256(member).hexdigest() != meta["sha256"][name]:
             raise ValueError(f"{path.name} is damaged: {name}")
     reference = Reference.from_bytes(members[_REFERENCE], meta["reason"])
-    entry = _described(_entry(meta), path, os.fstat(file.fileno()))
-    return Content(entry, members[_PLAN], reference, file, found=True)
+    entry = _described(_entry(meta), path, os.fstat(held.handle))
+    return Content(entry, members[_PLAN], reference, held, found=True)

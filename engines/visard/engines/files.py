@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
+from weakref import finalize
 
 if sys.platform != "win32":
     import fcntl
@@ -45,21 +46,37 @@ def _foreign(status: os.stat_result, kind: Callable[[int], bool]) -> str | None:
     return None
 
 
-def trusted(path: Path) -> IO[bytes]:
-    """Open a file that only we could have written; held open it is in use. Raises OSError otherwise."""
+class Held:
+    """An open file that nobody evicts; closed with the last one who holds it."""
+
+    def __init__(self, handle: int) -> None:
+        self.handle = handle
+        self._end = finalize(self, os.close, handle)
+
+    def reader(self) -> IO[bytes]:
+        """Return a way to read it, valid as long as this is."""
+        return open(self.handle, "rb", closefd=False)
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._end()
+
+
+def trusted(path: Path) -> Held:
+    """Open a file that only we could have written. Raises OSError for any other."""
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
-    file = os.fdopen(handle, "rb")
+    held = Held(handle)
     status = os.fstat(handle)
     reason = _foreign(status, stat.S_ISREG)
     if not reason and sys.platform != "win32" and status.st_mode & 0o022:
         reason = "others may write it"
     if reason:
-        file.close()
+        held.close()
         raise PermissionError(f"{path.name}: {reason}")
     if sys.platform != "win32":
         with contextlib.suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    return file
+    return held
 
 
 def remove_unused(path: Path) -> bool:

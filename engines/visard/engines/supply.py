@@ -3,7 +3,7 @@
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 from weakref import WeakValueDictionary
 
 from visard.engines import cache as store
@@ -36,7 +36,7 @@ class Opened:
     engine: Engine
     verdict: Verdict
     warning: str = ""
-    lease: IO[bytes] | None = None
+    lease: files.Held | None = None
     """Keeps its file from being evicted."""
 
 
