@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from visard.models.scratch import Scratch
+
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 
@@ -24,6 +26,21 @@ def resample(
     """Fetch each pixel from ``where`` [height, width, 2] in ``picture``; by default its edge goes on."""
     nothing: Any = None  # OpenCV's stubs do not know that the second map may be missing
     return np.asarray(cv2.remap(picture, where, nothing, interpolation, dst=out, borderMode=border), np.uint8)
+
+
+def resample_colours(
+    picture: Bytes, columns: Floats, rows: Floats | None, out: Bytes, scratch: Scratch
+) -> None:
+    """Fill ``out``, BGR, from ``columns`` and ``rows`` in ``picture``, or from both in ``columns``.
+
+    OpenCV fetches four channels in half the time that three take.
+    """
+    four = scratch.bytes("four from", *picture.shape[:2], 4)
+    cv2.cvtColor(picture, cv2.COLOR_BGR2BGRA, dst=four)
+    fetched = scratch.bytes("four", *out.shape[:2], 4)
+    nothing: Any = rows
+    cv2.remap(four, columns, nothing, cv2.INTER_LINEAR, dst=fetched, borderMode=cv2.BORDER_REPLICATE)
+    cv2.cvtColor(fetched, cv2.COLOR_BGRA2BGR, dst=out)
 
 
 class Raster:

@@ -1,5 +1,7 @@
 """Buffers that are used again: touching fresh memory costs more than filling it."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,7 +14,7 @@ class Scratch:
 
     def bytes(self, name: str, *shape: int) -> npt.NDArray[np.uint8]:
         """Return a uint8 array of this shape with undefined content."""
-        needed = int(np.prod(shape))
+        needed = math.prod(shape)
         if name not in self._bytes or self._bytes[name].size < needed:
             self._bytes[name] = np.empty(needed, np.uint8)
         return self._bytes[name][:needed].reshape(shape)

@@ -34,6 +34,8 @@ class Driver:
         self._neutral: Landmarks | None = None
         self._frames = 0
         self._hair = np.zeros((MASK_SIDE, MASK_SIDE), np.float32)
+        self._gain: Floats | None = None
+        self._looks = False
         self._spectacles = Spectacles(_sampler(GLASSES_SIDE))
 
     def shape(self, face: Face, pose: Pose) -> Landmarks:
@@ -47,17 +49,26 @@ class Driver:
     def surface(self, image: Image, points: Landmarks) -> tuple[Mask, Floats]:
         """Where the persona may show on the texture plane, uint8 [192, 192], and its light, [32, 32, 3].
 
+        The light is the same object as long as it is the same light.
+
         What hangs or sits on the driver's face stays the driver's: a fringe, the rim of glasses.
         """
-        scene = _sampler(MASK_SIDE)(image, points[:, :2])
-        small = reduced(scene, SIDE)
-        skin = Skin.fit(small)
-        self._hair += np.float32(0.25) * (hair(scene, skin) - self._hair)
+        self._looks = not self._looks  # light and fringe change slowly: every other frame shows them
+        if self._looks or self._gain is None:
+            self._gain = self._look(image, points)
         bare = cv2.resize(1 - self._hair, (ALPHA_SIDE, ALPHA_SIDE)) * _fade()
         frame = self._spectacles(image, points)
         if frame is not None:
             bare *= 1 - cv2.resize(frame, (ALPHA_SIDE, ALPHA_SIDE))
-        return np.asarray(bare * 255, np.uint8), self._relight(small, skin)
+        return np.asarray(bare * 255, np.uint8), self._gain
+
+    def _look(self, image: Image, points: Landmarks) -> Floats:
+        """Learn where hair hangs and return the light; both are averaged over some frames."""
+        scene = _sampler(MASK_SIDE)(image, points[:, :2])
+        small = reduced(scene, SIDE)
+        skin = Skin.fit(small)
+        self._hair += np.float32(0.4) * (hair(scene, skin) - self._hair)
+        return self._relight(small, skin)
 
 
 @cache

@@ -132,13 +132,14 @@ def draw_iris(
     matrix = np.array([[step, 0, middle[0] - left], [0, step, middle[1] - top]], np.float32)
     matrix[:, 2] -= step * (_DISC - 1) / 2
     disc = cv2.warpAffine(iris.disc, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE) * gain
-    rows, columns = np.ogrid[top : top + height, left : left + width]
-    distance = np.hypot(columns - middle[0], rows - middle[1]) / radius
-    mask = np.clip((1.08 - distance) / 0.16, 0, 1) * (shown * (1 / 255))
-    grey = cv2.cvtColor(below, cv2.COLOR_BGR2GRAY).astype(np.float32)
-    within = (distance < 0.9) & (shown > 127)
-    usual = float(np.median(grey[within])) if within.any() else 255.0
-    lit = np.minimum(disc + np.clip(grey - usual - 35, 0, None)[..., None], 255)
+    columns = (np.arange(left, left + width, dtype=np.float32) - middle[0]) / np.float32(radius)
+    rows = (np.arange(top, top + height, dtype=np.float32) - middle[1]) / np.float32(radius)
+    distance = np.hypot(columns, rows[:, None])
+    mask = np.clip((1.08 - distance) / 0.16, 0, 1) * (shown * np.float32(1 / 255))
+    grey = cv2.cvtColor(below, cv2.COLOR_BGR2GRAY)
+    seen = grey[(distance < 0.9) & (shown > 127)]
+    usual = float(np.partition(seen, seen.size // 2)[seen.size // 2]) if seen.size else 255.0
+    lit = np.minimum(disc + np.maximum(grey - np.float32(usual + 35), 0)[..., None], 255)
     here[...] = np.clip(here + (lit - here) * mask[..., None] + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -150,6 +151,6 @@ def blend_toned(face: Image, scene: Image, share: npt.NDArray[np.uint8]) -> None
     if not weight.any():
         return
     ours, theirs = (np.array(cv2.mean(picture, weight)[:3]) for picture in (here, over))
-    toned = over * np.clip((ours + 2) / (theirs + 2), 0.5, 2)
+    toned = over * np.clip((ours + 2) / (theirs + 2), 0.5, 2).astype(np.float32)
     alpha = (weight * np.float32(1 / 255))[..., None]
     here[...] = np.clip(here + (toned - here) * alpha + 0.5, 0, 255).astype(np.uint8)

@@ -121,7 +121,7 @@ class Relight:
 
         Inside the face only colour, strength and direction of the light are taken over: anything finer
         would carry the driver's own features along. At the seam the colours meet exactly. Averaged over
-        about six frames, so that noise does not flicker.
+        about five looks, so that noise does not flicker.
         """
         weight = skin_area(SIDE) * self._trust * trust(skin.off(scene)) + 1e-3 * skin_area(SIDE)
         ratio = _log(scene) - self._logs
@@ -130,7 +130,7 @@ class Relight:
         if self._gain_logs is None:
             self._gain_logs = logs
         change = logs - self._gain_logs
-        pace = min(0.17 + 3 * float(np.abs(change).mean()), 1.0)  # a lamp switched on is followed at once
+        pace = min(0.2 + 3 * float(np.abs(change).mean()), 1.0)  # a lamp switched on is followed at once
         self._gain_logs = self._gain_logs + np.float32(pace) * change
         return np.exp(self._gain_logs)
 

@@ -31,6 +31,17 @@ class Window:
         high = np.clip(np.ceil(points[:, :2].max(0)).astype(int) + 3, low + 1, (width, height))
         return cls(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
 
+    def wider(self, margin: int, image: Image) -> "Window":
+        """The window with a margin, as far as it lies in the frame."""
+        left, top = max(self.x - margin, 0), max(self.y - margin, 0)
+        right = min(self.x + self.width + margin, image.shape[1])
+        bottom = min(self.y + self.height + margin, image.shape[0])
+        return Window(left, top, right - left, bottom - top)
+
+    def of(self, image: Image) -> Image:
+        """The part of a frame that lies inside, not copied."""
+        return image[self.y : self.y + self.height, self.x : self.x + self.width]
+
     @property
     def corner(self) -> Floats:
         return np.array([self.x, self.y], np.float32)

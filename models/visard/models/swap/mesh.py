@@ -5,6 +5,7 @@ constant difference between the two neutral shapes, the outline with them, fadin
 The texture is relit by the scene; the inside of the mouth, a fringe and glasses stay the driver's.
 """
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from visard.models.face import Face, Image, Landmarks
 from visard.models.mesh import LIPS_INNER, canonical
 from visard.models.portrait import Portrait
-from visard.models.raster import Raster, resample
+from visard.models.raster import Raster, resample, resample_colours
 from visard.models.scratch import Scratch
 from visard.models.shape import Pose, fit_pose
 from visard.models.swap import Patch, Under
@@ -54,6 +55,7 @@ class MeshSwap:
         self._texture = texture
         self._drivers: dict[int, Driver] = {}
         self._scratch = Scratch()
+        self._shone: tuple[int, Floats] | None = None
         triangles = canonical().triangles
         self._lookup = Raster(triangles, _DRAWN, _DRAWN)
         self._shift = Raster(np.concatenate([triangles, around_outline()]), _MOVED, _MOVED)
@@ -106,10 +108,12 @@ class MeshSwap:
         texture = self._texture.levels[side]
         if gain is None:
             return texture
-        wide = self._scratch.floats("gain", side, side, 3)
-        cv2.resize(gain, (side, side), dst=wide, interpolation=cv2.INTER_LINEAR)
         lit = self._scratch.bytes("lit", side, side, 3)
-        cv2.multiply(texture, wide, dst=lit, dtype=cv2.CV_8U)
+        if self._shone is None or self._shone[0] != side or self._shone[1] is not gain:
+            wide = self._scratch.floats("gain", side, side, 3)
+            cv2.resize(gain, (side, side), dst=wide, interpolation=cv2.INTER_LINEAR)
+            cv2.multiply(texture, wide, dst=lit, dtype=cv2.CV_8U)
+            self._shone = side, gain
         return lit
 
     def _under(
@@ -120,12 +124,14 @@ class MeshSwap:
         values = np.zeros((len(corners), 3), np.float32)
         values[:468, :2] = points[:, :2] - moved[:, :2]
         drawn = self._shift(window.scaled(corners, _MOVED), values)
-        lookup = self._scratch.floats("under map", window.height, window.width, 2)
-        cv2.resize(drawn[..., :2], (window.width, window.height), dst=lookup)
-        lookup[..., 0] += np.arange(window.x, window.x + window.width, dtype=np.float32)
-        lookup[..., 1] += np.arange(window.y, window.y + window.height, dtype=np.float32)[:, None]
+        source = window.wider(math.ceil(float(np.abs(values).max())) + 2, image)
+        columns, rows = (self._scratch.floats(name, window.height, window.width) for name in ("x", "y"))
+        cv2.resize(drawn[..., 0], (window.width, window.height), dst=columns)
+        cv2.resize(drawn[..., 1], (window.width, window.height), dst=rows)
+        columns += np.arange(window.x - source.x, window.x - source.x + window.width, dtype=np.float32)
+        rows += np.arange(window.y - source.y, window.y - source.y + window.height, dtype=np.float32)[:, None]
         under = self._scratch.bytes("under", window.height, window.width, 3)
-        resample(image, lookup, under)
+        resample_colours(source.of(image), columns, rows, under, self._scratch)
         return under
 
     def _paint(
@@ -146,7 +152,7 @@ class MeshSwap:
         lookup = self._scratch.floats("map", *size[::-1], 2)
         cv2.resize(plane * side - np.float32(0.5), size, dst=lookup)
         painted = self._scratch.bytes("face", *size[::-1], 3)
-        resample(texture, lookup, painted)
+        resample_colours(texture, lookup, None, painted, self._scratch)
         return painted, shown
 
     def _eyes(
@@ -206,9 +212,11 @@ def _softness(moved: Landmarks) -> float:
 
 def _gaze(driver: Landmarks, moved: Landmarks, ring: list[int], centre: int) -> tuple[Floats, float]:
     """Where the driver's iris is in the moved eye, and its radius, in frame pixels."""
-    known = np.column_stack([driver[ring, :2], np.ones(len(ring), np.float32)])
-    affine = np.linalg.lstsq(known, moved[ring, :2], rcond=None)[0]
-    middle = np.append(driver[centre, :2], 1) @ affine
+    before, after = driver[ring, :2].astype(np.float64), moved[ring, :2].astype(np.float64)
+    known, told = before - before.mean(0), after - after.mean(0)
+    gram = known.T @ known
+    affine = np.linalg.solve(gram + 1e-6 * np.trace(gram) * np.eye(2), known.T @ told)
+    middle = after.mean(0) + (driver[centre, :2] - before.mean(0)) @ affine
     edge = driver[centre + 1 : centre + 5, :2] - driver[centre, :2]
     return middle.astype(np.float32), max(float(np.linalg.norm(edge, axis=1).mean()), 1.0)
 
