@@ -48,10 +48,13 @@ class Build:
         self._backend, self._cache, self._timeout = backend, cache or Cache(), timeout
         self._report = report
         self._cancelled = threading.Event()
+        self._child: Child | None = None
 
     def cancel(self) -> None:
         """Stop at once, from any thread; ``run`` raises Cancelled."""
         self._cancelled.set()
+        if child := self._child:
+            child.wake()
 
     def run(self) -> Entry:
         """Compile unless that was done before, and return the entry; see ``make`` for errors."""
@@ -108,11 +111,12 @@ class Build:
     def _in_child(self, folder: Path) -> Made:
         name = f"{self._task.model.stem}-{self._backend.name}-{self._task.options.precision}"
         log = Log(self._cache.logs, name)
-        child = Child(log)
+        child = self._child = Child(log)
         try:
             child.tell(self._backend, self._task, folder)
             head, bodies = self._listen(child, log)
         finally:
+            self._child = None
             child.kill()
             log.close()
         if error := head.get("error"):
@@ -200,6 +204,10 @@ class Child:
             return self._messages.get(timeout=seconds)
         except queue.Empty:
             return {}, []
+
+    def wake(self) -> None:
+        """Have whoever listens look up."""
+        self._messages.put(({}, []))
 
     def end(self) -> str:
         """Return how it ended."""
