@@ -9,6 +9,7 @@ from typing import Any
 from fake_pictures import drawing, swatch
 
 from visard.daemon.config import Config, ConfigFile
+from visard.daemon.engine_facts import BackendInfo, EngineInfo, EnginesInfo
 from visard.daemon.errors import PersonaError, PersonaUnknown, PictureUnreadable
 from visard.daemon.newest import Newest
 from visard.daemon.persona import Consent, check_name
@@ -26,7 +27,7 @@ from visard.daemon.protocol import (
     State,
     Status,
 )
-from visard.daemon.service import Service
+from visard.daemon.service import Service, snapshot
 from visard.daemon.settings import Mode
 from visard.daemon.slot import Closed
 
@@ -49,6 +50,7 @@ class FakeService(Service):
         self.result, self.driver = Newest(self._looked), Newest(self._looked)
         self.calls: list[str] = []
         self.well = True
+        self.working: tuple[EngineInfo, ...] = ()
         self._file = config
         self._frames = frames
         self._listeners: list[Callable[[], None]] = []
@@ -90,6 +92,11 @@ class FakeService(Service):
         self._problems[code] = PROBLEMS.get(code) or Problem(code=code, message=f"something: {code}")
         self._changed()
 
+    def work_with(self, *engines: EngineInfo) -> None:
+        """Let networks run on these."""
+        self.working = engines
+        self._changed()
+
     def clear(self) -> None:
         """Let nothing be wrong."""
         self._problems.clear()
@@ -129,8 +136,9 @@ class FakeService(Service):
                     where="/dev/video9", ok=True, width=config.width, height=config.height, fps=config.fps
                 ),
                 personas=tuple(self.personas()),
-                jobs=tuple(self._jobs.values()),
-                problems=tuple(self._problems.values()),
+                engines=self.working,
+                jobs=(*snapshot.compiling(self.working), *self._jobs.values()),
+                problems=(*self._problems.values(), *snapshot.demotions(self.working)),
                 numbers=self._numbers(),
                 settings=config,
             )
@@ -188,6 +196,17 @@ class FakeService(Service):
                 chosen=chosen == "usb-Other-0",
             ),
         ]
+
+    def engines(self) -> EnginesInfo:
+        backend = BackendInfo(name="onnxruntime", available=True, version="1", precisions={"cpu": ("fp32",)})
+        return EnginesInfo(
+            backends=(backend, BackendInfo(name="tensorrt", available=False, reason="not installed")),
+            serving=self.working,
+            cached=(),
+            folder="/nowhere",
+            bytes=0,
+            limit=1,
+        )
 
     def personas(self) -> list[PersonaInfo]:
         with self._lock:

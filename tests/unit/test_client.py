@@ -95,6 +95,7 @@ def test_everything_can_be_asked_for(tmp_path: Path, tcp: bool) -> None:
         assert client.settings().persona == "marco"
         assert client.change({"camera": CAMERA, "opacity": 0.5}).opacity == 0.5
         assert client.cameras()[0].chosen
+        assert [each.name for each in client.engines().backends] == ["onnxruntime", "tensorrt"]
         assert client.unset("camera").camera == "auto"
         assert client.preview().startswith("http://127.0.0.1:")
     assert "wear marco" in service.calls

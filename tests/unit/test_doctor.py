@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 from fake_process import fake_daemon
+from networks import NETWORKS
 
 import visard.models.assets
+from visard.daemon import engine_findings
 from visard.daemon.doctor import _daemon, examine
 from visard.daemon.findings import Finding, State, render, status
+from visard.engines import load
 from visard.engines.engine import backends
 from visard.models.swap import swappers
 
@@ -87,10 +90,24 @@ def test_one_engine_is_enough_and_none_is_a_problem(monkeypatch: pytest.MonkeyPa
         "no CPU device",
     )
     assert "engines" not in found
-    monkeypatch.setattr(type(onnxruntime), "load", lambda *_args, **_: 1 / 0)
+    monkeypatch.setattr(type(onnxruntime), "open", lambda *_args, **_: 1 / 0)
     found = findings()
     assert "ZeroDivisionError" in found["engine onnxruntime"].detail
     assert found["engines"].state is State.problem
+
+
+def test_compiled_networks_are_counted_and_one_of_another_version_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(NETWORKS["fomm_keypoints"](tmp_path / "own.onnx", 1 / 16), backend="onnxruntime")
+    monkeypatch.setattr(type(backends.get("onnxruntime")), "version", lambda _: "99")
+    total, *others = [
+        found for found in examine([engine_findings.compiled]) if found.name == "compiled networks"
+    ]
+    assert total.detail.startswith("1 in ")
+    (stale,) = others
+    assert "own.onnx for onnxruntime cpu fp32: made by version" in stale.detail
+    assert "here is 99" in stale.detail
 
 
 def test_a_plugin_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

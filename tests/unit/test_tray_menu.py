@@ -195,3 +195,12 @@ def test_the_preview_opens_in_a_browser_or_the_person_hears_why_not() -> None:
     tools = actions.Tools(lambda: client, FakeDialogs(), str, str, lambda link: False)  # type: ignore[arg-type]
     with pytest.raises(VisardError, match="browser"):
         actions.OpenPreview()(tools)
+
+
+def test_engines_are_told_of_while_they_compile_and_when_they_fail() -> None:
+    job = Job(id=-7, title="compiling landmarks", progress=0.4)
+    found = Problem(code="engine-demoted", message="landmarks runs on the processor", blocking=False)
+    items = menu(status(State.live, jobs=(job,), problems=(found,)))
+    assert labelled(items, "Compiling landmarks … 40 %").action is None
+    assert labelled(items, "⚠ Landmarks runs on the processor").action == actions.ShowProblem(found)
+    assert words.headline(status(State.live, problems=(found,))) == "Live as Clara"

@@ -18,6 +18,7 @@ from visard.daemon.protocol import CameraInfo, Job, Problem, State
 from visard.tray import i18n, words
 from visard.tray.menu import menu
 
+ENGINES = ("device-lost", "engine-demoted", "engine-not-kept")
 VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 
 
@@ -58,8 +59,12 @@ def test_the_whole_menu_is_chinese(language: pytest.MonkeyPatch, state: State | 
     problems = (
         Problem(code="no-camera", message="there is no camera"),
         Problem(code="no-output", message="there is no device"),
+        *(Problem(code=code, message="of an engine", blocking=False) for code in ENGINES),
     )
-    jobs = (Job(id=1, title="drawing a person who does not exist", progress=0.3),)
+    jobs = (
+        Job(id=1, title="drawing a person who does not exist", progress=0.3),
+        Job(id=-5, title="compiling 网络", progress=0.4),
+    )
     cameras = [CameraInfo(id="x", name="摄像头", path="/dev/video0", busy=True, chosen=False)]
     now = status(state, problems=problems, jobs=jobs, wanted="hanna", settings=Config()) if state else None
     names = "Visard|HD Webcam|Clara|Hanna|Marco|Nico|Robin|Walter"

@@ -16,6 +16,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from visard.daemon import address
 from visard.daemon.address import Address, Unix
 from visard.daemon.config import Config
+from visard.daemon.engine_facts import EnginesInfo
 from visard.daemon.errors import DaemonAbsent, DaemonError, VisardError
 from visard.daemon.listener import Events
 from visard.daemon.persona import Consent
@@ -145,6 +146,10 @@ class Client:
     def cameras(self) -> list[CameraInfo]:
         """Return the cameras of this machine."""
         return self._ask("GET", "/cameras", list[CameraInfo])
+
+    def engines(self) -> EnginesInfo:
+        """Return everything about engines."""
+        return self._ask("GET", "/engines", EnginesInfo, patience=LONG)
 
     def preview(self) -> str:
         """Return the address of the preview page, good for one visit."""

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from visard.daemon import engine_findings
 from visard.daemon.findings import Finding, State
 
 if TYPE_CHECKING:
     from visard.daemon.devices.v4l2 import Device
     from visard.daemon.protocol import Status
-    from visard.engines.engine import Backend
     from visard.engines.registry import Registry
 
 ROOM = 500 * 2**20
@@ -60,34 +60,6 @@ def _cpu_flags() -> set[str]:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-
-
-def _engines() -> Iterator[Finding]:
-    from visard.engines.engine import backends
-
-    working = 0
-    for backend in sorted(backends.all().values(), key=lambda backend: backend.rank):
-        reason = backend.unavailable() or _trial(backend)
-        working += reason is None
-        state = State.missing if reason else State.ok
-        yield Finding(f"engine {backend.name}", state, reason or "runs the face detector")
-    if not working:
-        yield Finding("engines", State.problem, "none works here", "pip install openvino onnxruntime")
-
-
-def _trial(backend: "Backend") -> str | None:
-    """Run the smallest network we ship on nothing; return what went wrong."""
-    import numpy as np
-
-    from visard.engines import load
-    from visard.models.assets import asset
-
-    try:
-        engine = load(asset("mp_face_detector_short.onnx"), backend=backend.name)
-        results = engine(*(np.zeros([d or 1 for d in t.shape], t.dtype) for t in engine.inputs))
-    except Exception as error:  # a library may fail in any way
-        return f"{type(error).__name__}: {error}"
-    return None if all(np.isfinite(result).all() for result in results) else "its results are no numbers"
 
 
 def _networks() -> Iterator[Finding]:
@@ -264,6 +236,8 @@ def _running(status: "Status") -> Iterator[Finding]:
         yield Finding(
             "daemon", State.missing, f"{detail}; start it again", "visard daemon --stop; visard daemon"
         )
+    for engine in status.engines:
+        yield engine_findings.serving(engine)
     for problem in status.problems:
         yield Finding("daemon", State.missing, problem.message, problem.fix)
 
@@ -271,7 +245,8 @@ def _running(status: "Status") -> Iterator[Finding]:
 CHECKS: tuple[Check, ...] = (
     _python,
     _processor,
-    _engines,
+    engine_findings.engines,
+    engine_findings.compiled,
     _networks,
     _faces,
     _cameras,

@@ -22,6 +22,7 @@ GET      /settings                       Config
 PATCH    /settings                       some fields of Config -> Config
 DELETE   /settings/{key}                 back to its default -> Config
 GET      /cameras                        list of CameraInfo
+GET      /engines                        EnginesInfo: backends, what serves, what is compiled
 GET      /preview                        MJPEG of what goes out
 POST     /preview                        Link to the preview page, good for one visit
 POST     /shutdown                       end the daemon
@@ -36,6 +37,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from visard.daemon.config import Config, whole
+from visard.daemon.engine_facts import EngineInfo
 from visard.daemon.persona import Consent
 from visard.daemon.settings import Mode
 
@@ -191,6 +193,8 @@ class Status(_Fact):
     camera: CameraStatus
     output: OutputStatus
     personas: tuple[PersonaInfo, ...]
+    engines: tuple[EngineInfo, ...] = ()
+    """The networks at work."""
     jobs: tuple[Job, ...] = ()
     problems: tuple[Problem, ...] = ()
     numbers: Numbers

@@ -7,6 +7,10 @@ from visard.daemon.protocol import Job, PersonaInfo, Problem, State, Status
 from visard.tray.i18n import _, english
 
 
+_COMPILING = "compiling "
+"""How the daemon's jobs begin that compile a network."""
+
+
 class Look(StrEnum):
     """What the icon says: the daemon's state, or that there is none."""
 
@@ -67,6 +71,8 @@ def job(running: Job) -> str:
 
 def _work(job: Job) -> str:
     known = {"drawing a person who does not exist": _("Drawing a person who does not exist")}
+    if job.title.startswith(_COMPILING):
+        return _("Compiling {network}").format(network=job.title.removeprefix(_COMPILING))
     return known.get(job.title, capital(job.title))
 
 
@@ -84,6 +90,9 @@ def problem(found: Problem) -> str:
     """Return what is wrong: the daemon's own English words, or what its code means in another language."""
     known = {
         "camera-missing": _("The camera is gone or busy. Visard takes it again as soon as it can."),
+        "device-lost": _("A graphics processor failed. Visard goes on without it."),
+        "engine-demoted": _("A faster way to compute failed its check, so Visard takes a slower one."),
+        "engine-not-kept": _("What was compiled could not be kept. The next start takes longer."),
         "no-camera": _("There is no camera, so the demo driver plays instead. Plug one in."),
         "no-output": _("There is no virtual camera that other programs could choose."),
         "no-persona": _("There is no persona. Add one from a picture."),

@@ -1,9 +1,11 @@
 """How a running daemon is, in words for a terminal."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from visard.daemon.engine_facts import EngineInfo
     from visard.daemon.protocol import CameraInfo, Status
 
 _STATES = {
@@ -36,6 +38,16 @@ def camera(info: "CameraInfo") -> str:
     return f"{info.name} ({info.id}){f' {marks}' if marks else ''}"
 
 
+def engines(working: "Sequence[EngineInfo]") -> str:
+    """Say in a line what networks run on."""
+    ways = Counter(f"{each.backend} {each.device} {each.precision}" for each in working if each.backend)
+    told = ", ".join(f"{way} ({count} network{'s' * (count > 1)})" for way, count in ways.items())
+    going = [each.building for each in working if each.building]
+    left = max((each.left for each in going if each.left is not None), default=None)
+    wait = "" if left is None else f", {left:.0f} s left"
+    return told + (f"; {len(going)} faster in the making{wait}" if going else "")
+
+
 def _lines(status: "Status") -> Iterator[tuple[str, str]]:
     seen, numbers = status.output, status.numbers
     yield "state", _STATES[status.state]
@@ -48,6 +60,8 @@ def _lines(status: "Status") -> Iterator[tuple[str, str]]:
         yield "", f"{seen.watchers} watching"
     spread = numbers.latency_ms
     yield "speed", f"{numbers.fps:.1f} frames a second, {spread.p50:.0f} ms late (1 % over {spread.p99:.0f})"
+    if status.engines:
+        yield "engines", engines(status.engines)
     for job in status.jobs:
         share = "" if job.progress is None or job.done else f" {job.progress:.0%}"
         yield "job", job.title + share + (f": {job.error}" if job.error else ", done" if job.done else "")

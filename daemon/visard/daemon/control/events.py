@@ -19,7 +19,7 @@ TICK = 1.0
 """Seconds between two snapshots that differ in numbers alone."""
 BREATH = 0.05
 """Seconds in which several changes become one event."""
-_VOLATILE = {"numbers", "jobs", "guard"}
+_VOLATILE = {"numbers", "jobs", "guard", "engines"}
 
 log = logging.getLogger(__name__)
 
@@ -168,5 +168,6 @@ def _lasting(status: Status) -> dict[str, Any]:
     return {
         **steady,
         "verdict": status.guard.verdict,
+        "engines": [engine.model_copy(update={"building": None}) for engine in status.engines],
         "jobs": [(job.id, job.done, job.error) for job in status.jobs],
     }

@@ -1,4 +1,4 @@
-"""Routes for how the daemon works: settings, cameras, its end."""
+"""Routes for how the daemon works: settings, cameras, engines, its end."""
 
 from typing import Annotated, Any
 
@@ -8,6 +8,7 @@ from pydantic import BaseModel, WithJsonSchema
 from visard.daemon.config import Config
 from visard.daemon.control.api import Heart, Using
 from visard.daemon.control.documented import REFERENCE, UNKNOWN
+from visard.daemon.engine_facts import EnginesInfo
 from visard.daemon.protocol import CameraInfo
 
 router = APIRouter(tags=["working"])
@@ -49,6 +50,12 @@ def unset(service: Heart, key: Key) -> Config:
 def cameras(service: Heart) -> list[CameraInfo]:
     """List the cameras of this machine."""
     return service.cameras()
+
+
+@router.get("/engines")
+def engines(service: Heart) -> EnginesInfo:
+    """Tell what runs networks here, what serves, and what is compiled and kept."""
+    return service.engines()
 
 
 @router.post("/shutdown", status_code=status.HTTP_202_ACCEPTED)

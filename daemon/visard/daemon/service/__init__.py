@@ -7,8 +7,9 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from visard.daemon import folders
+from visard.daemon import engines, folders
 from visard.daemon.config import Config, ConfigFile
+from visard.daemon.engine_facts import EnginesInfo
 from visard.daemon.errors import ConfigError, PersonaUnknown
 from visard.daemon.newest import Newest
 from visard.daemon.persona import Consent
@@ -42,6 +43,7 @@ class Service:
         self._library = library
         self._catalogue = Catalogue(library)
         self._listeners: tuple[Callable[[], None], ...] = ()
+        self._unwatch: Callable[[], None] = lambda: None
         self._lock = RLock()
         self._wardrobe = Wardrobe(library, self._changed)
         self._jobs = Jobs(self._changed)
@@ -52,6 +54,7 @@ class Service:
 
     def start(self) -> None:
         """Begin, and put the configured persona on; what takes long happens on threads."""
+        self._unwatch = engines.watch(self._changed)
         self._show.start()
         config, names = self.config(), self._catalogue.usable()
         first = config.persona or next(iter(names), None)
@@ -63,6 +66,7 @@ class Service:
 
     def stop(self) -> None:
         """Stop everything in under a second."""
+        self._unwatch()
         self._wardrobe.close()
         self._show.stop()
         self.result.close()
@@ -88,7 +92,10 @@ class Service:
         show, config = self._show, self.config()
         stage, recipe, wanted, wanting = show.stage, show.recipe, show.wanted, show.attention.wanting
         running = stage.pipeline.status()
-        problems = snapshot.problems(stage, show.supply, list(show.troubles.values()))
+        working = engines.serving()
+        problems = snapshot.problems(
+            stage, show.supply, [*show.troubles.values(), *snapshot.demotions(working)]
+        )
         return Status(
             version=snapshot.version(),
             pid=os.getpid(),
@@ -103,7 +110,12 @@ class Service:
             camera=snapshot.camera(config.camera, stage, show.supply),
             output=snapshot.output(stage, wanting.readers),
             personas=tuple(self.personas()),
-            jobs=(*snapshot.preparing(wanted, self._wardrobe), *self._jobs.all()),
+            engines=working,
+            jobs=(
+                *snapshot.preparing(wanted, self._wardrobe),
+                *snapshot.compiling(working),
+                *self._jobs.all(),
+            ),
             problems=problems,
             numbers=snapshot.numbers(running.stats, running.drops, still=stage.intake.gone),
             reference=running.reference,
@@ -181,6 +193,10 @@ class Service:
             )
             for camera in self._cameras()
         ]
+
+    def engines(self) -> EnginesInfo:
+        """Return everything about engines; the first time takes as long as their libraries take to load."""
+        return engines.everything()
 
     def _cameras(self) -> list[Camera]:
         """Return the cameras, but not the one that goes out."""

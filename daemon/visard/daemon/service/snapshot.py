@@ -4,10 +4,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import lru_cache
+from zlib import crc32
 
 import psutil
 
 from visard.daemon import protocol
+from visard.daemon.engine_facts import EngineInfo, RungInfo
 from visard.daemon.intake import Presence
 from visard.daemon.protocol import CameraState, Job, Problem, State
 from visard.daemon.recipe import Recipe
@@ -77,6 +79,42 @@ def preparing(wanted: Key | None, wardrobe: Wardrobe) -> tuple[Job, ...]:
         return ()
     share = wardrobe.progress if wardrobe.preparing == wanted else 0.0
     return (Job(id=0, title=f"preparing {wanted[0]}", persona=wanted[0], progress=share),)
+
+
+def compiling(engines: Sequence[EngineInfo]) -> tuple[Job, ...]:
+    """Return the better engines that are being compiled as jobs; their numbers are below those of others."""
+    return tuple(
+        Job(
+            id=-1 - crc32(engine.model.encode()) % 2**31,
+            title=f"compiling {engine.model}",
+            progress=engine.building.done,
+        )
+        for engine in engines
+        if engine.building
+    )
+
+
+def demotions(engines: Sequence[EngineInfo]) -> tuple[Problem, ...]:
+    """Return what runs on another engine than the fastest that should have worked, and why."""
+    failed = [_demotion(engine) for engine in engines if engine.failed()]
+    texts = dict.fromkeys(warning for engine in engines for warning in engine.warnings)
+    return *failed, *(Problem(code="engine-not-kept", message=text, blocking=False) for text in texts)
+
+
+def _demotion(engine: EngineInfo) -> Problem:
+    failed = engine.failed()
+    lost = any(rung.state == "lost" for rung in failed)
+    why = "; ".join(f"{_way(rung)}: {rung.reason or rung.state}" for rung in failed)
+    return Problem(
+        code="device-lost" if lost else "engine-demoted",
+        message=f"{engine.model} runs on {_way(engine) or 'nothing'}, since better ones failed: {why}",
+        fix=None if lost else "visard engines check",
+        blocking=False,
+    )
+
+
+def _way(which: EngineInfo | RungInfo) -> str:
+    return f"{which.backend} {which.device} {which.precision}".strip()
 
 
 def state(recipe: Recipe, stage: Stage, troubles: Sequence[Problem], frames: int) -> State:
