@@ -1,0 +1,97 @@
+"""``visard engines check``."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from visard.daemon.cli.engines import options
+from visard.daemon.cli.engines.words import columns, number
+from visard.daemon.cli.output import Output, common, pass_output
+
+if TYPE_CHECKING:
+    from visard.daemon.engine_work import Checked
+    from visard.engines.precision import LayerError
+
+SHOWN = 25
+"""Layers, of those that differ most."""
+
+
+@click.command("check")
+@click.argument("model", metavar="[MODEL|FILE]", required=False)
+@options.backends_option
+@options.device_option
+@options.precisions_option
+@options.threads_option
+@options.shape_option
+@options.calibrate_option
+@options.timeout_option
+@click.option("--layers", is_flag=True, help="Compare layer by layer with fp32, to find where it goes wrong.")
+@common
+@pass_output
+@click.pass_context
+def check(
+    ctx: click.Context,
+    output: Output,
+    /,
+    model: str | None,
+    layers: bool,
+    calibrate: str | None,
+    precisions: tuple[str, ...],
+    backends: tuple[str, ...],
+    device: str,
+    **more: Any,
+) -> None:
+    """Compare engines with the exact results: a network on every backend in every precision.
+
+    Without a network: all that ship with Visard as it would run them, and everything that is compiled and
+    kept. The exit status is 1 when any result is wrong.
+    """
+    from visard.daemon import engine_work
+    from visard.daemon.cli.engines.progress import bar
+    from visard.daemon.interrupts import terminating
+
+    if layers:
+        if model is None:
+            raise click.UsageError("--layers needs a network.")
+        with terminating():
+            _layers(output, engine_work.layers(model, calibrate, precisions or ("fp16",), **more))
+        return
+    with terminating():
+        checked = list(engine_work.check(model, calibrate, backends, device, precisions, bar, **more))
+    output.result([each.facts() for each in checked], _text(checked))
+    ctx.exit(int(any(each.bad for each in checked)))
+
+
+def _text(checked: "list[Checked]") -> str:
+    rows = [_row(each) for each in checked]
+    head = ("network", "backend", "device", "precision", "result", "dB", "cosine", "")
+    bad = sum(each.bad for each in checked)
+    return f"{columns(head, rows)}\n{f'{bad} WRONG' if bad else 'nothing is wrong'}"
+
+
+def _row(each: "Checked") -> tuple[str, ...]:
+    runner = each.runner
+    way, verdict = runner.way, runner.verdict
+    numbers = (verdict.psnr, verdict.cosine) if verdict else (None, None)
+    state = runner.state.upper() if each.bad else runner.state
+    return (
+        each.network, way.backend, way.device, way.precision, state,
+        number(numbers[0]), number(numbers[1], ".6f"), " ".join(runner.reason.split()),
+    )  # fmt: skip
+
+
+def _layers(output: Output, found: "dict[str, list[LayerError]]") -> None:
+    parts = []
+    for precision, errors in found.items():
+        worst = sorted(errors, key=lambda error: (not error.broken, error.psnr))[:SHOWN]
+        rows = [_layer(error) for error in errors if error in worst]
+        parts.append(f"{precision}: {len(errors)} layers, the {len(rows)} that differ most, in their order")
+        parts.append(columns(("layer", "kind", "dB", "cosine", "largest difference", ""), rows))
+    output.result(
+        {precision: [error.facts() for error in errors] for precision, errors in found.items()},
+        "\n".join(parts),
+    )
+
+
+def _layer(error: "LayerError") -> tuple[str, ...]:
+    return error.layer, number(error.psnr), number(error.cosine, ".6f"), f"{error.largest:.3g}"

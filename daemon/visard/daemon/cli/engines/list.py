@@ -1,0 +1,50 @@
+"""``visard engines list``."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from visard.daemon.cli.engines.words import columns, size
+from visard.daemon.cli.output import Output, common, pass_output
+
+if TYPE_CHECKING:
+    from visard.daemon.engine_facts import BackendInfo, CachedInfo, EnginesInfo
+
+
+@click.command("list")
+@common
+@pass_output
+def list_(output: Output) -> None:
+    """List what can run networks here, the networks that ship with Visard, and what is compiled."""
+    from visard.daemon.engines import everything
+    from visard.models.network import shipped
+
+    info, names = everything(), list(shipped())
+    facts = {**info.model_dump(mode="json", exclude={"serving"}), "networks": names}
+    output.result(facts, _text(info, names))
+
+
+def _text(info: "EnginesInfo", names: list[str]) -> str:
+    kept = f"compiled, {size(info.bytes)} of at most {size(info.limit)} in {info.folder}"
+    head = ("network", "backend", "device", "precision", "size", "last used", "state")
+    rows = list(map(_kept, info.cached))
+    return "\n".join(
+        [
+            columns(("backend", "version", "state"), list(map(_backend, info.backends))),
+            "",
+            f"networks: {', '.join(names)}",
+            "",
+            f"{kept}:" if rows else f"nothing is {kept}",
+            *([columns(head, rows)] if rows else []),
+        ]
+    )
+
+
+def _backend(info: "BackendInfo") -> tuple[str, str, str]:
+    ways = ", ".join(f"{device} ({', '.join(names)})" for device, names in info.precisions.items())
+    return info.name, info.version or "-", ways if info.available else f"not here: {info.reason}"
+
+
+def _kept(info: "CachedInfo") -> tuple[str, ...]:
+    used = f"{info.used.astimezone():%Y-%m-%d %H:%M}"
+    return info.model, info.backend, info.device, info.precision, size(info.bytes), used, info.verdict
