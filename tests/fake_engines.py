@@ -167,3 +167,15 @@ def lost_at(number: int, error: type[Exception] = DeviceLost) -> Callable[..., t
         return outputs
 
     return spoil
+
+
+STEP = 2e-5
+
+
+def marked(number: int) -> Callable[..., tuple[Array, ...]]:
+    """Outputs that are right, but tell whose they are by a difference that no check minds."""
+    return lambda _, outputs: tuple(output + np.float32(number * STEP) for output in outputs)
+
+
+blank = Fake("blank", spoil=zeros)
+better = Fake("better", compiling=_slow, spoil=marked(3))
