@@ -1,24 +1,14 @@
-"""Frames, face crops and their kernel, and ONNX Runtime as the reference, for tests/bench/gpu.py."""
+"""The face crop as a kernel compiled at run time, for tests/bench/gpu.py."""
 
-import sys
 from importlib import import_module
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from _gpu_memory import Gpu, Outputs, Pair
+from _gpu_prepare import HEIGHT, SIDE, WIDTH
 
-ROOT = Path(__file__).resolve().parents[2]
-ASSETS = ROOT / "models/visard/models/assets"
-NETWORKS = sorted(ASSETS.glob("*.onnx"))
-LANDMARKS = ASSETS / "mp_face_landmarks_v2_478.onnx"
-HEIGHT, WIDTH, SIDE = 720, 1280, 256
-SAMPLES = 4
-sys.path.append(str(ROOT / "models"))  # so that it runs where Visard is not installed
-Image = npt.NDArray[np.uint8]
-Matrix = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.float32]
+if TYPE_CHECKING:
+    from visard.engines.device import Device, DeviceArray, Stream
 
 KERNEL = r"""
 extern "C" __global__
@@ -42,88 +32,34 @@ void crop(const unsigned char* frame, int height, int width, const float* back, 
 """
 
 
-def scene(seed: int) -> tuple[Image, Matrix]:
-    """Return a frame, BGR [720, 1280, 3], with a portrait if Pillow is here, and its map to a crop."""
-    from visard.models.track.region import Region
-
-    rng = np.random.default_rng(seed)
-    frame = np.kron(rng.integers(0, 256, (45, 80, 3), np.uint8), np.ones((16, 16, 1), np.uint8))
-    pictures = sorted(ROOT.glob("daemon/visard/daemon/personas_shipped/*/picture.jpg"))
-    try:
-        from PIL import Image as Pictures
-
-        picture = Pictures.open(pictures[seed % len(pictures)]).convert("RGB").resize((512, 512))
-        frame[104:616, 384:896] = np.asarray(picture)[..., ::-1]
-    except ImportError:
-        pass
-    region = Region(640 + rng.uniform(-40, 40), 360, rng.uniform(380, 900), rng.uniform(-0.4, 0.4))
-    return frame, region.matrix(SIDE)
-
-
-def inverse(matrix: Matrix) -> Matrix:
-    return np.linalg.inv(np.vstack([matrix, (0, 0, 1)]))[:2]
-
-
-def crop(frame: Image, matrix: Matrix) -> Floats:
-    """Return the exact bilinear crop, RGB 0..1, [256, 256, 3]; black outside the frame."""
-    back = inverse(matrix)
-    v, u = np.mgrid[:SIDE, :SIDE]
-    padded = np.pad(frame, ((1, 1), (1, 1), (0, 0))).astype(np.float64)
-    x = np.clip(back[0, 0] * u + back[0, 1] * v + back[0, 2] + 1, 0, WIDTH + 1)
-    y = np.clip(back[1, 0] * u + back[1, 1] * v + back[1, 2] + 1, 0, HEIGHT + 1)
-    i, j = np.minimum(x.astype(int), WIDTH), np.minimum(y.astype(int), HEIGHT)
-    fx, fy = (x - i)[..., None], (y - j)[..., None]
-    above = padded[j, i] * (1 - fx) + padded[j, i + 1] * fx
-    below = padded[j + 1, i] * (1 - fx) + padded[j + 1, i + 1] * fx
-    return np.asarray((above * (1 - fy) + below * fy)[..., ::-1] / 255, np.float32)
-
-
-def session(network: Path, *providers: str) -> Any:
-    ort = import_module("onnxruntime")
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    return ort.InferenceSession(str(network), options, providers=list(providers or ["CPUExecutionProvider"]))
-
-
-def evaluate(network: Any, tensor: Floats) -> Outputs:
-    names = [output.name for output in network.get_outputs()]
-    return dict(zip(names, network.run(names, {network.get_inputs()[0].name: tensor}), strict=True))
-
-
-def samples(network: Path) -> list[Floats]:
-    """Return inputs like those in use: crops, -1..1 for detectors, and landmarks for the blendshapes."""
-    crops = [crop(*scene(seed))[None] for seed in range(SAMPLES)]
-    shape = session(network).get_inputs()[0].shape
-    if len(shape) == 3:
-        places = session(LANDMARKS)
-        return [evaluate(places, c)["Identity"].reshape(1, 478, 3)[:, : shape[1], :2].copy() for c in crops]
-    pick = np.linspace(0, SIDE - 1, shape[1]).round().astype(int)
-    low = -1 if "detect" in network.stem else 0
-    return [np.ascontiguousarray(c[:, pick][:, :, pick] * (1 - low) + low) for c in crops]
+def compiled(arch: str) -> Any:
+    """Return the kernel compiled for a GPU such as ``sm_89``; needs no GPU, but NVRTC."""
+    core = import_module("cuda.core")
+    return core.Program(KERNEL, "c++", core.ProgramOptions(std="c++17", arch=arch)).compile("cubin")
 
 
 class Crop:
-    """The face crop as a kernel compiled at run time, from device memory to device memory."""
+    """From a frame in pinned memory to a crop [1, 256, 256, 3] on the device."""
 
-    def __init__(self, gpu: Gpu, target: Pair) -> None:
-        self._gpu, self._start = gpu, gpu.kernel(KERNEL, "crop")
-        self._frame, self._back = gpu.pair((HEIGHT, WIDTH, 3), np.uint8), gpu.pair((6,), np.float32)
-        frame, size = np.uint64(self._frame.pointer), (np.int32(HEIGHT), np.int32(WIDTH))
-        self._arguments = (
-            frame,
-            *size,
-            np.uint64(self._back.pointer),
-            np.uint64(target.pointer),
-            np.int32(SIDE),
-        )
+    def __init__(self, gpu: "Device", stream: "Stream") -> None:
+        self._core, self._gpu, self.stream = import_module("cuda.core"), gpu, stream
+        self._launches = self._core.Stream.from_handle(stream.handle)
+        major, minor = gpu.properties.capability
+        self._kernel = compiled(f"sm_{major}{minor}").get_kernel("crop")
+        self._hosts = gpu.pinned((HEIGHT, WIDTH, 3), np.uint8), gpu.pinned((6,), np.float32)
+        self._devices = tuple(gpu.empty(host.shape, host.dtype, stream) for host in self._hosts)
+        self.target: DeviceArray = gpu.empty((1, SIDE, SIDE, 3), np.float32, stream)
 
-    def load(self, frame: Image, matrix: Matrix) -> None:
-        self._frame.host[...], self._back.host[...] = frame, inverse(matrix).ravel()
+    def load(self, frame: npt.NDArray[Any], back: npt.NDArray[Any]) -> None:
+        self._hosts[0][...], self._hosts[1][...] = frame, back.ravel()
         self.upload()
 
     def upload(self) -> None:
-        self._gpu.push(self._frame)
-        self._gpu.push(self._back)
+        for host, device in zip(self._hosts, self._devices, strict=True):
+            self._gpu.upload(host, device, self.stream)
 
     def enqueue(self) -> None:
-        self._start((SIDE // 32, SIDE // 8), (32, 8), *self._arguments)
+        frame, back, target = (np.uint64(a.pointer) for a in (*self._devices, self.target))
+        sizes = np.int32(HEIGHT), np.int32(WIDTH)
+        grid = self._core.LaunchConfig(grid=(SIDE // 32, SIDE // 8), block=(32, 8))
+        self._core.launch(self._launches, grid, self._kernel, frame, *sizes, back, target, np.int32(SIDE))

@@ -1,10 +1,13 @@
-"""Measures the shipped networks, and a frame's way to them, on an NVIDIA GPU: python tests/bench/gpu.py OUT.
+"""Measures the product's engines on an NVIDIA GPU: python tests/bench/gpu.py OUT [--prepared FOLDER].
 
-Needs numpy and onnxruntime; for the GPU also CuPy or cuda.core, and TensorRT for RTX. Writes OUT/gpu.json and
-OUT/gpu.md; what could not run has a row that says why. Every part runs in a process of its own, so that a
-crash costs one part. "ms" is the GPU's time by events, "wall ms" from the call to the result being there,
-"graph" the same replayed as a CUDA graph; "start s" is loading an engine and its first run, "again s" that
-once more, "cached s" that with its runtime cache; "error" is the largest difference from the reference.
+FOLDER holds networks, inputs and right outputs; ``--prepare FOLDER`` makes it, on any machine with all of
+Visard's dependencies. The GPU's machine then needs numpy, cuda-core and TensorRT for RTX, or TensorRT, and no
+more; without FOLDER it needs those dependencies, too. Writes OUT/gpu.json and OUT/gpu.md; what could not run
+has a row that says why. Every part runs in a process of its own, so that a crash costs one part.
+
+"ms" is the GPU's time by events with arrays that stay on the device, "host ms" from arrays of the host to
+results there, "graph" the same as CUDA graphs; "start s" is opening an engine and its first run, "again s"
+that once more with its kernels kept; "error" is the largest difference from ONNX Runtime in fp32.
 """
 
 import argparse
@@ -12,6 +15,7 @@ import json
 import multiprocessing
 import platform
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -20,104 +24,97 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from _gpu_crop import (
-    LANDMARKS,
-    NETWORKS,
-    SAMPLES,
-    SIDE,
-    Crop,
-    Floats,
-    Image,
-    Matrix,
-    crop,
-    evaluate,
-    samples,
-    scene,
-    session,
-)
-from _gpu_measure import Row, attempt, compare, speed, wall
-from _gpu_memory import GPUS, Outputs, fetch, poison
-from _gpu_rtx import VARIANTS, Engine, Refused, Variant, build, tensorrt_rtx
+from _gpu_crop import Crop
+from _gpu_measure import Row, attempt, compare, elapsed, wall
+from _gpu_prepare import LANDMARKS, Case, cases, crop, prepare, scenes
 
-PATIENCE = 150.0
-COLUMNS: tuple[str, ...] = ("build s", "MB", "start s", "again s", "cached s", "error", "relative", "cosine")
-COLUMNS += ("ms", "wall ms", "graph ms", "graph wall ms", "graph error")
+from visard.engines import device
+from visard.engines.backends._kept import Kept
+from visard.engines.backends.tensorrt import TensorRT
+from visard.engines.backends.tensorrt_rtx import TensorRTRtx
+from visard.engines.engine import Options, Precision
+
+PATIENCE = 240.0
+COLUMNS = ("build s", "MB", "start s", "again s", "error", "relative", "cosine", "ms", "graph ms")
+COLUMNS += ("host ms", "graph host ms")
 LIBRARIES = [
     "numpy",
     "onnxruntime",
-    "cv2",
-    "PIL",
     "cuda.core",
     "cuda.bindings",
-    "cupy",
+    "pycuda.driver",
     "tensorrt_rtx_bindings",
+    "tensorrt",
 ]
-RTX, ORT = "TensorRT for RTX", "ONNX Runtime"
+BACKENDS: dict[str, Callable[..., Any]] = {"TensorRT for RTX": TensorRTRtx, "TensorRT": TensorRT}
 
 
-def rtx_part(network: Path, through: str, variant: Variant) -> Iterator[Row]:
-    """One network on one variant of its engine, compared with ONNX Runtime in fp32 and timed."""
-    inputs = samples(network)
-    reference = session(network)
-    expected = [evaluate(reference, tensor) for tensor in inputs]
+def engine_part(case: Case, how: str) -> Iterator[Row]:
+    """One network through the product's adapter: compiled, opened, compared and timed."""
 
     def measure(row: Row) -> None:
-        rtx, log = tensorrt_rtx()
-        start = time.perf_counter()
-        plan = build(rtx, log, network, variant)
-        row.numbers |= {"build s": time.perf_counter() - start, "MB": len(plan) / 1e6}
-        gpu = GPUS[through]()
-
-        def started(name: str, cache: bytes = b"") -> Engine:
+        options = Options("cuda:0", Precision(case.precision))
+        with tempfile.TemporaryDirectory() as folder:
+            plain, graphs = (BACKENDS[how](graphs=g, kept=Kept(Path(folder))) for g in (False, True))
             start = time.perf_counter()
-            engine = Engine(rtx, log, gpu, plan, cache, variant.graphs)
-            engine(inputs[0])
-            row.numbers[name] = time.perf_counter() - start
-            return engine
+            plan = plain.compile(case.path, options, lambda _: None)
+            row.numbers |= {"build s": time.perf_counter() - start, "MB": len(plan) / 1e6}
+            for name, backend in (("start s", plain), ("again s", graphs)):
+                start = time.perf_counter()
+                engine = backend.open(plan, options)
+                engine(*case.inputs)
+                row.numbers[name] = time.perf_counter() - start
+                attempt(row, partial(timed, engine=engine, case=case, prefix="graph " * (name == "again s")))
 
-        def restart(_: Row) -> None:
-            started("cached s", started("again s").cache)
-
-        engine = started("start s")
-        compare(row, [(engine(tensor), right) for tensor, right in zip(inputs, expected, strict=True)])
-        attempt(row, restart, "starting again: ")
-        speed(row, gpu, engine.enqueue, engine.outputs)
-        row.notes += sorted(set(log.lines))[:3]
-
-    yield attempt(Row(network.stem, f"{RTX}, {variant.label}, {through}"), measure)
+    yield attempt(Row(case.name, f"{how}, {case.precision}"), measure)
 
 
-def ort_part(network: Path) -> Iterator[Row]:
-    """One network in ONNX Runtime: on one CPU thread (the reference) and through its CUDA provider."""
+def timed(row: Row, engine: Any, case: Case, prefix: str) -> None:
+    """Time an engine with arrays of the host and of the device, and compare both."""
+    row.numbers[f"{prefix}host ms"] = wall(lambda: engine(*case.inputs))
+    gpu = device.open_device()
+    there = [device.to_device(array, gpu) for array in case.inputs]
+    outputs = engine(*there)
+    row.numbers[f"{prefix}ms"] = elapsed(outputs[0].stream, lambda: engine(*there))
+    on_device = [device.to_host(output) for output in engine(*there)]
+    on_host = [output.copy() for output in engine(*case.inputs)]
+    if case.outputs:
+        before = row.numbers.get("error", 0.0)
+        compare(row, [(on_host, case.outputs), (on_device, case.outputs)])
+        row.numbers["error"] = max(before, row.numbers["error"])
+    else:
+        row.notes.append("nothing to compare with: prepared without ONNX Runtime")
 
-    def measure(row: Row, provider: str) -> None:
-        available = import_module("onnxruntime").get_available_providers()
-        if provider not in available:
-            raise Refused(f"this ONNX Runtime has only {', '.join(available)}")
-        inputs, reference, tested = samples(network), session(network), session(network, provider)
-        if tested.get_providers()[0] != provider:
-            raise Refused(f"it fell back to {tested.get_providers()[0]}")
-        compare(row, [(evaluate(tested, tensor), evaluate(reference, tensor)) for tensor in inputs])
-        row.numbers["wall ms"] = wall(lambda: evaluate(tested, inputs[0]))
 
-    for provider in ("CPUExecutionProvider", "CUDAExecutionProvider"):
-        row = Row(network.stem, f"{ORT}, {provider.removesuffix('ExecutionProvider')}")
-        yield attempt(row, partial(measure, provider=provider))
+def ort_part(case: Case, provider: str) -> Iterator[Row]:
+    """One network in ONNX Runtime, for comparison, where that is installed."""
+
+    def measure(row: Row) -> None:
+        ort = import_module("onnxruntime")
+        if provider not in ort.get_available_providers():
+            raise RuntimeError(f"this ONNX Runtime has only {', '.join(ort.get_available_providers())}")
+        session = ort.InferenceSession(str(case.path), providers=[provider])
+        if session.get_providers()[0] != provider:
+            raise RuntimeError(f"it fell back to {session.get_providers()[0]}")
+        feed = dict(zip((i.name for i in session.get_inputs()), case.inputs, strict=True))
+        compare(row, [(session.run(None, feed), case.outputs)])
+        row.numbers["host ms"] = wall(lambda: session.run(None, feed))
+
+    how = f"ONNX Runtime, {provider.removesuffix('ExecutionProvider')}, {case.precision}"
+    yield attempt(Row(case.name, how), measure)
 
 
-def crop_part(through: str) -> Iterator[Row]:
+def crop_part(folder: Path) -> Iterator[Row]:
     """The crop kernel against exact interpolation, alone and with the frame's way to the device."""
 
     def measure(row: Row, uploading: bool) -> None:
-        gpu = GPUS[through]()
-        target = gpu.pair((SIDE, SIDE, 3), np.float32)
-        kernel, results = Crop(gpu, target), []
-        for frame, matrix in map(scene, range(SAMPLES)):
-            poison(gpu, {"crop": target})
-            kernel.load(frame, matrix)
+        gpu = device.open_device()
+        gpu.activate()
+        kernel, results = Crop(gpu, gpu.stream()), []
+        for frame, back, _ in scenes(folder):
+            kernel.load(frame, back)
             kernel.enqueue()
-            results.append((fetch(gpu, {"crop": target}), {"crop": crop(frame, matrix)}))
+            results.append(([device.to_host(kernel.target)[0]], [crop(frame, back)]))
         compare(row, results)
 
         def work() -> None:
@@ -125,60 +122,44 @@ def crop_part(through: str) -> Iterator[Row]:
                 kernel.upload()
             kernel.enqueue()
 
-        speed(row, gpu, work, {"crop": target})
+        row.numbers["ms"] = elapsed(kernel.stream, work)
+        row.numbers["graph ms"] = elapsed(kernel.stream, gpu.capture(kernel.stream, work))
 
-    yield attempt(Row("crop 256x256", f"kernel, {through}"), partial(measure, uploading=False))
-    yield attempt(Row("upload 720p, crop", f"kernel, {through}"), partial(measure, uploading=True))
+    yield attempt(Row("crop 256x256", "kernel"), partial(measure, uploading=False))
+    yield attempt(Row("upload 720p, crop", "kernel"), partial(measure, uploading=True))
 
 
-def whole_part(through: str) -> Iterator[Row]:
-    """From a frame in host memory to landmarks in host memory."""
+def whole_part(folder: Path, how: str) -> Iterator[Row]:
+    """From a frame in host memory to landmarks in host memory; the crop never leaves the device."""
 
     def measure(row: Row) -> None:
-        rtx, log = tensorrt_rtx()
-        gpu, reference = GPUS[through](), session(LANDMARKS)
-        engine = Engine(rtx, log, gpu, build(rtx, log, LANDMARKS, Variant("default")))
-        kernel, results = Crop(gpu, engine.input), []
+        options = Options("cuda:0", Precision.fp32)
+        gpu = device.open_device()
+        gpu.activate()
+        kernel = Crop(gpu, gpu.stream())
+        with tempfile.TemporaryDirectory() as kept:
+            backend = BACKENDS[how](kept=Kept(Path(kept)))
+            path = folder / f"{LANDMARKS}.fp32.onnx"
+            engine = backend.open(backend.compile(path, options, lambda _: None), options)
+            pinned = [gpu.pinned(spec.shape, spec.dtype) for spec in engine.outputs]
 
-        def work() -> None:
-            kernel.upload()
-            kernel.enqueue()
-            engine.enqueue()
-            for pair in engine.outputs.values():
-                gpu.pull(pair)
+            def work() -> None:
+                kernel.upload()
+                kernel.enqueue()
+                outputs = engine(kernel.target)
+                for output, host in zip(outputs, pinned, strict=True):
+                    gpu.download(output, host, output.stream)
+                outputs[0].stream.sync()
 
-        for frame, matrix in map(scene, range(SAMPLES)):
-            poison(gpu, engine.outputs)
-            kernel.load(frame, matrix)
-            work()
-            results.append((fetch(gpu, engine.outputs), evaluate(reference, crop(frame, matrix)[None])))
-        compare(row, results)
-        speed(row, gpu, work, engine.outputs)
+            results = []
+            for frame, back, expected in scenes(folder):
+                kernel.load(frame, back)
+                work()
+                results.append(([host.copy() for host in pinned], expected))
+            compare(row, [result for result in results if result[1]])
+            row.numbers["graph host ms"] = wall(work)
 
-    yield attempt(Row("720p frame to landmarks", f"{RTX}, default, {through}"), measure)
-
-
-def cpu_part() -> Iterator[Row]:
-    """The product's own crop with OpenCV, and with the landmark network on one thread behind it."""
-
-    def measure(row: Row, landmarks: bool) -> None:
-        cv2, reference = import_module("cv2"), session(LANDMARKS)
-        cv2.setNumThreads(1)
-
-        def work(frame: Image, matrix: Matrix) -> Outputs:
-            small = cv2.warpAffine(frame, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR)
-            tensor = cv2.cvtColor(small, cv2.COLOR_BGR2RGB) * np.float32(1 / 255)
-            return evaluate(reference, tensor[None]) if landmarks else {"crop": tensor}
-
-        def right(tensor: Floats) -> Outputs:
-            return evaluate(reference, tensor[None]) if landmarks else {"crop": tensor}
-
-        scenes = [scene(seed) for seed in range(SAMPLES)]
-        compare(row, [(work(*each), right(crop(*each))) for each in scenes])
-        row.numbers["wall ms"] = wall(lambda: work(*scenes[0]))
-
-    yield attempt(Row("crop 256x256", "OpenCV, CPU"), partial(measure, landmarks=False))
-    yield attempt(Row("720p frame to landmarks", f"OpenCV and {ORT}, CPU"), partial(measure, landmarks=True))
+    yield attempt(Row("720p frame to landmarks", f"{how}, fp32"), measure)
 
 
 Part = tuple[Callable[..., Iterator[Row]], tuple[Any, ...]]
@@ -206,18 +187,18 @@ def run(part: Part, path: Path) -> list[Row]:
     rows = [Row(**row) for row in json.loads(path.read_text())]
     path.unlink()
     if late or process.exitcode:
-        what = " ".join(str(getattr(a, "stem", a)) for a in part[1])
+        what = " ".join(str(getattr(a, "name", a)) for a in part[1])
         end = f"stopped after {PATIENCE:.0f} s" if late else f"its process ended with {process.exitcode}"
         rows.append(Row(what, part[0].__name__, notes=[f"{end}, after {len(rows)} rows"]))
     return rows
 
 
 def environment() -> dict[str, str]:
-    found = {"Python": platform.python_version()}
+    found = {"Python": platform.python_version(), "GPUs through": device.unavailable() or "first that works"}
     for name in LIBRARIES:
         try:
             found[name] = str(getattr(import_module(name), "__version__", "?"))
-        except ImportError as error:
+        except Exception as error:
             found[name] = f"not here ({error})"
     try:
         query = ["nvidia-smi", "--query-gpu=name,driver_version,compute_cap", "--format=csv,noheader"]
@@ -240,27 +221,46 @@ def report(found: dict[str, str], rows: list[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure the shipped networks on an NVIDIA GPU.")
-    parser.add_argument("out", type=Path, help="folder for gpu.json and gpu.md")
-    out = parser.parse_args().out
+def parts(folder: Path) -> Iterator[Part]:
+    there = {name: backend() for name, backend in BACKENDS.items()}
+    hows = [name for name, backend in there.items() if not backend.cannot_compile()] or list(there)[:1]
+    yield crop_part, (folder,)
+    for how in hows:
+        yield whole_part, (folder, how)
+        for case in cases(folder):
+            yield engine_part, (case, how)
+    for case in cases(folder):
+        if case.precision == "fp32":
+            for provider in ("CPUExecutionProvider", "CUDAExecutionProvider"):
+                yield ort_part, (case, provider)
+
+
+def measure_all(folder: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     found, rows = environment(), []
-
-    def measure(parts: list[Part]) -> None:
-        for part in parts:
-            rows.extend(run(part, out / "part.json"))
-            everything = {"found": found, "rows": [asdict(row) for row in rows]}
-            (out / "gpu.json").write_text(json.dumps(everything, indent=1))
-            (out / "gpu.md").write_text(report(found, rows))
-
-    measure([(cpu_part, ()), *((ort_part, (network,)) for network in NETWORKS)])
-    measure([(part, (gpu,)) for part in (crop_part, whole_part) for gpu in GPUS])
-    usable = [gpu for gpu in GPUS if any(gpu in row.how and "ms" in row.numbers for row in rows)]
-    first, *others = usable or list(GPUS)
-    measure([(rtx_part, (network, first, variant)) for variant in VARIANTS for network in NETWORKS])
-    measure([(rtx_part, (network, gpu, VARIANTS[0])) for gpu in others for network in NETWORKS])
+    for part in parts(folder):
+        rows.extend(run(part, out / "part.json"))
+        everything = {"found": found, "rows": [asdict(row) for row in rows]}
+        (out / "gpu.json").write_text(json.dumps(everything, indent=1))
+        (out / "gpu.md").write_text(report(found, rows))
     print(report(found, rows))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure the product's engines on an NVIDIA GPU.")
+    parser.add_argument("out", type=Path, nargs="?", help="folder for gpu.json and gpu.md")
+    parser.add_argument("--prepared", type=Path, help="folder that --prepare made")
+    parser.add_argument("--prepare", type=Path, help="make such a folder; nothing is measured without OUT")
+    parser.add_argument("--width", type=float, default=1.0, help="share of the channels of people's networks")
+    given = parser.parse_args()
+    if not (given.out or given.prepare):
+        parser.error("say where the results go")
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = given.prepared or given.prepare or Path(folder)
+        if not given.prepared:
+            prepare(prepared, given.width)
+        if given.out:
+            measure_all(prepared, given.out)
 
 
 if __name__ == "__main__":
