@@ -14,9 +14,10 @@ import pytest
 from fake_engines import STEP, Fake, lost_at, marked, nan, raising
 from graphs import small
 
-from visard.engines import Precision, Served, State, engine, load
+from visard.engines import Precision, Served, State, device, engine, load
 from visard.engines.backends.onnxruntime import backend as onnxruntime
 from visard.engines.cache import Cache
+from visard.engines.device.fake import FakeDevice
 from visard.engines.errors import DeviceLost, EngineError, ModelRefused
 
 PICTURE = np.random.default_rng(3).random((1, 3, 16, 16), np.float32)
@@ -287,6 +288,7 @@ import fake_engines
 from visard.engines import engine, load
 from visard.engines.backends.onnxruntime import backend
 from visard.engines.cache import Cache
+from visard.engines.device.fake import FakeDevice
 hang = getattr(fake_engines, sys.argv[4])
 engine.backends._found = {"hang": hang, "onnxruntime": backend}
 served = load(Path(sys.argv[2]), wait=False, cache=Cache(Path(sys.argv[3])))
@@ -315,3 +317,28 @@ def test_a_rung_that_cannot_open_while_falling_is_passed_over(
     for _ in range(3):
         assert same(served(PICTURE), right)
     assert states(served) == ["lost", "refused", "serving"]
+
+
+def test_arrays_of_a_gpu_on_an_engine_that_knows_only_the_host(
+    offer, model: Path, cache: Cache, right
+) -> None:
+    gpu = FakeDevice()
+    stream = gpu.stream()
+    offer(quick("a", 1, device="cpu"))
+    served = load(model, cache=cache)
+    for _ in range(2):
+        outputs = served(device.to_device(PICTURE, gpu, stream))
+        assert all(device.is_on_device(output) for output in outputs)
+        assert same(tuple(map(device.to_host, outputs)), right)
+    with pytest.raises(EngineError, match="x takes"):
+        served(device.to_device(PICTURE[0], gpu, stream))
+    assert served.backend == "a"
+
+
+def test_arrays_of_a_gpu_survive_a_fall_to_the_host(offer, model: Path, cache: Cache, right) -> None:
+    gpu = FakeDevice()
+    offer(quick("a", 1, spoil=lost_at(4)))
+    served = load(model, cache=cache)
+    outputs = served(device.to_device(PICTURE, gpu))
+    assert served.backend == "onnxruntime"
+    assert same(tuple(map(device.to_host, outputs)), right)

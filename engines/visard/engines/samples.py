@@ -58,12 +58,21 @@ def misfit(arrays: Sequence[Any], specs: Sequence[TensorSpec], ranges: Sequence[
         return f"{len(arrays)} arrays were given for {', '.join(s.name for s in specs)}; give one for each"
     bounds = {r.name: r for r in ranges}
     for array, spec in zip(arrays, specs, strict=True):
-        shape, dtype = getattr(array, "shape", None), getattr(array, "dtype", None)
+        shape, dtype = getattr(array, "shape", None), _dtype(array)
         if shape is None or not _fits(tuple(shape), spec, bounds.get(spec.name)):
             return f"{spec.name} takes {_text(spec, bounds.get(spec.name))}, not {_list(shape)}"
         if dtype is not None and dtype != spec.dtype:
             return f"{spec.name} takes {spec.dtype}, not {dtype}"
     return None
+
+
+def _dtype(array: Any) -> np.dtype[Any] | None:
+    """Return an array's dtype; other libraries' names for theirs tell nothing."""
+    if interface := getattr(array, "__cuda_array_interface__", None):
+        told: np.dtype[Any] = np.dtype(interface["typestr"])
+        return told
+    dtype = getattr(array, "dtype", None)
+    return dtype if isinstance(dtype, np.dtype) else None
 
 
 def _fits(shape: tuple[int, ...], spec: TensorSpec, bounds: Range | None) -> bool:

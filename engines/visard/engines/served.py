@@ -187,8 +187,12 @@ def _by_way_of_host(engine: Engine, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     there = [array for array in arrays if gpus.is_on_device(array)]
     if not there:
         return engine(*arrays)
-    gpu = gpus.open_device(getattr(getattr(there[0], "device", None), "index", None) or 0)
-    stream = gpu.stream()
+    first = there[0]
+    if isinstance(first, gpus.DeviceArray):
+        gpu, stream = first.device, first.stream
+    else:
+        gpu = gpus.open_device(first.__dlpack_device__()[1] if hasattr(first, "__dlpack_device__") else 0)
+        stream = gpu.stream()
     hosts = [gpus.to_host(gpus.take(a, gpu, stream)) if gpus.is_on_device(a) else a for a in arrays]
     return tuple(gpus.to_device(output, gpu, stream) for output in engine(*hosts))
 
