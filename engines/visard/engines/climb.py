@@ -24,7 +24,7 @@ class Climb:
         self.candidates, self._supply, self._changed = candidates, supply, changed
         self.rungs = [candidate.rung() for candidate in candidates]
         self.building: Progress | None = None
-        self.errors: list[EngineError] = []
+        self._errors: list[tuple[type[EngineError], str]] = []
         self.better: tuple[int, Opened] | None = None
         """What the background has made and nobody has taken yet."""
         self._lock = threading.Lock()
@@ -100,7 +100,7 @@ class Climb:
         psnr: float | None = None,
     ) -> None:
         _logger.warning("%s is not used: %s", self.candidates[index].name, error)
-        self.errors.append(error)
+        self._errors.append((type(error), str(error)))  # not the error: its frames hold whole networks
         self.mark(index, state, str(error), cosine=cosine, psnr=psnr)
 
     def _progress(self, progress: Progress) -> None:
@@ -142,10 +142,10 @@ class Climb:
     def why(self) -> EngineError:
         """Return one error for a ladder without a rung that works."""
         name = self._supply.model.name
-        kinds = {type(error) for error in self.errors}
+        kinds, texts = {kind for kind, _ in self._errors}, {text for _, text in self._errors}
         kind = kinds.pop() if len(kinds) == 1 else EngineError
-        if len({str(error) for error in self.errors}) == 1:
-            return kind(str(self.errors[0]))
+        if len(texts) == 1:
+            return kind(texts.pop())
         told = "; ".join(f"{_name(rung)}: {rung.reason}" for rung in self.rungs if rung.reason)
         return kind(f"no backend can run {name} ({told})")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from visard.engines import samples as inputs
-from visard.engines.engine import Array, Engine, Options, Precision, Range, Samples
+from visard.engines.engine import Array, Engine, Precision, Range, Samples
 from visard.engines.errors import EngineError, NoNumbers
 
 Outputs = tuple[tuple[Array, ...], ...]
@@ -82,9 +82,8 @@ def reference(
     """
     from visard.engines.backends.onnxruntime import backend
 
-    options = Options(threads=threads, ranges=tuple(ranges))
     try:
-        engine = backend.open(backend.compile(model, options, lambda _: None), options)
+        engine = backend.read(model, threads)
     except EngineError as error:
         why = "OpenVINO's own format has no other reader" if model.suffix == ".xml" else str(error)
         return Reference([] if samples is None else inputs.within(samples), None, f"no reference: {why}")

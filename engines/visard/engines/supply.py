@@ -1,7 +1,7 @@
 """Where checked engines come from: one that is open already, the cache, or a compilation."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 from weakref import WeakValueDictionary
@@ -22,14 +22,14 @@ AGAIN = 0.25
 
 @runtime_checkable
 class Sharing(Protocol):
-    """An engine whose compiled network can serve several callers."""
+    """An engine whose compiled network can serve several callers; asked on processors only."""
 
     def sibling(self) -> Engine:
         """Return an engine for another caller, on the same compiled network."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Opened:
     """An engine, and what came of checking it."""
 
@@ -69,8 +69,9 @@ class Supply:
         """Return an engine, compiled if need be; it may be wrong, see its verdict. Raises EngineError."""
         stamp = self._stamp(candidate)
         twin = _open.get(stamp.key)
-        if isinstance(twin, Sharing) and candidate.device == "cpu":  # streams of a GPU have one user
-            return Opened(twin.sibling(), Verdict(True))
+        if twin and isinstance(twin.engine, Sharing) and candidate.device == "cpu":
+            shared = _open[stamp.key] = replace(twin, engine=twin.engine.sibling())
+            return shared
         content = self._content(candidate, report)
         try:
             opened = self._opened(candidate, content)
@@ -80,7 +81,7 @@ class Supply:
             files.remove(content.entry.path)  # what it was compiled for has changed in ways no stamp shows
             opened = self._opened(candidate, self._content(candidate, report))
         if opened.verdict.ok:
-            _open[stamp.key] = opened.engine
+            _open[stamp.key] = opened
         return opened
 
     def cancel(self) -> None:
@@ -134,5 +135,5 @@ class Supply:
         return Opened(engine, verdict, content.entry.warning, content.lease)
 
 
-_open: WeakValueDictionary[str, Engine] = WeakValueDictionary()
-"""Engines of this process that passed, by their stamp's key."""
+_open: WeakValueDictionary[str, Opened] = WeakValueDictionary()
+"""What this process has open and found right, by the stamp's key."""

@@ -194,6 +194,16 @@ class OnnxRuntime:
         written = [path for path in (graph, folder / _WEIGHTS) if path.exists()]
         return {path.name: path.read_bytes() for path in written}
 
+    def read(self, model: Path, threads: int) -> OnnxRuntimeEngine:
+        """Open a file on the processor as it is, without compiling; raise ModelRefused when it cannot be."""
+        options = Options(threads=threads)
+        try:
+            settings = _settings(options)
+            session = _library().InferenceSession(str(model), settings, providers=[_PROVIDERS["cpu"]])
+            return OnnxRuntimeEngine(session, options)
+        except Exception as error:  # its exceptions share no public base class
+            raise ModelRefused(f"ONNX Runtime does not accept {model.name}: {error}") from error
+
     def open(self, plan: bytes, options: Options) -> OnnxRuntimeEngine:
         """Open a session; raise BackendUnavailable rather than let it fall back to the processor unseen."""
         graph, *weights = _plan.unseal(plan, self.name, self.version()).items()
