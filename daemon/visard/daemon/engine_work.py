@@ -133,12 +133,16 @@ def _check(
 
 
 def _ways(names: tuple[str, ...], device: str, precisions: tuple[str, ...]) -> Iterator[Runner]:
-    """Yield the ways to run a network; the precision ``auto`` is what each device would be given."""
-    kinds = tuple(Precision(name) for name in precisions if name != "auto")
-    for runner in ways(names, device, kinds):
-        way = runner.way
-        tried = () if runner.reason else backends.get(way.backend).precisions(way.device)
-        if "auto" not in precisions or not tried or way.precision in tried:
+    """Yield the ways to run a network; the precision ``auto`` is what each device here would be given."""
+    if "auto" not in precisions:
+        yield from ways(names, device, map(Precision, precisions))
+        return
+    for runner in ways(names, device):
+        way, backend = runner.way, backends.get(runner.way.backend)
+        reason = backend.unavailable()
+        if reason and way.precision is Precision.fp32:  # said once
+            yield replace(runner, reason=reason)
+        elif not reason and way.precision in backend.precisions(way.device):
             yield runner
 
 

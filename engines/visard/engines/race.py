@@ -119,13 +119,14 @@ def ways(
 
     A backend that is of no use here yields one runner with the reason.
     """
+    kinds = tuple(precisions) or tuple(Precision)
     chosen = [backends.get(name) for name in names] or list(backends.all().values())
     for backend in sorted(chosen, key=lambda backend: backend.rank):
         if reason := cannot_compile(backend):
             yield Runner(Way(backend.name, device, Precision.fp32), reason=reason)
             continue
         found = [each for each in devices(backend) if device in ("auto", each)]
-        for each, precision in itertools.product(found, tuple(precisions) or tuple(Precision)):
+        for each, precision in itertools.product(found, kinds):
             yield Runner(Way(backend.name, each, precision))
 
 

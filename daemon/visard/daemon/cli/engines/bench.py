@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from visard.daemon.cli.engines import options
-from visard.daemon.cli.engines.words import columns, number, size
+from visard.daemon.cli.engines.words import Notes, columns, number, size
 from visard.daemon.cli.output import Output, common, pass_output
 
 if TYPE_CHECKING:
@@ -59,14 +59,15 @@ def _text(measured: "Measured") -> str:
     head = ("backend", "device", "precision", "ms", "on the device", "floor", "x floor", "dB", "")
     told = f"{work.operations / 1e9:.2f} G operations, {size(work.weights * 4)} of weights in fp32"
     uncounted = f" ({len(work.unknown)} layers could not be counted)" if work.unknown else ""
-    rows = [_row(each) for each in measured.rows()]
-    return f"{measured.network}: {told}{uncounted}\n{columns(head, rows)}"
+    notes = Notes()
+    rows = [_row(each, notes) for each in measured.rows()]
+    return f"{measured.network}: {told}{uncounted}\n{columns(head, rows)}{notes.below()}"
 
 
-def _row(facts: dict[str, Any]) -> tuple[str, ...]:
+def _row(facts: dict[str, Any], notes: Notes) -> tuple[str, ...]:
     return (
         facts["backend"], facts["device"], facts["precision"], number(facts["ms"], ".2f"),
         number(facts["ms_on_device"], ".2f"), number(facts["floor_ms"], ".3f"),
         number(facts["times_floor"]), number(facts["psnr"]),
-        "" if facts["state"] == "ok" else f"{facts['state']}: {' '.join(facts['reason'].split())}",
+        "" if facts["state"] == "ok" else f"{facts['state']}: {notes.refer(facts['reason'])}",
     )  # fmt: skip

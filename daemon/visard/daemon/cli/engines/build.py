@@ -49,9 +49,12 @@ def build(
     """
     from visard.daemon.cli.engines.progress import bar
     from visard.daemon.engine_work import begin, choose, log_of
+    from visard.daemon.errors import EngineError
     from visard.daemon.interrupts import terminating
     from visard.engines.race import enter
 
+    if precision == "int8" and calibrate is None:
+        raise EngineError("int8 is fitted to examples of what the network is given; say --calibrate SOURCE")
     with terminating():
         course = begin(model, calibrate, **more)
         runner = choose(backend, device, precision)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from visard.daemon.cli.engines import options
-from visard.daemon.cli.engines.words import columns, number
+from visard.daemon.cli.engines.words import Notes, columns, finite, number
 from visard.daemon.cli.output import Output, common, pass_output
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def check(
     """Compare engines with the exact results: a network on every backend in every precision.
 
     Without a network: all that ship with Visard as it would run them, and everything that is compiled and
-    kept. The exit status is 1 when any result is wrong.
+    kept. The exit status is 1 when any result is wrong, or a network
+    runs nowhere.
     """
     from visard.daemon import engine_work
     from visard.daemon.cli.engines.progress import bar
@@ -59,24 +60,34 @@ def check(
     with terminating():
         checked = list(engine_work.check(model, calibrate, backends, device, precisions, bar, **more))
     output.result([each.facts() for each in checked], _text(checked))
-    ctx.exit(int(any(each.bad for each in checked)))
+    ctx.exit(int(any(each.bad for each in checked) or bool(_nowhere(checked))))
 
 
 def _text(checked: "list[Checked]") -> str:
-    rows = [_row(each) for each in checked]
+    notes = Notes()
+    rows = [_row(each, notes) for each in checked]
     head = ("network", "backend", "device", "precision", "result", "dB", "cosine", "")
-    bad = sum(each.bad for each in checked)
-    return f"{columns(head, rows)}\n{f'{bad} WRONG' if bad else 'nothing is wrong'}"
+    bad, nowhere = sum(each.bad for each in checked), _nowhere(checked)
+    verdicts = [f"{bad} WRONG"] * bool(bad) + [f"{name} RUNS NOWHERE" for name in nowhere]
+    return f"{columns(head, rows)}{notes.below()}\n{', '.join(verdicts) or 'nothing is wrong'}"
 
 
-def _row(each: "Checked") -> tuple[str, ...]:
+def _nowhere(checked: "list[Checked]") -> list[str]:
+    """Return the networks that no engine runs, though one was tried."""
+    states: dict[str, set[str]] = {}
+    for each in checked:
+        states.setdefault(each.network, set()).add(each.runner.state)
+    return [name for name, found in states.items() if "refused" in found and "ok" not in found]
+
+
+def _row(each: "Checked", notes: Notes) -> tuple[str, ...]:
     runner = each.runner
     way, verdict = runner.way, runner.verdict
     numbers = (verdict.psnr, verdict.cosine) if verdict else (None, None)
     state = runner.state.upper() if each.bad else runner.state
     return (
         each.network, way.backend, way.device, way.precision, state,
-        number(numbers[0]), number(numbers[1], ".6f"), " ".join(runner.reason.split()),
+        number(numbers[0]), number(numbers[1], ".6f"), notes.refer(runner.reason),
     )  # fmt: skip
 
 
@@ -88,10 +99,11 @@ def _layers(output: Output, found: "dict[str, list[LayerError]]") -> None:
         parts.append(f"{precision}: {len(errors)} layers, the {len(rows)} that differ most, in their order")
         parts.append(columns(("layer", "kind", "dB", "cosine", "largest difference", ""), rows))
     output.result(
-        {precision: [error.facts() for error in errors] for precision, errors in found.items()},
+        {precision: [finite(error.facts()) for error in errors] for precision, errors in found.items()},
         "\n".join(parts),
     )
 
 
 def _layer(error: "LayerError") -> tuple[str, ...]:
-    return error.layer, number(error.psnr), number(error.cosine, ".6f"), f"{error.largest:.3g}"
+    worst, broken = f"{error.largest:.3g}", "NO NUMBERS" if error.broken else ""
+    return error.layer, error.kind, number(error.psnr), number(error.cosine, ".6f"), worst, broken

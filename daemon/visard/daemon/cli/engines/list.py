@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from visard.daemon.cli.engines.words import columns, size
+from visard.daemon.cli.engines.words import Notes, columns, size
 from visard.daemon.cli.output import Output, common, pass_output
 
 if TYPE_CHECKING:
@@ -25,12 +25,14 @@ def list_(output: Output) -> None:
 
 
 def _text(info: "EnginesInfo", names: list[str]) -> str:
+    notes = Notes()
+    backends = columns(("backend", "version", "state"), [_backend(each, notes) for each in info.backends])
     kept = f"compiled, {size(info.bytes)} of at most {size(info.limit)} in {info.folder}"
     head = ("network", "backend", "device", "precision", "size", "last used", "state")
     rows = list(map(_kept, info.cached))
     return "\n".join(
         [
-            columns(("backend", "version", "state"), list(map(_backend, info.backends))),
+            backends + notes.below(),
             "",
             f"networks: {', '.join(names)}",
             "",
@@ -40,9 +42,13 @@ def _text(info: "EnginesInfo", names: list[str]) -> str:
     )
 
 
-def _backend(info: "BackendInfo") -> tuple[str, str, str]:
+def _backend(info: "BackendInfo", notes: Notes) -> tuple[str, str, str]:
     ways = ", ".join(f"{device} ({', '.join(names)})" for device, names in info.precisions.items())
-    return info.name, info.version or "-", ways if info.available else f"not here: {info.reason}"
+    return (
+        info.name,
+        info.version or "-",
+        ways if info.available else f"not here: {notes.refer(info.reason, 60)}",
+    )
 
 
 def _kept(info: "CachedInfo") -> tuple[str, ...]:

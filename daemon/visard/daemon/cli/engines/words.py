@@ -1,6 +1,8 @@
 """Numbers and tables as these commands show them."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def size(count: float) -> str:
@@ -15,6 +17,32 @@ def size(count: float) -> str:
 def number(value: float | None, form: str = ".1f") -> str:
     """Return a number, or a dash where there is none."""
     return "-" if value is None else format(value, form)
+
+
+def finite(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts as JSON takes them: what is infinite or no number is null."""
+    odd = {name for name, value in facts.items() if isinstance(value, float) and not math.isfinite(value)}
+    return {name: None if name in odd else value for name, value in facts.items()}
+
+
+class Notes:
+    """Texts too long for a table: each is said once below it, and referred to by number."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+
+    def refer(self, text: str, most: int = 40) -> str:
+        """Return a short text as it is, and for a long one its number."""
+        text = " ".join(text.split())
+        if len(text) <= most:
+            return text
+        if text not in self._texts:
+            self._texts.append(text)
+        return f"[{self._texts.index(text) + 1}]"
+
+    def below(self) -> str:
+        """Return the lines to put below the table."""
+        return "".join(f"\n[{number}] {text}" for number, text in enumerate(self._texts, 1))
 
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
