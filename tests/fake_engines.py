@@ -8,13 +8,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from visard.engines.backends.onnxruntime import backend as real
-from visard.engines.engine import Array, Options, Precision, Progress, Report
+from visard.engines.engine import Array, Options, Precision, Progress, Report, TensorSpec
 from visard.engines.errors import DeviceLost, ModelRefused
 
 COUNT = "VISARD_TEST_COUNT"
@@ -93,6 +94,44 @@ class Fake:
         return FakeEngine(self, plan, options)
 
 
+class ExactEngine:
+    """Computes with numpy in the very types that the graph names; ONNX Runtime widens fp16 on processors."""
+
+    def __init__(self, plan: bytes, options: Options) -> None:
+        import onnx
+        from onnx.reference import ReferenceEvaluator
+
+        self.backend, self.device, self.precision = "exact", options.device, options.precision
+        model = onnx.load_from_string(plan)
+        self.inputs, self.outputs = map(_specs, (model.graph.input, model.graph.output))
+        self._run = ReferenceEvaluator(model).run
+
+    def __call__(self, *arrays: Array) -> tuple[Array, ...]:
+        feed = {spec.name: array for spec, array in zip(self.inputs, arrays, strict=True)}
+        with np.errstate(all="ignore"):
+            return tuple(self._run(None, feed))
+
+
+def _specs(values: Iterable[Any]) -> tuple[TensorSpec, ...]:
+    shapes = [tuple(d.dim_value or None for d in v.type.tensor_type.shape.dim) for v in values]
+    return tuple(
+        TensorSpec(value.name, np.dtype(np.float32), shape)
+        for value, shape in zip(values, shapes, strict=True)
+    )
+
+
+class Exact(Fake):
+    """A backend that takes fp16 and mixed from the graph, at its word."""
+
+    written = frozenset({Precision.fp16, Precision.mixed})
+
+    def compile(self, model: Path, options: Options, report: Report) -> bytes:
+        return model.read_bytes()
+
+    def open(self, plan: bytes, options: Options) -> ExactEngine:
+        return ExactEngine(plan, options)
+
+
 def raising(error: BaseException) -> Callable[[object], None]:
     """Return a step that raises."""
 
@@ -146,6 +185,7 @@ hang = Fake("hang", compiling=_hang)
 deaf = Fake("deaf", compiling=_hang_deaf)
 starve = Fake("starve", compiling=_starve)
 chat = Fake("chat", compiling=_chat)
+flags = Fake("flags", compiling=lambda _: print(sys.flags, flush=True))
 refuse = Fake("refuse", compiling=raising(ModelRefused("it has a layer of the wrong kind")))
 odd = Fake("odd", compiling=raising(RuntimeError("nobody knows")))
 

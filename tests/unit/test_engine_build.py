@@ -171,9 +171,18 @@ print("done", flush=True)
 """
 
 
-def parent(model: Path, cache: Cache, name: str) -> subprocess.Popen[str]:
+def parent(model: Path, cache: Cache, name: str, *flags: str) -> subprocess.Popen[str]:
     arguments = [str(model), str(cache.folder), str(Path(__file__).parents[1]), name]
-    return subprocess.Popen([sys.executable, "-c", _PARENT, *arguments], stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, *flags, "-c", _PARENT, *arguments], stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_a_program_that_runs_isolated_has_isolated_children(model: Path, cache: Cache) -> None:
+    with parent(model, cache, "flags", "-I") as process:
+        assert process.communicate(timeout=60)[0].endswith("done\n")
+    (log_,) = cache.logs.iterdir()
+    assert "isolated=1" in log_.read_text()
 
 
 @pytest.mark.parametrize("name", ["hang", "deaf"])
@@ -300,10 +309,9 @@ def test_the_disk_is_full_for_the_log_only(tmp_path: Path, monkeypatch: pytest.M
         pytest.skip("needs /dev/full")
     one = log.Log(tmp_path / "cache" / "logs", "x")
     one.close()
-    one._file = Path("/dev/full").open("wb", buffering=0)
-    one.take(io.BytesIO(b"a line\n" * 10))
+    with Path("/dev/full").open("wb", buffering=0) as one._file:
+        one.take(io.BytesIO(b"a line\n" * 10))
     assert "No space left" in one.place
-    one.close()
 
 
 def test_time_left_is_steady() -> None:

@@ -342,3 +342,14 @@ def test_arrays_of_a_gpu_survive_a_fall_to_the_host(offer, model: Path, cache: C
     outputs = served(device.to_device(PICTURE, gpu))
     assert served.backend == "onnxruntime"
     assert same(tuple(map(device.to_host, outputs)), right)
+
+
+def test_a_device_lost_meanwhile_is_not_changed_over_to(offer, model: Path, cache: Cache, right) -> None:
+    """The better rung's card goes while it is being compiled for: what was made for it is dropped."""
+    offer(fake_engines.slow)
+    served = load(model, wait=False, cache=cache)
+    served._climb.lose("cuda:0", "unplugged")
+    settled(served)
+    assert same(served(PICTURE), right)
+    assert served.backend == "onnxruntime"
+    assert states(served) == ["lost", "serving"]

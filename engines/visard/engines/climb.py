@@ -84,6 +84,8 @@ class Climb:
             return None
         finally:
             self.building = None
+        if self.rungs[index].state is State.lost:  # a call found that out meanwhile
+            return None
         verdict = opened.verdict
         if not verdict.ok:
             self._failed(index, State.wrong, Wrong(verdict.reason), verdict.cosine, verdict.psnr)

@@ -45,7 +45,8 @@ class Served:
         self._floats: tuple[int, ...] = ()
         self._on_device = False
         finalize(self, self._climb.cancel).atexit = False
-        _all.add(self)
+        with _lock:
+            _all.add(self)
 
     @property
     def serving(self) -> Serving:
