@@ -7,6 +7,7 @@ import ctypes
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -185,7 +186,7 @@ hang = Fake("hang", compiling=_hang)
 deaf = Fake("deaf", compiling=_hang_deaf)
 starve = Fake("starve", compiling=_starve)
 chat = Fake("chat", compiling=_chat)
-flags = Fake("flags", compiling=lambda _: print(sys.flags, flush=True))
+flags = Fake("flags", compiling=lambda _: print(sys.flags, tempfile.gettempdir(), flush=True))
 refuse = Fake("refuse", compiling=raising(ModelRefused("it has a layer of the wrong kind")))
 odd = Fake("odd", compiling=raising(RuntimeError("nobody knows")))
 

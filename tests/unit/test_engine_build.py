@@ -185,6 +185,14 @@ def test_a_program_that_runs_isolated_has_isolated_children(model: Path, cache: 
     assert "isolated=1" in log_.read_text()
 
 
+def test_temporary_files_of_a_child_go_with_it(model: Path, cache: Cache) -> None:
+    build(model, fake_engines.flags, cache).run()
+    (log_,) = cache.logs.iterdir()
+    folder = Path(log_.read_text().split()[-1])
+    assert folder.parent == cache.folder
+    assert not folder.exists()
+
+
 @pytest.mark.parametrize("name", ["hang", "deaf"])
 def test_a_child_ends_with_its_parent(model: Path, cache: Cache, name: str) -> None:
     with parent(model, cache, name) as process:

@@ -10,13 +10,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import fake_engines
 import numpy as np
 import pytest
 from fake_engines import Fake
 from graphs import small
 
 from visard.engines import cache as module
-from visard.engines import files
+from visard.engines import engine, files, load
 from visard.engines.build import Build
 from visard.engines.cache import Cache, Content, Entry, Stamp, stamp
 from visard.engines.digest import digest
@@ -223,6 +224,23 @@ def test_a_disk_that_is_really_full(full_disk: Path, tmp_path: Path) -> None:
     entry = Build(small(tmp_path / "m.onnx"), Fake("fake", instant=True), Options(), cache=cache).run()
     assert entry.path or "No space left" in entry.warning
     assert not list(cache.folder.glob(".half*"))
+
+
+def test_an_engine_serves_from_memory_where_not_a_byte_is_left(
+    full_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with contextlib.suppress(OSError), (full_disk / "fill").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    found = {"chat": fake_engines.chat, "quick": Fake("quick", 2, instant=True, device="cpu")}
+    for name, backend in found.items():
+        monkeypatch.setattr(engine.backends, "_found", {name: backend})
+        served = load(small(tmp_path / f"{name}.onnx"), cache=Cache(full_disk / "engines"))
+        assert served(np.zeros((1, 3, 16, 16), np.float32))[0].shape == (1, 4, 16, 16)
+        assert "could not be kept" in served.serving.warnings[0]
+    assert [path for path in full_disk.rglob("*") if path.is_file() and path.stat().st_size] == [
+        full_disk / "fill"
+    ]
 
 
 def age(path: Path, seconds: float) -> None:

@@ -9,6 +9,7 @@ import ctypes
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -37,6 +38,7 @@ def main() -> None:
     head, bodies = received
     _follow(head["parent"])
     _step_back()
+    tempfile.tempdir = os.environ["TMPDIR"] = head["scratch"]  # what is left behind goes with it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         wire.send(answer, *_work(head, bodies, answer))
