@@ -248,7 +248,7 @@ def test_int8_is_fitted_to_what_is_given(call: Call, small: Path, tmp_path: Path
 
 
 def test_interrupting_a_build_ends_it_cleanly(home: Path, tmp_path: Path) -> None:
-    path = NETWORKS["dfm224"](tmp_path / "net.onnx", 0.5)  # large enough for a process of its own
+    path = NETWORKS["dfm224"](tmp_path / "net.onnx", 0.25)  # large enough for a process of its own
     command = [sys.executable, "-m", "visard.daemon", "engines", "build", str(path)]
     environment = {**os.environ, "VISARD_HOME": str(home)}
     process = subprocess.Popen(
