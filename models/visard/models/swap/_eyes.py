@@ -1,6 +1,7 @@
 """Eyes: the persona's irises at the driver's gaze, and lids that still close on another eye shape."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -151,6 +152,7 @@ def blend_toned(face: Image, scene: Image, share: npt.NDArray[np.uint8]) -> None
     if not weight.any():
         return
     ours, theirs = (np.array(cv2.mean(picture, weight)[:3]) for picture in (here, over))
-    toned = over * np.clip((ours + 2) / (theirs + 2), 0.5, 2).astype(np.float32)
-    alpha = (weight * np.float32(1 / 255))[..., None]
-    here[...] = np.clip(here + (toned - here) * alpha + 0.5, 0, 255).astype(np.uint8)
+    tone: Any = (*np.clip((ours + 2) / (theirs + 2), 0.5, 2).tolist(), 0.0)  # a scalar to OpenCV
+    toned = cv2.multiply(over, tone)
+    alpha = weight * np.float32(1 / 255)
+    here[...] = cv2.blendLinear(toned, np.ascontiguousarray(here), alpha, 1 - alpha)

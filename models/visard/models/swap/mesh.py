@@ -182,9 +182,11 @@ class MeshSwap:
         rings = [moved[ring, :2] - corner for ring, _ in EYES]
         share = 255 * (1 - _EYE_SHARE)
         kept = self._area("kept", window, rings, (share, share), soft)
-        mouth = self._area("mouth", window, [moved[LIPS_INNER, :2] - corner], (255,), soft)
-        cv2.max(kept, mouth, dst=kept)
-        cv2.multiply(mask, cv2.bitwise_not(kept), dst=mask, scale=1 / 255)
+        lips = moved[LIPS_INNER, :2] - corner
+        mouth = self._area("mouth", window, [lips], (255,), soft)
+        part = _reach([*rings, lips], soft)
+        gone = cv2.max(kept[part], mouth[part])
+        mask[part] = cv2.multiply(mask[part], cv2.bitwise_not(gone), scale=1 / 255)
 
     def _area(
         self, name: str, window: Window, loops: list[Floats], levels: Sequence[float], soft: float
@@ -194,15 +196,21 @@ class MeshSwap:
         area.fill(0)
         for loop, level in zip(loops, levels, strict=True):
             cv2.fillPoly(area, [np.round(loop * 16).astype(np.int32)], round(level), shift=4)
-        x, y, w, h = cv2.boundingRect(np.concatenate(loops).astype(np.float32))
-        margin = int(4 * soft) + 2
-        part = slice(max(y - margin, 0), y + h + margin), slice(max(x - margin, 0), x + w + margin)
+        part = _reach(loops, soft)
         if area[part].size:
             area[part] = cv2.GaussianBlur(area[part], (0, 0), soft, borderType=cv2.BORDER_ISOLATED)
         return area
 
 
 _SQUARE = np.ones((3, 3), np.uint8)
+
+
+def _reach(loops: list[Floats], soft: float) -> tuple[slice, slice]:
+    """The part of a window in which loops show once they are blurred."""
+    x, y, w, h = cv2.boundingRect(np.concatenate(loops).astype(np.float32))
+    margin = int(4 * soft) + 2
+    left, top = max(x - margin, 0), max(y - margin, 0)
+    return slice(top, max(y + h + margin, top)), slice(left, max(x + w + margin, left))
 
 
 def _softness(moved: Landmarks) -> float:
@@ -213,10 +221,11 @@ def _softness(moved: Landmarks) -> float:
 def _gaze(driver: Landmarks, moved: Landmarks, ring: list[int], centre: int) -> tuple[Floats, float]:
     """Where the driver's iris is in the moved eye, and its radius, in frame pixels."""
     before, after = driver[ring, :2].astype(np.float64), moved[ring, :2].astype(np.float64)
-    known, told = before - before.mean(0), after - after.mean(0)
+    origin, target = before.mean(0), after.mean(0)
+    known, told = before - origin, after - target
     gram = known.T @ known
     affine = np.linalg.solve(gram + 1e-6 * np.trace(gram) * np.eye(2), known.T @ told)
-    middle = after.mean(0) + (driver[centre, :2] - before.mean(0)) @ affine
+    middle = target + (driver[centre, :2] - origin) @ affine
     edge = driver[centre + 1 : centre + 5, :2] - driver[centre, :2]
     return middle.astype(np.float32), max(float(np.linalg.norm(edge, axis=1).mean()), 1.0)
 
