@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 _WHOLE = frozenset({2, 3, 4, 5, 6, 7, 12, 13})
 """ONNX's numbers for whole numbers."""
 _PLAIN = frozenset(
-    """Abs Add Cast Ceil Clip Concat Div Expand Flatten Floor Gather GatherElements GatherND Identity Max Min
-    Mod Mul Neg Reciprocal Reshape Round Slice Split Squeeze Sub Transpose Unsqueeze Where""".split()
+    """Abs Add Cast Ceil Clip Concat Div Expand Flatten Floor Gather GatherElements GatherND Identity Max
+    Min Mod Mul Neg Reciprocal Reshape Round Slice Split Squeeze Sub Transpose Unsqueeze Where""".split()  # noqa: SIM905
 )
 """Arithmetic and moving: cheap, and what sizes and indices are computed with."""
 

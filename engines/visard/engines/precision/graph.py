@@ -33,6 +33,19 @@ def read(path: Path) -> "onnx.ModelProto":
     return tidy(model)
 
 
+def in_parts(path: Path) -> bool:
+    """Return whether a network's weights are in files of their own; raise ModelRefused when it is no ONNX."""
+    import onnx
+    from google.protobuf.message import DecodeError
+    from onnx.external_data_helper import uses_external_data
+
+    try:
+        graph = onnx.load(path, load_external_data=False).graph
+    except (DecodeError, OSError, ValueError) as error:
+        raise ModelRefused(f"{path.name} is no ONNX file: {error}") from error
+    return any(map(uses_external_data, graph.initializer))
+
+
 def tidy(model: "onnx.ModelProto") -> "onnx.ModelProto":
     """Write functions out, give every node a name of its own, and make constants initializers."""
     from onnx import inliner
@@ -87,7 +100,8 @@ def _constant(node: "onnx.NodeProto") -> "onnx.TensorProto | None":
 
     (attribute,) = node.attribute
     if attribute.name == "value":
-        return attribute.t
+        tensor: onnx.TensorProto = attribute.t
+        return tensor
     if attribute.name not in _PLAIN_CONSTANTS:
         return None
     value = np.asarray(helper.get_attribute_value(attribute), _PLAIN_CONSTANTS[attribute.name])
@@ -156,6 +170,16 @@ def subgraphs(node: "onnx.NodeProto") -> Iterator["onnx.GraphProto"]:
         if attribute.HasField("g"):
             yield attribute.g
         yield from attribute.graphs
+
+
+def unused(model: "onnx.ModelProto", ending: str) -> str:
+    """Return an ending, this one or a longer, that no name of the outer graph has."""
+    graph = model.graph
+    made = {name for node in graph.node for name in (node.name, *node.output)}
+    made.update(part.name for part in (*graph.input, *graph.initializer))
+    while any(name.endswith(ending) for name in made):
+        ending += "_"
+    return ending
 
 
 def reads(graph: "onnx.GraphProto") -> set[str]:

@@ -67,6 +67,10 @@ class _Conversion:
     nodes: list["onnx.NodeProto"] = field(default_factory=list)
     types: dict[str, int] = field(default_factory=dict)
     exact: set[str] = field(default_factory=set)
+    short: str = ""
+    """What the name of a tensor ends in that is half beside one in fp32."""
+    long: str = ""
+    """The same the other way round."""
     weights: dict[str, "onnx.TensorProto"] = field(default_factory=dict)
     halves: dict[str, str] = field(default_factory=dict)
     """Names of tensors in half precision, by their name in the source."""
@@ -79,6 +83,7 @@ class _Conversion:
         graph = self.source.graph
         self.types = graphs.element_types(self.source)
         self.exact = exact(self.source, self.types)
+        self.short, self.long = (graphs.unused(self.source, ending) for ending in ("__half", "__full"))
         self.weights = {tensor.name: tensor for tensor in graph.initializer}
         inner = [graphs.reads(g) for node in graph.node for g in graphs.subgraphs(node)]
         fixed = {value.name for value in graph.output}.union(*inner)  # names that others know tensors by
@@ -162,7 +167,7 @@ class _Conversion:
         late = []
         for index, name in enumerate(node.output):
             if role and index in role.outputs:
-                copy.output[index] = self.halves[name] = f"{name}__half" if name in fixed else name
+                copy.output[index] = self.halves[name] = name + self.short if name in fixed else name
                 late += [name] if name in fixed else []
         if role:
             self._retype(copy)
@@ -182,7 +187,7 @@ class _Conversion:
     def _as_half(self, name: str) -> str:
         if name in self.halves:
             return self.halves[name]
-        target = self.halves[name] = f"{name}__half"
+        target = self.halves[name] = name + self.short
         if name in self.weights:
             self.made[name] = _tensor(_values(self.weights[name]), target, self.half)
         else:
@@ -193,7 +198,7 @@ class _Conversion:
         if name not in self.halves or name in self.weights or self.halves[name] != name:
             return name
         if name not in self.fulls:
-            self.fulls[name] = f"{name}__full"
+            self.fulls[name] = name + self.long
             self._cast(name, self.fulls[name], FLOAT)
         return self.fulls[name]
 

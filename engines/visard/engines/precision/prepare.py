@@ -73,10 +73,12 @@ def prepare(
 
 def _as_it_is(model: Path, precision: Precision, into: Path, note: str) -> Prepared:
     if model.resolve() != into.resolve():
-        if note:  # weights beside the file come along
+        if graphs.in_parts(model):
             graphs.write(graphs.read(model), into)
         else:
-            shutil.copyfile(model, into)
+            beside = into.with_name(f".{into.name}.writing")
+            shutil.copyfile(model, beside)
+            beside.replace(into)
     return Prepared(into, precision, (), (note,) if note else ())
 
 

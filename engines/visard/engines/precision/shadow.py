@@ -28,8 +28,9 @@ def shadow(model: "onnx.ModelProto") -> "onnx.ModelProto":
     result.CopyFrom(model)
     graph = result.graph
     del graph.value_info[:], graph.node[:]
+    ending = graphs.unused(model, "__exact")
     for node in model.graph.node:
-        graph.node.extend(_shown(node, halves))
+        graph.node.extend(_shown(node, halves, ending))
     for tensor in graph.initializer:
         if tensor.data_type in _HALVES:
             tensor.CopyFrom(_full(tensor))
@@ -39,7 +40,7 @@ def shadow(model: "onnx.ModelProto") -> "onnx.ModelProto":
     return result
 
 
-def _shown(node: "onnx.NodeProto", halves: dict[str, int]) -> list["onnx.NodeProto"]:
+def _shown(node: "onnx.NodeProto", halves: dict[str, int], ending: str) -> list["onnx.NodeProto"]:
     import onnx
     from onnx import helper
 
@@ -53,9 +54,9 @@ def _shown(node: "onnx.NodeProto", halves: dict[str, int]) -> list["onnx.NodePro
     after = []
     for index, name in enumerate(node.output):
         if kind := halves.get(name):
-            copy.output[index], short = f"{name}__exact", f"{name}__short"
+            copy.output[index], short = name + ending, f"{name}__short{ending}"
             after.append(helper.make_node("Cast", [copy.output[index]], [short], f"{short}__cast", to=kind))
-            after.append(helper.make_node("Cast", [short], [name], f"{name}__back", to=FLOAT))
+            after.append(helper.make_node("Cast", [short], [name], f"{short}__back", to=FLOAT))
     return [copy, *after]
 
 
