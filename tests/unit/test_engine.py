@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_engines import Fake, nan, raising, zeros
+from fake_engines import Exact, Fake, nan, raising, zeros
 from graphs import small, write
 
 from visard import engines
@@ -236,6 +236,30 @@ def test_a_wrong_precision_gives_way_to_a_safer_one(offer, model: Path, cache: C
     assert made == [Precision.fp16, Precision.mixed]
 
 
+def test_numbers_too_large_for_fp16_are_served_in_mixed(offer, tmp_path: Path, cache: Cache) -> None:
+    """The real converter: fp16 overflows inside, mixed leaves what overflows in fp32."""
+    offer(Exact("a", instant=True, precisions=(Precision.fp16, Precision.mixed, Precision.fp32)))
+    served = load(overflowing(tmp_path / "large.onnx"), cache=cache)
+    assert states(served) == [("a", "fp16", "wrong"), ("a", "mixed", "serving"), ("a", "fp32", "untried")]
+    assert "no numbers" in served.serving.rungs[0].reason
+    assert any("stay" in note for entry in cache.entries() for note in entry.notes)
+    assert np.isfinite(served(np.ones((1, 8), np.float32))[0]).all()
+
+
+def overflowing(path: Path) -> Path:
+    """Times 3000, times 3000, divided by that: 1 in, 1 out, nine million between."""
+    from onnx import helper
+
+    nodes = [
+        helper.make_node("Mul", ["x", "large"], ["a"], "first"),
+        helper.make_node("Mul", ["a", "large"], ["b"], "second"),
+        helper.make_node("Mul", ["b", "small"], ["c"], "third"),
+        helper.make_node("Mul", ["c", "small"], ["y"], "fourth"),
+    ]
+    weights = {"large": np.float32([3000]), "small": np.float32([1 / 3000])}
+    return write(path, nodes, weights, [("x", [1, 8])], [("y", [1, 8])])
+
+
 @pytest.mark.parametrize("name", ["bf16", "int8"])
 def test_a_precision_asked_for_falls_to_fp32(offer, model: Path, cache: Cache, name: str) -> None:
     backend = quick("a")
@@ -315,6 +339,12 @@ def test_openvinos_own_format_has_no_reference(tmp_path: Path, cache: Cache, mod
     right = load(model, cache=cache)
     np.testing.assert_allclose(served(PICTURE)[0], right(PICTURE)[0], atol=1e-4)
     assert "only looked whether its results are numbers" in served.serving.rungs[0].reason
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+def test_an_onnx_file_of_another_name(tmp_path: Path, cache: Cache, backend: str) -> None:
+    served = load(small(tmp_path / "somebody.dfm"), backend=backend, cache=cache)
+    assert served(PICTURE)[0].shape == (1, 4, 16, 16)
 
 
 def test_the_same_network_twice_is_opened_once(model: Path, cache: Cache) -> None:

@@ -4,6 +4,7 @@ import gc
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,7 +118,7 @@ def test_outputs_never_mix(offer, model: Path, cache: Cache, right) -> None:
     """Every call is answered by one engine whole: first by the one, from some call on by the other."""
     offer(fake_engines.better, quick("base", 5, device="cpu", spoil=marked(1)), real=False)
     served = load(model, wait=False, cache=cache)
-    answered = []
+    answered, before = [], weakref.ref(served._engine)
     while answered.count(3) < 5:
         outputs = served(PICTURE)
         marks = {round(float((a - b).mean()) / STEP) for a, b in zip(outputs, right, strict=True)}
@@ -126,6 +127,7 @@ def test_outputs_never_mix(offer, model: Path, cache: Cache, right) -> None:
     assert answered[0] == 1
     assert answered == sorted(answered)
     assert set(answered) == {1, 3}
+    assert before() is None
 
 
 def test_a_better_one_that_is_wrong_never_serves(offer, model: Path, cache: Cache, right) -> None:
@@ -353,3 +355,11 @@ def test_a_device_lost_meanwhile_is_not_changed_over_to(offer, model: Path, cach
     assert same(served(PICTURE), right)
     assert served.backend == "onnxruntime"
     assert states(served) == ["lost", "serving"]
+
+
+def test_a_closed_engine_still_falls(offer, model: Path, cache: Cache, right) -> None:
+    offer(quick("a", 1, spoil=lost_at(4)))
+    served = load(model, cache=cache)
+    served.close()
+    assert same(served(PICTURE), right)
+    assert served.backend == "onnxruntime"

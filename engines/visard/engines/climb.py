@@ -84,6 +84,9 @@ class Climb:
             return None
         finally:
             self.building = None
+        return self._judged(index, opened)
+
+    def _judged(self, index: int, opened: Opened) -> Opened | None:
         if self.rungs[index].state is State.lost:  # a call found that out meanwhile
             return None
         verdict = opened.verdict

@@ -55,7 +55,7 @@ def _written(
     precision = task.options.precision
     if precision is Precision.fp32 or precision not in backend.written:
         return task.model, ()
-    if task.model.suffix != ".onnx":
+    if task.model.suffix == ".xml":
         raise ModelRefused(f"{task.model.name} is no ONNX file, only those can be converted to {precision}")
     from visard.engines.precision import prepare
 

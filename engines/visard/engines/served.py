@@ -155,6 +155,7 @@ class Served:
     def _next(self, arrays: tuple[Any, ...], state: State, reason: str) -> tuple[Any, ...] | None:
         """Return a lower rung's outputs and stay with it, or None when no lower one has any."""
         before, climb = self._index, self._climb
+        self._supply.resume()
         for index in range(before + 1, len(climb.candidates)):
             opened = climb.attempt(index) if climb.at_hand(index) else None
             outputs = self._outputs(opened.engine, arrays) if opened else None

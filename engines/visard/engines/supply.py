@@ -85,7 +85,7 @@ class Supply:
         return opened
 
     def cancel(self) -> None:
-        """Stop compiling now and for good; who waits for it gets Cancelled."""
+        """Stop compiling, until ``resume``; who waits for it gets Cancelled."""
         with self._lock:
             self._over = True
             if self._build is not None:
@@ -94,6 +94,10 @@ class Supply:
     def forget(self, candidate: Candidate) -> None:
         """Share its engine with nobody any more."""
         _open.pop(self._stamp(candidate).key, None)
+
+    def resume(self) -> None:
+        """Compile again when asked to."""
+        self._over = False
 
     def _options(self, candidate: Candidate) -> Options:
         return Options(candidate.device, candidate.precision, self._threads, self.ranges)

@@ -175,7 +175,9 @@ class OpenVino:
         device, precision = options.device, options.precision
         can = self._capabilities(device)
         if _NEEDS.get(precision) not in can:
-            raise ModelRefused(f"OpenVINO on this {device} gains nothing from {precision}: it has {', '.join(can)}")
+            raise ModelRefused(
+                f"OpenVINO on this {device} gains nothing from {precision}: it has {', '.join(can)}"
+            )
         settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": _HINTS.get(precision, "f32")}
         if device == "cpu":
             settings["INFERENCE_NUM_THREADS"] = str(options.threads)

@@ -136,8 +136,8 @@ class _Exposed:
         if names is not None:
             del changed.graph.output[:]
             changed.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
-        self._folder = TemporaryDirectory(prefix="visard-")
-        self._session = _session(changed, Path(self._folder.name, "exposed.onnx"))
+        with TemporaryDirectory(prefix="visard-", ignore_cleanup_errors=True) as folder:
+            self._session = _session(changed, Path(folder, "exposed.onnx"))
 
     def run(self, sample: tuple[Array, ...]) -> list[Array]:
         feed = dict(zip(self._inputs, sample, strict=True))

@@ -7,10 +7,12 @@ OpenVINO and ONNX Runtime all take. The work is ONNX Runtime's own quantiser's.
 import contextlib
 import logging
 import os
+import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
+from weakref import finalize
 
 from visard.engines.engine import Array, Samples
 from visard.engines.errors import ModelRefused
@@ -31,8 +33,9 @@ class Quantiser:
     def __init__(self, model: "onnx.ModelProto", samples: Samples) -> None:
         self._samples = samples
         self._model = _raised(model)
-        self._folder = TemporaryDirectory(prefix="visard-")
-        self._source = Path(self._folder.name, "source.onnx")
+        self._folder = Path(mkdtemp(prefix="visard-"))
+        finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._source = self._folder / "source.onnx"
         graphs.write(self._model, self._source)
         weights = {tensor.name for tensor in self._model.graph.initializer}
         self._inputs = [v.name for v in self._model.graph.input if v.name not in weights]
@@ -60,7 +63,7 @@ class Quantiser:
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
-        target = Path(self._folder.name, "int8.onnx")
+        target = self._folder / "int8.onnx"
         with _quiet():
             try:
                 quantize_static(
