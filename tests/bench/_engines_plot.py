@@ -34,7 +34,7 @@ def _panel(axis: Any, network: dict[str, Any]) -> None:
     for place, (row, took) in enumerate(found):
         wrong = row["state"] != "ok"
         axis.barh(place, took, color=COLOURS[row["precision"]], hatch="///" if wrong else None, alpha=0.9)
-        axis.text(took, place, f" {took:.3g}", va="center", fontsize=8)
+        axis.text(took, place, f" {took:.3g}" if took < 1000 else f" {took:.0f}", va="center", fontsize=8)
         if row["floor_ms"]:
             axis.plot([row["floor_ms"]] * 2, [place - 0.42, place + 0.42], color="black", linewidth=2)
     axis.set_yticks(
