@@ -61,7 +61,7 @@ def _work(head: dict[str, Any], bodies: list[bytes], answer: IO[bytes]) -> tuple
         from_bytes(samples, "sample") if head["has_samples"] else None,
         Reference.from_bytes(known, head["reason"]) if known else None,
     )
-    made = make(task, backend, Path(head["scratch"]), _Reporter(answer))
+    made = make(task, backend, Path(head["scratch"]), _Reporter(answer), os.cpu_count())
     return {"made": made.notes, "reason": made.reference.reason}, made.plan, made.reference.to_bytes()
 
 

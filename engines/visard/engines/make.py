@@ -35,14 +35,14 @@ class Made:
     notes: tuple[str, ...] = ()
 
 
-def make(task: Task, backend: Backend, scratch: Path, report: Report) -> Made:
+def make(task: Task, backend: Backend, scratch: Path, report: Report, threads: int | None = None) -> Made:
     """Run the reference, write the precision into the graph where the backend wants that, and compile.
 
-    ``scratch`` is where converted networks go. Raises ModelRefused, or whatever the backend raises.
+    ``scratch`` is where converted networks go, ``threads`` are for the reference. Raises ModelRefused, or whatever the backend raises.
     """
     report(Progress("reference", 0.0))
     reference = task.reference or selfcheck.reference(
-        task.model, task.samples, task.options.ranges, task.options.threads
+        task.model, task.samples, task.options.ranges, threads or task.options.threads
     )
     graph, notes = _written(task, backend, reference, scratch, _part(report, 0.05, 0.2))
     plan = backend.compile(graph, task.options, _part(report, 0.2, 1.0))
