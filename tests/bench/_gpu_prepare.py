@@ -55,16 +55,16 @@ def scenes(folder: Path) -> list[tuple[Array, Array, tuple[Array, ...]]]:
     ]
 
 
-def prepare(folder: Path, width: float) -> None:
-    """Fill a folder: the shipped networks, and such as people bring with ``width`` times their channels."""
+def prepare(folder: Path, width: float, only: str) -> None:
+    """Fill a folder: the shipped networks, and such as people bring with ``width`` times their channels, ``only`` in the name."""
     from networks import NETWORKS, samples
 
     folder.mkdir(parents=True, exist_ok=True)
     shipped = [shutil.copyfile(a, folder / f"{a.stem}.fp32.onnx") for a in sorted(ASSETS.glob("*.onnx"))]
     for path in shipped:
         store(path, shipped_inputs(path))
-    for name, write in NETWORKS.items():
-        path = write(folder / f"{name}.fp32.onnx", width)
+    for name in filter(lambda name: only in name, NETWORKS):
+        path = NETWORKS[name](folder / f"{name}.fp32.onnx", width)
         store(path, samples(path, 1)[0])
     store_scenes(folder)
 

@@ -252,13 +252,14 @@ def main() -> None:
     parser.add_argument("--prepared", type=Path, help="folder that --prepare made")
     parser.add_argument("--prepare", type=Path, help="make such a folder; nothing is measured without OUT")
     parser.add_argument("--width", type=float, default=1.0, help="share of the channels of people's networks")
+    parser.add_argument("--only", default="", help="prepare only people's networks with this in their names")
     given = parser.parse_args()
     if not (given.out or given.prepare):
         parser.error("say where the results go")
     with tempfile.TemporaryDirectory() as folder:
         prepared = given.prepared or given.prepare or Path(folder)
         if not given.prepared:
-            prepare(prepared, given.width)
+            prepare(prepared, given.width, given.only)
         if given.out:
             measure_all(prepared, given.out)
 

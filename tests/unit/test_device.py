@@ -307,3 +307,10 @@ def test_names_of_gpus(name: str, index: int) -> None:
 def test_names_of_no_gpu(name: str) -> None:
     with pytest.raises(EngineError, match="is no NVIDIA GPU"):
         device.index_of(name)
+
+
+def test_a_machine_without_a_driver_says_so_in_three_words() -> None:
+    pytest.importorskip("cuda.core", reason="needs cuda-core", exc_type=ImportError)
+    if not device.unavailable():
+        pytest.skip("there is a GPU")
+    assert (CudaCore().unavailable() or "").startswith("no NVIDIA ")

@@ -163,7 +163,8 @@ class CudaCore:
         except ImportError as error:
             return f"{error}; install visard[rtx]"
         except Exception as error:  # a driver may be missing, too old or broken in many ways
-            return f"no NVIDIA GPU ({' '.join(str(error).split())})"
+            missing = type(error).__name__ == "DynamicLibNotFoundError"
+            return "no NVIDIA driver" if missing else f"no NVIDIA GPU ({' '.join(str(error).split())})"
 
     def count(self) -> int:
         """Return how many GPUs the driver shows."""
