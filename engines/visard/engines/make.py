@@ -38,7 +38,8 @@ class Made:
 def make(task: Task, backend: Backend, scratch: Path, report: Report, threads: int | None = None) -> Made:
     """Run the reference, write the precision into the graph where the backend wants that, and compile.
 
-    ``scratch`` is where converted networks go, ``threads`` are for the reference. Raises ModelRefused, or whatever the backend raises.
+    ``scratch`` is where converted networks go, ``threads`` are for the reference. Raises ModelRefused, or
+    whatever the backend raises.
     """
     report(Progress("reference", 0.0))
     reference = task.reference or selfcheck.reference(
