@@ -56,7 +56,7 @@ def scenes(folder: Path) -> list[tuple[Array, Array, tuple[Array, ...]]]:
 
 
 def prepare(folder: Path, width: float, only: str) -> None:
-    """Fill a folder: the shipped networks, and people's (``only`` in the name) with ``width`` of their channels."""
+    """Fill a folder: the shipped networks, and people's with ``width`` of their channels."""
     from networks import NETWORKS, samples
 
     folder.mkdir(parents=True, exist_ok=True)
