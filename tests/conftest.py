@@ -1,5 +1,7 @@
 """What every test may ask for."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,15 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the test material in {folder}")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Compiled engines go into a folder of the session, not into that of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "VISARD_HOME" not in os.environ:
+            patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture
