@@ -198,7 +198,7 @@ def test_what_was_compiled_does_not_open_without_a_gpu(folder: Path) -> None:
         pytest.skip("there is a GPU")
     path = network(folder / "n.onnx")
     plan = backend.compile(path, Options("cuda:0"), lambda _: None)
-    with pytest.raises(EngineError, match="no NVIDIA GPU"):
+    with pytest.raises(EngineError, match="no NVIDIA"):
         backend.open(plan, Options("cuda:0"))
 
 
