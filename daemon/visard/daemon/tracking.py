@@ -20,10 +20,13 @@ class Tracking(Protocol):
 
 
 def live(max_faces: int) -> Tracking:
-    """Make a tracker for a camera: two threads, since between frames the processor has nothing else to do."""
+    """Make a tracker for a camera: it starts at once, and better engines take over while it runs.
+
+    Two threads, since between frames the processor has nothing else to do.
+    """
     from visard.models.track.tracker import Tracker
 
-    return Tracker(max_faces, threads=2)
+    return Tracker(max_faces, threads=2, wait=False)
 
 
 def every_frame(max_faces: int) -> Tracking:

@@ -44,20 +44,20 @@ def _anchors(side: int, strides: tuple[tuple[int, int], ...]) -> Floats:
 class Detector:
     """One SSD network: picture in, detections out, best first."""
 
-    def __init__(self, name: str, side: int, strides: tuple[tuple[int, int], ...]) -> None:
-        self._engine = network(name)
+    def __init__(self, name: str, side: int, strides: tuple[tuple[int, int], ...], wait: bool) -> None:
+        self._engine = network(name, wait=wait)
         self._side = side
         self._anchors = _anchors(side, strides)
 
     @classmethod
-    def short_range(cls) -> "Detector":
+    def short_range(cls, *, wait: bool = True) -> "Detector":
         """Faces within about two metres of a webcam; 1.4 ms."""
-        return cls("mp_face_detector_short", 128, ((8, 2), (16, 6)))
+        return cls("mp_face_detector_short", 128, ((8, 2), (16, 6)), wait)
 
     @classmethod
-    def full_range(cls) -> "Detector":
+    def full_range(cls, *, wait: bool = True) -> "Detector":
         """Small and far faces; 4.8 ms."""
-        return cls("mp_face_detection_full_range", 192, ((4, 1),))
+        return cls("mp_face_detection_full_range", 192, ((4, 1),), wait)
 
     def __call__(self, image: Image, *, threshold: float = 0.5) -> list[Detection]:
         """Find faces of any number; overlapping ones are merged."""

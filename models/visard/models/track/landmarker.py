@@ -15,8 +15,8 @@ SIDE = 256
 class Landmarker:
     """Places 478 points on the face inside a region."""
 
-    def __init__(self, *, threads: int = 1) -> None:
-        self._engine = network("mp_face_landmarks_v2_478", threads=threads)
+    def __init__(self, *, threads: int = 1, wait: bool = True) -> None:
+        self._engine = network("mp_face_landmarks_v2_478", threads=threads, wait=wait)
         sizes = [int(np.prod([d or 1 for d in spec.shape])) for spec in self._engine.outputs]
         self._points = sizes.index(478 * 3)
         self._presence = sizes.index(1)
@@ -41,8 +41,8 @@ class Landmarker:
 class Blendshapes:
     """The 52 ARKit coefficients of an expression, from landmarks."""
 
-    def __init__(self) -> None:
-        self._engine = network("mp_face_blendshapes_52")
+    def __init__(self, *, wait: bool = True) -> None:
+        self._engine = network("mp_face_blendshapes_52", wait=wait)
 
     def __call__(self, landmarks: Landmarks) -> npt.NDArray[np.float32]:
         """Return float32 [52], 0..1."""

@@ -45,20 +45,24 @@ class _Track:
 
 
 class Tracker:
-    """Landmarks, expression and a stable id for every face, frame after frame. Not thread-safe."""
+    """Landmarks, expression and a stable id for every face, frame after frame. Not thread-safe.
 
-    def __init__(self, max_faces: int = 4, *, threads: int = 1) -> None:
+    Without ``wait`` it starts with whatever engines are ready; better ones take over once they are compiled.
+    """
+
+    def __init__(self, max_faces: int = 4, *, threads: int = 1, wait: bool = True) -> None:
         self.max_faces = max_faces
-        self._short = Detector.short_range()
-        self._landmarker = Landmarker(threads=threads)
-        self._blendshapes = Blendshapes()
+        self._wait = wait
+        self._short = Detector.short_range(wait=wait)
+        self._landmarker = Landmarker(threads=threads, wait=wait)
+        self._blendshapes = Blendshapes(wait=wait)
         self._tracks: list[_Track] = []
         self._next_id = 1
         self._looked = self._looked_far = float("-inf")
 
     @cached_property
     def _full(self) -> Detector:
-        return Detector.full_range()
+        return Detector.full_range(wait=self._wait)
 
     def update(self, image: Image, now: float) -> Sighting:
         """Find every face of one BGR picture; ``now`` is its capture time in seconds, rising."""
