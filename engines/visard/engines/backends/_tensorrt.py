@@ -1,8 +1,10 @@
 """TensorRT in both of its flavours, which share nearly all of their interface."""
 
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -100,11 +102,11 @@ class Adapter:
         return None if self.flavour.compiles_anywhere else self._gpus.unavailable()
 
     def unavailable(self) -> str | None:
-        """Say why it cannot run networks here, if so."""
-        if reason := self.cannot_compile():
-            return reason
+        """Say why it cannot run networks here, if so; without a GPU the large library stays unloaded."""
         reason = self._gpus.unavailable()
-        return f"it compiles but cannot run here: {reason}" if reason else None
+        if not reason or not any(map(_installed, self.flavour.modules)):
+            return self.cannot_compile()
+        return f"it compiles but cannot run here: {reason}" if self.flavour.compiles_anywhere else reason
 
     def version(self) -> str:
         """Return the library's version."""
@@ -164,3 +166,7 @@ class Adapter:
             return TensorRTEngine(
                 self._library, self._log, gpu, opened, options, self._graphs, kept, self.name
             )
+
+
+def _installed(module: str) -> bool:
+    return sys.modules[module] is not None if module in sys.modules else find_spec(module) is not None

@@ -3,6 +3,7 @@
 import ctypes
 import math
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -169,14 +170,13 @@ class CudaCore:
     def count(self) -> int:
         """Return how many GPUs the driver shows."""
         from cuda.bindings import driver
-        from cuda.core import Device  # without it the bindings alone are of no use here
 
-        del Device
         (code,) = driver.cuInit(0)
         if code == driver.CUresult.CUDA_SUCCESS:
             code, number = driver.cuDeviceGetCount()
         if code != driver.CUresult.CUDA_SUCCESS:
             raise EngineError(f"{code.name} ({int(code)})")
+        import_module("cuda.core")  # without it the bindings alone are of no use here
         return int(number)
 
     def open(self, index: int) -> CudaCoreDevice:
