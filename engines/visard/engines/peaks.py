@@ -12,11 +12,12 @@ import numpy as np
 
 from visard.engines.engine import Options, Precision, backends
 
-SIDE = 1024
-"""Of the matrices that are multiplied to find a processor's peak."""
+SIDE = 768
+"""Of the matrices that are multiplied to find a processor's peak; small, to be undisturbed at times."""
 COPIED = 64 * 2**20
 """Bytes that each thread copies: more than fits a cache."""
 ROUNDS = 12
+PRODUCTS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +106,10 @@ def _told(name: str) -> list[str]:
     return [line.partition(":")[2] for line in lines if line.partition(":")[0].strip() == name]
 
 
-def _fastest(work: Callable[[], object]) -> float:
+def _fastest(work: Callable[[], object], rounds: int) -> float:
     """Return the least seconds of a few rounds."""
     times = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         start = time.perf_counter()
         work()
         times.append(time.perf_counter() - start)
@@ -128,12 +129,12 @@ def _peak(threads: int) -> float:
         save(model, path)
         engine = backend.open(backend.compile(path, options, lambda _: None), options)
     a, b = np.random.default_rng(1).random((2, SIDE, SIDE), np.float32)
-    return 2 * SIDE**3 / _fastest(lambda: engine(a, b))
+    return 2 * SIDE**3 / _fastest(lambda: engine(a, b), PRODUCTS)
 
 
 def _bandwidth(threads: int) -> float:
     sources = [np.ones(COPIED, np.uint8) for _ in range(threads)]
     targets = [np.zeros(COPIED, np.uint8) for _ in range(threads)]
     with ThreadPoolExecutor(threads) as pool:
-        seconds = _fastest(lambda: list(pool.map(np.copyto, targets, sources)))
+        seconds = _fastest(lambda: list(pool.map(np.copyto, targets, sources)), ROUNDS)
     return 2 * threads * COPIED / seconds
