@@ -12,6 +12,7 @@ import numpy as np
 from visard.engines import Array, Engine, load
 from visard.models.assets import asset
 from visard.models.face import Image
+from visard.models.samples import samples
 
 _FAR = "mp_face_detection_full_range"
 TRACKED = (
@@ -56,8 +57,8 @@ def shipped() -> dict[str, Path]:
 
 
 def network(name: str, **options: Any) -> Engine:
-    """Open a network we ship; ``options`` are those of ``engines.load``."""
-    engine, tape = load(asset(f"{name}.onnx"), **options), _tape.get()
+    """Open a network we ship, checked with faces; ``options`` are those of ``engines.load``."""
+    engine, tape = load(asset(f"{name}.onnx"), samples=samples(name), **options), _tape.get()
     return engine if tape is None or tape.network != name else cast(Engine, _Recorded(engine, tape))
 
 

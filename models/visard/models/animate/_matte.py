@@ -4,9 +4,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from visard.engines import load
-from visard.models.assets import asset
 from visard.models.face import Face, Image
+from visard.models.network import network
 
 Floats = npt.NDArray[np.float32]
 
@@ -46,7 +45,7 @@ def person(image: Image, face: Face) -> Floats:
     right, bottom = min(width, round(x + reach)), min(height, round(y + reach))
     square = cv2.resize(image[top:bottom, left:right], (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     tensor = cv2.cvtColor(square, cv2.COLOR_BGR2RGB).astype(np.float32)[None] / 255
-    small = load(asset("mp_selfie_segmentation.onnx"))(tensor)[0].reshape(_SIDE, _SIDE)
+    small = network("mp_selfie_segmentation")(tensor)[0].reshape(_SIDE, _SIDE)
     crop = cv2.resize(small, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
     around = (top, height - bottom, left, width - right)
     mask = np.asarray(cv2.copyMakeBorder(crop, *around, cv2.BORDER_REPLICATE), np.float32)
