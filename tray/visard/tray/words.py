@@ -6,7 +6,6 @@ from enum import StrEnum
 from visard.daemon.protocol import Job, PersonaInfo, Problem, State, Status
 from visard.tray.i18n import _, english
 
-
 _COMPILING = "compiling "
 """How the daemon's jobs begin that compile a network."""
 
