@@ -31,12 +31,12 @@ from rich.console import Console
 from rich.table import Table
 
 from visard.daemon.engine_work import Measured, machine
-from visard.engines.cache import Cache
 from visard.engines.engine import Precision, Progress, backends
 from visard.engines.errors import EngineError
-from visard.engines.floor import work
-from visard.engines.peaks import Machine
-from visard.engines.race import course, enter, race, ways
+from visard.engines.measure.floor import work
+from visard.engines.measure.peaks import Machine
+from visard.engines.measure.race import course, enter, race, ways
+from visard.engines.store.cache import Cache
 from visard.models.network import shipped
 
 QUICK = 0.25

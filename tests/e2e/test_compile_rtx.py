@@ -14,11 +14,11 @@ from onnx import TensorProto
 from small_network import network
 
 from visard.engines import precision
+from visard.engines.backends._rewrite import flatten_grid_samples
 from visard.engines.backends._tensorrt_build import Plan
 from visard.engines.backends.tensorrt_rtx import backend
 from visard.engines.engine import Options, Precision, Progress, Range, TensorSpec
 from visard.engines.errors import EngineError, ModelRefused
-from visard.engines.rewrite import flatten_grid_samples
 from visard.engines.samples import made_up
 from visard.models.assets import asset
 

@@ -17,8 +17,8 @@ from onnx import TensorProto, helper, numpy_helper, save
 from people import DEMO
 
 from visard.daemon.cli import main
-from visard.engines.cache import Cache
 from visard.engines.engine import backends
+from visard.engines.store.cache import Cache
 
 Call = Callable[..., tuple[int, str, str]]
 RTX = backends.all().get("tensorrt_rtx")

@@ -12,7 +12,6 @@ from graphs import small, write
 from visard import engines
 from visard.engines import Precision, Range, State, engine, load
 from visard.engines.backends.onnxruntime import backend as onnxruntime
-from visard.engines.cache import Cache
 from visard.engines.errors import (
     BackendUnavailable,
     DeviceLost,
@@ -22,6 +21,7 @@ from visard.engines.errors import (
     VisardError,
     Wrong,
 )
+from visard.engines.store.cache import Cache
 
 PICTURE = np.random.default_rng(3).random((1, 3, 16, 16), np.float32)
 

@@ -13,12 +13,12 @@ import pytest
 from fake_engines import COUNT, Fake
 from graphs import small, write
 
-from visard.engines import log
-from visard.engines.build import Build
-from visard.engines.cache import Cache
+from visard.engines.building import log
+from visard.engines.building.build import Build
+from visard.engines.building.pace import Pace
 from visard.engines.engine import Options, Precision, Progress
 from visard.engines.errors import BuildFailed, Cancelled, EngineError, ModelRefused, NoNumbers
-from visard.engines.pace import Pace
+from visard.engines.store.cache import Cache
 
 
 @pytest.fixture
@@ -160,8 +160,8 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 import fake_engines
-from visard.engines.build import Build
-from visard.engines.cache import Cache
+from visard.engines.building.build import Build
+from visard.engines.store.cache import Cache
 from visard.engines.engine import Options
 print("begun", flush=True)
 backend = getattr(fake_engines, sys.argv[4])
@@ -263,7 +263,7 @@ def test_quick_ones_compile_in_this_process(model: Path, cache: Cache, counted) 
 def test_a_large_network_goes_to_a_child_however_quick(
     model: Path, cache: Cache, counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("visard.engines.build.SMALL", 10)
+    monkeypatch.setattr("visard.engines.building.build.SMALL", 10)
     monkeypatch.setattr(fake_engines.good, "instant", True)
     build(model, fake_engines.good, cache).run()
     assert counted() != [os.getpid()]
@@ -285,7 +285,7 @@ def test_a_precision_that_cannot_be_written_is_refused(tmp_path: Path, cache: Ca
     (tmp_path / "net.bin").write_bytes(b"")
     backend = Fake("quick", instant=True)
     backend.written = frozenset({Precision.int8})
-    with pytest.raises(ModelRefused, match=r"net\.xml is no ONNX file"):
+    with pytest.raises(ModelRefused, match=r"net\.xml is in OpenVINO's own format"):
         Build(path, backend, Options("cuda:0", Precision.int8), cache=cache).run()
 
 

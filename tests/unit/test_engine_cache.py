@@ -16,14 +16,15 @@ import pytest
 from fake_engines import Fake
 from graphs import small
 
-from visard.engines import cache as module
-from visard.engines import engine, files, load
-from visard.engines.build import Build
-from visard.engines.cache import Cache, Content, Entry, Stamp, stamp
-from visard.engines.digest import digest
+from visard.engines import engine, load
+from visard.engines.building.build import Build
 from visard.engines.engine import Options, Precision, Range
 from visard.engines.errors import ModelRefused
 from visard.engines.selfcheck import Reference
+from visard.engines.store import cache as module
+from visard.engines.store import files
+from visard.engines.store.cache import Cache, Content, Entry, Stamp, stamp
+from visard.engines.store.digest import digest
 
 
 def made(name: str = "a", size: int = 1000, **changes: object) -> Content:
@@ -274,7 +275,7 @@ def test_what_is_in_use_stays(cache: Cache) -> None:
 def test_what_another_process_uses_stays(cache: Cache) -> None:
     stored = cache.store(made("used"))
     stored.lease.close()
-    code = "import sys; from pathlib import Path; from visard.engines import files\n"
+    code = "import sys; from pathlib import Path; from visard.engines.store import files\n"
     code += "file = files.trusted(Path(sys.argv[1])); print('open', flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", code, str(stored.entry.path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:

@@ -17,9 +17,9 @@ from graphs import small
 
 from visard.engines import Precision, Served, State, device, engine, load
 from visard.engines.backends.onnxruntime import backend as onnxruntime
-from visard.engines.cache import Cache
 from visard.engines.device.fake import FakeDevice
 from visard.engines.errors import DeviceLost, EngineError, ModelRefused
+from visard.engines.store.cache import Cache
 
 PICTURE = np.random.default_rng(3).random((1, 3, 16, 16), np.float32)
 
@@ -289,7 +289,7 @@ sys.path.insert(0, sys.argv[1])
 import fake_engines
 from visard.engines import engine, load
 from visard.engines.backends.onnxruntime import backend
-from visard.engines.cache import Cache
+from visard.engines.store.cache import Cache
 from visard.engines.device.fake import FakeDevice
 hang = getattr(fake_engines, sys.argv[4])
 engine.backends._found = {"hang": hang, "onnxruntime": backend}

@@ -7,9 +7,9 @@ import pytest
 from networks import NETWORKS
 from onnx import TensorProto, helper, numpy_helper, save
 
-from visard.engines import floor, peaks
 from visard.engines.engine import Precision
 from visard.engines.errors import ModelRefused
+from visard.engines.measure import floor, peaks
 from visard.models.assets import asset
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from networks import NETWORKS, samples
 
-from visard.engines import race
-from visard.engines.cache import Cache
 from visard.engines.engine import Precision, backends
 from visard.engines.errors import DeviceLost, EngineError, ModelRefused
+from visard.engines.measure import race
+from visard.engines.store.cache import Cache
 
 WAY = race.Way("onnxruntime", "cpu", Precision.fp32)
 

@@ -42,7 +42,7 @@ def _trial(backend: "Backend") -> str | None:
 def compiled() -> Iterator[Finding]:
     """Count what is kept, and name what is of no use any more."""
     from visard.daemon.engines import cached
-    from visard.engines.cache import Cache
+    from visard.engines.store.cache import Cache
 
     cache, entries = Cache(), cached()
     if reason := cache.usable():

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 from visard.daemon.engines import stale
 from visard.daemon.errors import BackendUnavailable, EngineError
 from visard.daemon.networks import find, ranges
-from visard.engines.cache import Cache, Entry
 from visard.engines.engine import Options, Precision, Range, Report, backends
-from visard.engines.floor import Work, floor, work
-from visard.engines.peaks import Machine, gpu, processor
-from visard.engines.race import (
+from visard.engines.measure.floor import Work, floor, work
+from visard.engines.measure.peaks import Machine, gpu, processor
+from visard.engines.measure.race import (
     Course,
     Runner,
     Way,
@@ -26,6 +25,7 @@ from visard.engines.race import (
     race,
     ways,
 )
+from visard.engines.store.cache import Cache, Entry
 from visard.models.network import shipped
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from visard.daemon.engine_facts import (
 
 if TYPE_CHECKING:
     from visard.engines import Rung, Serving
-    from visard.engines.cache import Entry
     from visard.engines.engine import Backend
+    from visard.engines.store.cache import Entry
 
 
 def backends() -> tuple[BackendInfo, ...]:
@@ -58,7 +58,7 @@ def _alike(info: EngineInfo) -> tuple[object, ...]:
 
 def cached() -> tuple[CachedInfo, ...]:
     """Return what is compiled and kept, the last used first."""
-    from visard.engines.cache import Cache
+    from visard.engines.store.cache import Cache
 
     return tuple(map(_cached, Cache().entries()))
 
@@ -97,7 +97,7 @@ def stale(entry: "Entry") -> str | None:
 
 def everything() -> EnginesInfo:
     """Return all of it."""
-    from visard.engines.cache import Cache
+    from visard.engines.store.cache import Cache
 
     cache = Cache()
     return EnginesInfo(

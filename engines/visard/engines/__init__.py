@@ -19,8 +19,8 @@ if TYPE_CHECKING:
         Range,
         TensorSpec,
     )
-    from visard.engines.ladder import Rung, Serving, State
-    from visard.engines.served import Served, serving, watch
+    from visard.engines.serve.ladder import Rung, Serving, State
+    from visard.engines.serve.served import Served, serving, watch
 
 __all__ = [
     "Array",
@@ -42,8 +42,8 @@ __all__ = [
 
 _PLACES = {
     "load": "door",
-    **dict.fromkeys(("Rung", "Serving", "State"), "ladder"),
-    **dict.fromkeys(("Served", "serving", "watch"), "served"),
+    **dict.fromkeys(("Rung", "Serving", "State"), "serve.ladder"),
+    **dict.fromkeys(("Served", "serving", "watch"), "serve.served"),
 }
 """The modules of names that are not in ``engine``."""
 

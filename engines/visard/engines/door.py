@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from visard.engines.cache import Cache
 from visard.engines.engine import Precision, Range, Samples
 from visard.engines.errors import EngineError
-from visard.engines.ladder import Candidate, ladder, stopgap
-from visard.engines.ladder import precision as precision_of
-from visard.engines.served import Served
-from visard.engines.supply import Supply
+from visard.engines.serve.ladder import Candidate, ladder, stopgap
+from visard.engines.serve.ladder import precision as precision_of
+from visard.engines.serve.served import Served
+from visard.engines.serve.supply import Supply
+from visard.engines.store.cache import Cache
 
 
 def load(  # noqa: PLR0913 - all but the model are named

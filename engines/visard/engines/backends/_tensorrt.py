@@ -89,7 +89,7 @@ class Adapter:
     def _kept(self) -> Kept:
         if self._chosen:
             return self._chosen
-        from visard.engines import cache
+        from visard.engines.store import cache
 
         return Kept(cache.default() / "kept")
 

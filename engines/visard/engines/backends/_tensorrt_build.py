@@ -194,6 +194,6 @@ def _first_error(parser: Any) -> str:
 
 
 def _without_volumes(model: Path, folder: Path) -> Path:
-    from visard.engines.rewrite import flatten_grid_samples
+    from visard.engines.backends._rewrite import flatten_grid_samples
 
     return flatten_grid_samples(model, folder / "flat.onnx")

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from visard.engines import rewrite
 from visard.engines.backends import _arrays, _plan
+from visard.engines.backends import _rewrite as rewrite
 from visard.engines.engine import Array, Options, Precision, Range, Report, TensorSpec
 from visard.engines.errors import BackendUnavailable, DeviceLost, EngineError, ModelRefused
 

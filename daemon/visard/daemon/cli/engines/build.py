@@ -9,7 +9,7 @@ from visard.daemon.cli.engines.words import number, size
 from visard.daemon.cli.output import Output, common, pass_output
 
 if TYPE_CHECKING:
-    from visard.engines.race import Runner
+    from visard.engines.measure.race import Runner
 
 
 @click.command("build")
@@ -51,7 +51,7 @@ def build(
     from visard.daemon.engine_work import begin, choose, log_of
     from visard.daemon.errors import EngineError
     from visard.daemon.interrupts import terminating
-    from visard.engines.race import enter
+    from visard.engines.measure.race import enter
 
     if precision == "int8" and calibrate is None:
         raise EngineError("int8 is fitted to examples of what the network is given; say --calibrate SOURCE")

@@ -20,7 +20,7 @@ def clear(output: Output, backend: str | None, model: str | None, everything: bo
     """Remove compiled networks; they are compiled again when they are needed."""
     if everything == bool(backend or model):
         raise click.UsageError("Say --all, or which: --backend, --model or both.")
-    from visard.engines.cache import Cache
+    from visard.engines.store.cache import Cache
     from visard.models.network import shipped
 
     cache, known = Cache(), shipped()

@@ -10,12 +10,12 @@ from weakref import WeakSet, finalize, ref
 
 import numpy as np
 
-from visard.engines.climb import Climb
 from visard.engines.engine import Engine, Precision, TensorSpec
 from visard.engines.errors import DeviceLost, EngineError
-from visard.engines.ladder import Candidate, Serving, State
 from visard.engines.samples import misfit
-from visard.engines.supply import Opened, Supply
+from visard.engines.serve.climb import Climb
+from visard.engines.serve.ladder import Candidate, Serving, State
+from visard.engines.serve.supply import Opened, Supply
 
 Watcher = Callable[[Serving], None]
 _logger = logging.getLogger("visard.engines")

@@ -11,17 +11,17 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
-from visard.engines import cache as store
-from visard.engines import wire
-from visard.engines.cache import Cache, Content, Entry, Stamp
-from visard.engines.digest import digest
+from visard.engines.building import wire
+from visard.engines.building.log import Log
+from visard.engines.building.make import Made, Task, make, scratch
+from visard.engines.building.pace import Pace
 from visard.engines.engine import Backend, Options, Progress, Report, Samples
 from visard.engines.errors import BuildFailed, Cancelled, EngineError
-from visard.engines.log import Log
-from visard.engines.make import Made, Task, make, scratch
-from visard.engines.pace import Pace
 from visard.engines.samples import to_bytes
 from visard.engines.selfcheck import Reference
+from visard.engines.store import cache as store
+from visard.engines.store.cache import Cache, Content, Entry, Stamp
+from visard.engines.store.digest import digest
 
 TIMEOUT = 3600.0
 SMALL = 30 * 2**20
@@ -235,7 +235,7 @@ class Child:
                 self._pipe(name).close()
 
 
-_START = "import sys; sys.path[:] = sys.argv[1:]; from visard.engines.builder import main; main()"
+_START = "import sys; sys.path[:] = sys.argv[1:]; from visard.engines.building.builder import main; main()"
 """Our own search path goes along: where packages lie may have been said to us alone."""
 
 

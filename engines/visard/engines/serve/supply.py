@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 from weakref import WeakValueDictionary
 
-from visard.engines import cache as store
-from visard.engines import files, selfcheck
-from visard.engines.build import Build
-from visard.engines.cache import Cache, Content
-from visard.engines.digest import digest
+from visard.engines import selfcheck
+from visard.engines.building.build import Build
 from visard.engines.engine import Engine, Options, Precision, Range, Report, Samples
 from visard.engines.errors import Cancelled, EngineError
-from visard.engines.ladder import Candidate
 from visard.engines.selfcheck import LIMITS, Reference, Verdict
+from visard.engines.serve.ladder import Candidate
+from visard.engines.store import cache as store
+from visard.engines.store import files
+from visard.engines.store.cache import Cache, Content
+from visard.engines.store.digest import digest
 
 AGAIN = 0.25
 """Seconds for looking again at an engine that was found compiled; one sample is always looked at."""

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from visard.engines import files
 from visard.engines.engine import Backend, Options, Samples
 from visard.engines.selfcheck import Reference
+from visard.engines.store import files
 
 FORMAT = 1
 """Goes up when what we store, or how we convert networks, changes."""

@@ -10,8 +10,7 @@ from statistics import median
 from typing import Any
 
 from visard.engines import selfcheck
-from visard.engines.build import TIMEOUT, Build
-from visard.engines.cache import Cache, Content
+from visard.engines.building.build import TIMEOUT, Build
 from visard.engines.engine import (
     Array,
     Backend,
@@ -26,6 +25,7 @@ from visard.engines.engine import (
 )
 from visard.engines.errors import Cancelled, EngineError
 from visard.engines.selfcheck import Reference, Verdict
+from visard.engines.store.cache import Cache, Content
 
 WARM = 3
 """Runs before any is timed."""

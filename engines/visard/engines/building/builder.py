@@ -1,4 +1,4 @@
-"""The child process that compiles one engine: ``python -m visard.engines.builder``, spoken to by build.py.
+"""The child process that compiles one engine, ``visard.engines.building.builder``; build.py speaks to it.
 
 It reads its task from standard input, which stays open as long as the parent lives, and answers on what was
 standard output; whatever libraries print goes to standard error, which the parent keeps as the log.
@@ -17,9 +17,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
-from visard.engines import wire
+from visard.engines.building import wire
+from visard.engines.building.make import Task, make
 from visard.engines.engine import Backend, Progress
-from visard.engines.make import Task, make
 from visard.engines.samples import from_bytes
 from visard.engines.selfcheck import Reference
 

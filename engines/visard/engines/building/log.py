@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import IO
 
-from visard.engines import files
+from visard.engines.store import files
 
 KEEP = 20
 """Logs."""

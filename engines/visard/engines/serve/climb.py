@@ -10,8 +10,8 @@ from weakref import WeakSet
 
 from visard.engines.engine import Progress
 from visard.engines.errors import Cancelled, DeviceLost, EngineError, NoNumbers, Wrong
-from visard.engines.ladder import Candidate, Rung, State
-from visard.engines.supply import Opened, Supply
+from visard.engines.serve.ladder import Candidate, Rung, State
+from visard.engines.serve.supply import Opened, Supply
 
 _logger = logging.getLogger("visard.engines")
 _HOPELESS = State.refused, State.wrong, State.lost

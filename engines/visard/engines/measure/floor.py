@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from visard.engines.engine import Precision
 from visard.engines.errors import ModelRefused
-from visard.engines.peaks import Machine
+from visard.engines.measure.peaks import Machine
 
 if TYPE_CHECKING:
     import onnx

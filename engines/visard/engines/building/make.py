@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from visard.engines import files, selfcheck
+from visard.engines import selfcheck
 from visard.engines.engine import Backend, Options, Precision, Progress, Report, Samples
 from visard.engines.errors import ModelRefused
 from visard.engines.selfcheck import Reference
+from visard.engines.store import files
 
 SLACK = 64 * 2**20
 
@@ -57,7 +58,9 @@ def _written(
     if precision is Precision.fp32 or precision not in backend.written:
         return task.model, ()
     if task.model.suffix == ".xml":
-        raise ModelRefused(f"{task.model.name} is no ONNX file, only those can be converted to {precision}")
+        raise ModelRefused(
+            f"{task.model.name} is OpenVINO's own format; only ONNX files can be converted to {precision}"
+        )
     from visard.engines.precision import prepare
 
     known = task.samples
