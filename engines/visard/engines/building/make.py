@@ -59,7 +59,7 @@ def _written(
         return task.model, ()
     if task.model.suffix == ".xml":
         raise ModelRefused(
-            f"{task.model.name} is OpenVINO's own format; only ONNX files can be converted to {precision}"
+            f"{task.model.name} is in OpenVINO's own format; only ONNX can be made {precision}"
         )
     from visard.engines.precision import prepare
 
