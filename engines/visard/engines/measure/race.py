@@ -183,6 +183,7 @@ def race(
             lane.run()
         rounds += 1
         report(Progress("measuring", min((time.perf_counter() - begun) / seconds, 1.0)))
+    report(Progress("measured", 1.0))
 
 
 @dataclass(slots=True)
