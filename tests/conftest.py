@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from weakref import WeakSet
 
 import pytest
 
@@ -33,6 +34,14 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         if "VISARD_HOME" not in os.environ:
             patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_other_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines that earlier tests still hold do not show in the status of a daemon."""
+    from visard.engines.serve import served
+
+    monkeypatch.setattr(served, "_all", WeakSet())
 
 
 @pytest.fixture

@@ -70,6 +70,8 @@ class Served:
         found = self._climb.first(at_once) if at_once else None
         found = found or self._climb.first(range(len(self._climb.candidates)))
         if found is None:
+            with _lock:
+                _all.discard(self)
             raise self._climb.why()
         self._settle(*found)
         self._climb.rise(range(self._index))
