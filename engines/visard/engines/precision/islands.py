@@ -44,8 +44,8 @@ def settle(
     """Convert, compare with fp32 and make islands of the layers that err until the outputs are within limits.
 
     ``among`` are the layers that can become islands, all of them if None; ``largest`` is the largest number
-    that the precision can hold. Raises ModelRefused, naming the layer that
-    resisted, and NoNumbers when the network's own results are none.
+    that the precision can hold. Raises ModelRefused, naming the layer that resisted, and NoNumbers when the
+    network's own results are none.
     """
     right = _reference(source, samples)
     chosen = set(asked) | (_overflowing(source, samples, largest) if math.isfinite(largest) else set())
