@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from networks import NETWORKS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -91,6 +92,14 @@ def test_it_works_from_wherever_it_lies(visard: Callable[..., str], repository: 
 def test_it_swaps(visard: Callable[..., str], tmp_path: Path) -> None:
     visard("run", "--source", "demo", "--sink", str(tmp_path / "out.mp4"), "--seconds", "2")
     assert (tmp_path / "out.mp4").stat().st_size > 10_000
+
+
+def test_it_compiles_in_int8(visard: Callable[..., str], tmp_path: Path) -> None:
+    """In a child process, with the parts of ONNX Runtime that were left in the package for this."""
+    path = NETWORKS["fomm_keypoints"](tmp_path / "net.onnx", 1 / 8)
+    how = ("--precision", "int8", "--backend", "openvino", "--calibrate", "demo")
+    made = json.loads(visard("engines", "build", str(path), *how, "--json"))
+    assert (made["state"], made["precision"]) == ("ok", "int8")
 
 
 def test_it_is_alone_with_its_libraries(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
