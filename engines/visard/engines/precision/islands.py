@@ -66,7 +66,7 @@ def settle(
 
 def _count(number: int, offenders: int) -> int:
     """Few at first, since one layer often spoils many; ever more later, and all of them in the last round."""
-    return max(1, min(2**number, math.ceil(offenders / (ROUNDS - number))))
+    return max(1, min(1 << number, math.ceil(offenders / (ROUNDS - number))))
 
 
 def _reference(source: "onnx.ModelProto", samples: Samples) -> list[tuple[Array, ...]]:
