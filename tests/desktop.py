@@ -208,12 +208,22 @@ class StatusItem:
         return list(self._flat(root))
 
     def click(self, label: str) -> None:
-        """Choose the line with this label."""
+        """Choose the line with this label; again when the menu was made anew between looking and choosing."""
+        until(lambda: self._clicked(label), f"{label} cannot be chosen")
+
+    def _clicked(self, label: str) -> bool:
         where = self._where()
-        assert where is not None
-        number = next(line["id"] for line in self.lines() if line.get("label") == label)
-        event = self._variant("(isvu)", (number, "clicked", self._variant("i", 0), 0))
-        self._call(where[0], self._get_all(*where)["Menu"], "com.canonical.dbusmenu", "Event", event)
+        numbers = [line["id"] for line in self.lines() if line.get("label") == label]
+        if where is None or not numbers:
+            return False
+        event = self._variant("(isvu)", (numbers[0], "clicked", self._variant("i", 0), 0))
+        try:
+            self._call(where[0], self._get_all(*where)["Menu"], "com.canonical.dbusmenu", "Event", event)
+        except self._glib.Error as error:
+            if "does not refer to a menu item" in error.message:
+                return False
+            raise
+        return True
 
     def _flat(self, line: Any) -> Iterator[dict[str, Any]]:
         number, properties, below = line
