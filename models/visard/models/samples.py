@@ -1,6 +1,7 @@
 """What the networks we ship are tried with before they serve: three generated people."""
 
 from collections.abc import Callable
+from functools import cache
 
 import cv2
 import numpy as np
@@ -19,8 +20,13 @@ _EYES = (33, 133), (362, 263)
 
 def samples(name: str) -> list[tuple[Array, ...]]:
     """Return inputs as the tracker gives them to a network we ship; noise would say nothing of faces."""
-    pictures = [cv2.imread(str(asset(f"sample_{number + 1}.jpg"))) for number in range(_PEOPLE)]
-    return [(_INPUTS[name](np.asarray(picture)),) for picture in pictures]
+    return [(_INPUTS[name](picture),) for picture in _pictures()]
+
+
+@cache
+def _pictures() -> tuple[Image, ...]:
+    paths = [str(asset(f"sample_{number + 1}.jpg")) for number in range(_PEOPLE)]
+    return tuple(np.asarray(cv2.imread(path)) for path in paths)
 
 
 def _signed(side: int) -> Callable[[Image], Array]:

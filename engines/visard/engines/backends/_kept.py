@@ -1,8 +1,9 @@
 """Files that inference libraries want back the next time; they only save time, so losing one is no error."""
 
 import os
-import tempfile
 from pathlib import Path
+
+from visard.engines.store import files
 
 LIMIT = 64
 
@@ -25,17 +26,13 @@ class Kept:
 
     def save(self, name: str, content: bytes) -> None:
         """Keep something under a name, whole or not at all."""
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, half = tempfile.mkstemp(dir=self._folder, suffix=".half")
-        except OSError:
+        if files.private(self._folder):
             return
         try:
-            with os.fdopen(handle, "wb") as file:
+            with files.replacing(self._folder / name) as file:
                 file.write(content)
-            Path(half).replace(self._folder / name)
         except OSError:
-            Path(half).unlink(missing_ok=True)
+            return
         self._shrink()
 
     def _shrink(self) -> None:
