@@ -14,13 +14,7 @@ if TYPE_CHECKING:
 
 @click.command("bench")
 @options.model_argument
-@options.backends_option
-@options.device_option
-@options.precisions_option
-@options.threads_option
-@options.shape_option
-@options.calibrate_option
-@options.timeout_option
+@options.side_by_side
 @click.option(
     "--seconds",
     type=click.FloatRange(min=0, min_open=True),

@@ -18,13 +18,7 @@ SHOWN = 25
 
 @click.command("check")
 @click.argument("model", metavar="[MODEL|FILE]", required=False)
-@options.backends_option
-@options.device_option
-@options.precisions_option
-@options.threads_option
-@options.shape_option
-@options.calibrate_option
-@options.timeout_option
+@options.side_by_side
 @click.option("--layers", is_flag=True, help="Compare layer by layer with fp32, to find where it goes wrong.")
 @common
 @pass_output

@@ -1,6 +1,11 @@
 """Options that several of these commands have."""
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import click
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 PRECISIONS = ("fp32", "fp16", "mixed", "bf16", "int8")
 """As in ``visard.engines.Precision``, which would take long to import for a help text."""
@@ -50,3 +55,20 @@ precisions_option = click.option(
     type=click.Choice(PRECISIONS),
     help="Only this precision; may be given again.",
 )
+
+
+def side_by_side(function: F) -> F:
+    """Give a command the options of all that run a network in several ways."""
+    for option in reversed(
+        (
+            backends_option,
+            device_option,
+            precisions_option,
+            threads_option,
+            shape_option,
+            calibrate_option,
+            timeout_option,
+        )
+    ):
+        function = option(function)
+    return function
