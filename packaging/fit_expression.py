@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from visard.models.expression import mirrored_coefficients, mirrored_landmarks
-from visard.models.shape import fit_pose
+from visard.models.geometry.expression import mirrored_coefficients, mirrored_landmarks
+from visard.models.geometry.pose import fit_pose
 from visard.models.track.landmarker import Blendshapes
 from visard.models.track.tracker import Tracker
 

@@ -4,7 +4,7 @@ A portrait is put before a wide, blurred background, as a webcam would see it, a
 by a script: talking, blinking, looking around, turning the head, smiling. The clip loops without a seam, and
 the same picture always gives the same clip. The one we ship:
 
-    python packaging/make_demo_clip.py daemon/visard/daemon/personas_shipped/robin/picture.jpg \
+    python packaging/make_demo_clip.py daemon/visard/daemon/personas/shipped/robin/picture.jpg \
         daemon/visard/daemon/sources/demo.mp4
 """
 
@@ -18,15 +18,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from visard.models.animate._eyes import EYES
-from visard.models.animate._matte import fill
-from visard.models.animate._matte import person as opacity
-from visard.models.animate.puppet import animator
-from visard.models.expression import displacement, neutral
+from visard.models.animate.puppet.animator import animator
+from visard.models.animate.puppet.eyes import EYES
+from visard.models.animate.puppet.matte import fill
+from visard.models.animate.puppet.matte import person as opacity
+from visard.models.blendshapes import NAMES
 from visard.models.face import Face, Image
+from visard.models.geometry.expression import displacement, neutral
+from visard.models.geometry.pose import Pose, fit_pose
 from visard.models.portrait import Portrait, examine
-from visard.models.shape import Pose, fit_pose
-from visard.models.track.blendshapes import NAMES
 
 Floats = npt.NDArray[np.float32]
 

@@ -39,9 +39,9 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _no_other_engines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Engines that earlier tests still hold do not show in the status of a daemon."""
-    from visard.engines.serve import served
+    from visard.engines.runtime import managed
 
-    monkeypatch.setattr(served, "_all", WeakSet())
+    monkeypatch.setattr(managed, "_all", WeakSet())
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import httpx
 from fake_service import FakeService
 from fastapi import FastAPI
 
-from visard.daemon.config import ConfigFile
-from visard.daemon.control.api import Api
-from visard.daemon.control.app import build
+from visard.daemon.config.file import ConfigFile
+from visard.daemon.server.app import build
+from visard.daemon.server.deps import Api
 
 
 def fake(folder: Path, frames: float = 10) -> FakeService:

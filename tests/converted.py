@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from visard.engines.engine import Precision, Samples
-from visard.engines.precision import Prepared, graph, layers, prepare
+from visard.engines.interfaces import Precision, Samples
+from visard.engines.precision import Prepared, graph, layer_compare, prepare
 
 
 def convert(path: Path, precision: Precision = Precision.fp16, **how: object) -> Prepared:
@@ -14,11 +14,13 @@ def convert(path: Path, precision: Precision = Precision.fp16, **how: object) ->
     return prepare(path, precision, into, report=lambda _: None, samples=None, **how)  # type: ignore[arg-type]
 
 
-def worst(reference: Path, other: Path, inputs: Samples) -> layers.LayerError:
+def worst(reference: Path, other: Path, inputs: Samples) -> layer_compare.LayerError:
     """Return the worst output, halves rounded as a GPU would."""
-    right, left = (layers.outputs(graph.read(path), inputs) for path in (reference, other))
+    right, left = (layer_compare.outputs(graph.read(path), inputs) for path in (reference, other))
     errors = [
-        layers.measure("", "", str(i), *(np.concatenate([row[i].ravel() for row in rows]) for rows in pair))
+        layer_compare.measure(
+            "", "", str(i), *(np.concatenate([row[i].ravel() for row in rows]) for rows in pair)
+        )
         for i, pair in enumerate([(right, left)] * len(right[0]))
     ]
     return min(errors, key=lambda error: (not error.broken, error.cosine))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from fake_process import PROGRAM
 
-from visard.daemon.client import Client
+from visard.daemon.api.client import Client
 from visard.daemon.errors import DaemonAbsent
 
 Process = subprocess.Popen[str]

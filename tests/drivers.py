@@ -3,11 +3,11 @@
 import cv2
 import numpy as np
 
-from visard.models.animate._eyes import EYES
-from visard.models.expression import displacement, neutral
+from visard.models.animate.puppet.eyes import EYES
+from visard.models.blendshapes import NAMES
 from visard.models.face import Face
-from visard.models.shape import Pose
-from visard.models.track.blendshapes import NAMES
+from visard.models.geometry.expression import displacement, neutral
+from visard.models.geometry.pose import Pose
 
 
 class Driver:

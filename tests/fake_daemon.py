@@ -14,9 +14,10 @@ from threading import Thread
 
 from fake_service import FakeService
 
-from visard.daemon import address, folders
-from visard.daemon.config import ConfigFile
-from visard.daemon.control.server import run
+from visard.daemon.api import address
+from visard.daemon.config import paths
+from visard.daemon.config.file import ConfigFile
+from visard.daemon.server.server import run
 
 
 def obey(service: FakeService, line: str) -> None:
@@ -57,7 +58,7 @@ def announce() -> None:
 
 def make() -> FakeService:
     """Make the service, and the threads around it."""
-    service = FakeService(ConfigFile(folders.config() / "config.toml"))
+    service = FakeService(ConfigFile(paths.config() / "config.toml"))
     Thread(target=listen, args=(service,), daemon=True).start()
     Thread(target=announce, daemon=True).start()
     return service

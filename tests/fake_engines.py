@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from visard.engines.backends.onnxruntime import backend as real
-from visard.engines.engine import Array, Options, Precision, Progress, Report, TensorSpec
 from visard.engines.errors import DeviceLost, ModelRefused
+from visard.engines.interfaces import Array, Options, Precision, Progress, Report, TensorSpec
 
 COUNT = "VISARD_TEST_COUNT"
 """Environment variable: a file that gets a line for every compilation, in whichever process."""

@@ -8,12 +8,8 @@ from typing import Any
 
 from fake_pictures import drawing, swatch
 
-from visard.daemon.config import Config, ConfigFile
-from visard.daemon.engine_facts import BackendInfo, EngineInfo, EnginesInfo
-from visard.daemon.errors import PersonaError, PersonaUnknown, PictureUnreadable
-from visard.daemon.newest import Newest
-from visard.daemon.persona import Consent, check_name
-from visard.daemon.protocol import (
+from visard.daemon.api.engines import BackendInfo, EngineInfo, EnginesInfo
+from visard.daemon.api.schema import (
     CameraInfo,
     CameraState,
     CameraStatus,
@@ -27,9 +23,14 @@ from visard.daemon.protocol import (
     State,
     Status,
 )
-from visard.daemon.service import Service, snapshot
-from visard.daemon.settings import Mode
-from visard.daemon.slot import Closed
+from visard.daemon.config.file import Config, ConfigFile
+from visard.daemon.config.settings import Mode
+from visard.daemon.errors import PersonaError, PersonaUnknown, PictureUnreadable
+from visard.daemon.media.jpeg_stream import Newest
+from visard.daemon.media.slot import Closed
+from visard.daemon.personas.record import Consent, check_name
+from visard.daemon.service import snapshot
+from visard.daemon.service.service import Service
 
 NAMES = ("clara", "hanna", "marco", "nico", "robin", "walter")
 CAMERA = "usb-Acme_Webcam_123-video-index0"

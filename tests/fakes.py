@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from visard.daemon.errors import SourceEnded, SourceLost
-from visard.daemon.frame import Format
+from visard.daemon.media.frame import Format
 from visard.models.face import Face, Image, Sighting
 from visard.models.swap import Patch
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from statuses import status
 
-from visard.daemon.persona import Consent
-from visard.daemon.protocol import PersonaInfo
+from visard.daemon.api.schema import PersonaInfo
+from visard.daemon.personas.record import Consent
 from visard.tray import actions
-from visard.tray.item import Item
+from visard.tray.menu_item import Item
 
 
 def every(items: tuple[Item, ...]) -> Iterator[Item]:

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import httpx
 from fake_service import FakeService
 
-from visard.daemon.control.events import Announcer
-from visard.daemon.page import QUIET, Page
+from visard.daemon.server.events import Announcer
+from visard.daemon.server.preview import QUIET, Page
 
 T = TypeVar("T")
 

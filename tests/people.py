@@ -6,8 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from visard.daemon.blend import Blender
-from visard.daemon.settings import Settings
+from visard.daemon.config.settings import Settings
+from visard.daemon.pipeline.blend import Blender
 from visard.models.face import Face, Image
 from visard.models.portrait import Portrait, examine
 from visard.models.track.tracker import Tracker
@@ -19,7 +19,7 @@ DEMO = DAEMON / "sources" / "demo.mp4"
 @cache
 def portrait(name: str) -> Portrait:
     """Return a shipped persona's portrait."""
-    return examine(DAEMON / "personas_shipped" / name / "picture.jpg")
+    return examine(DAEMON / "personas" / "shipped" / name / "picture.jpg")
 
 
 @cache

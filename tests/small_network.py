@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 
 from visard.engines import device
 from visard.engines.device.fake import FakeDevice
-from visard.engines.engine import Array, Options, Range
+from visard.engines.interfaces import Array, Options, Range
 
 
 class Gpus:

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from visard.daemon.config import Config
-from visard.daemon.protocol import (
+from visard.daemon.api.schema import (
     CameraStatus,
     GuardStatus,
     Numbers,
@@ -13,7 +12,8 @@ from visard.daemon.protocol import (
     State,
     Status,
 )
-from visard.daemon.settings import Mode
+from visard.daemon.config.file import Config
+from visard.daemon.config.settings import Mode
 
 NAMES = ("clara", "hanna", "marco", "nico", "robin", "walter")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from desktop import Desktop, Spot, StatusItem, process, until
 
-from visard.daemon.client import Client
-from visard.daemon.protocol import Status
+from visard.daemon.api.client import Client
+from visard.daemon.api.schema import Status
 
 TESTS = Path(__file__).resolve().parent
 TRAY = [sys.executable, "-m", "visard.daemon", "tray"]

@@ -10,7 +10,7 @@ import onnxruntime
 from networks import samples
 from onnx import TensorProto, helper
 
-from visard.engines.engine import Array, Backend, Engine, Options
+from visard.engines.interfaces import Array, Backend, Engine, Options
 from visard.models.assets import asset
 
 ASSETS = sorted(path.name for path in asset("SHA256SUMS").parent.glob("*.onnx"))

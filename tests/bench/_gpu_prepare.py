@@ -87,7 +87,7 @@ def shipped_inputs(path: Path) -> tuple[Array, ...]:
 def store(path: Path, inputs: tuple[Array, ...]) -> None:
     """Store inputs and outputs of a network beside it, and the network in half precision."""
     from visard.engines import precision
-    from visard.engines.engine import Precision
+    from visard.engines.interfaces import Precision
 
     name = path.name.split(".")[0]
     small = [array.astype(np.float16) for array in inputs]  # exact in both, and half the size
@@ -124,11 +124,11 @@ def scene(seed: int) -> tuple[Array, Array]:
     """Return a frame with a portrait in it, and the map from its crop to the frame."""
     from PIL import Image
 
-    from visard.models.track.region import Region
+    from visard.models.track.crop import Region
 
     rng = np.random.default_rng(seed)
     frame = np.kron(rng.integers(0, 256, (45, 80, 3), np.uint8), np.ones((16, 16, 1), np.uint8))
-    pictures = sorted(ROOT.glob("daemon/visard/daemon/personas_shipped/*/picture.jpg"))
+    pictures = sorted(ROOT.glob("daemon/visard/daemon/personas/shipped/*/picture.jpg"))
     picture = Image.open(pictures[seed % len(pictures)]).convert("RGB").resize((512, 512))
     frame[104:616, 384:896] = np.asarray(picture)[..., ::-1]
     region = Region(640 + rng.uniform(-40, 40), 360, rng.uniform(380, 900), rng.uniform(-0.4, 0.4))

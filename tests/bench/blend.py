@@ -6,9 +6,9 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from visard.daemon.blend import Blender
-from visard.daemon.gate import blurred
-from visard.daemon.settings import Colour, Settings
+from visard.daemon.config.settings import Colour, Settings
+from visard.daemon.guard.gate import blurred
+from visard.daemon.pipeline.blend import Blender
 from visard.models.face import Face
 from visard.models.swap import Patch
 

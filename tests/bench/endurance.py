@@ -16,13 +16,14 @@ import cv2
 import numpy as np
 import psutil
 
-from visard.daemon.config import ConfigFile
-from visard.daemon.frame import Format
-from visard.daemon.personas import Library
-from visard.daemon.service import Service, stage
-from visard.daemon.service.supply import Supply
-from visard.daemon.settings import Mode
-from visard.daemon.sources import Source
+from visard.daemon.config.file import ConfigFile
+from visard.daemon.config.settings import Mode
+from visard.daemon.media.frame import Format
+from visard.daemon.media.ports import Source
+from visard.daemon.personas.library import Library
+from visard.daemon.service import live
+from visard.daemon.service.service import Service
+from visard.daemon.sources._select import Supply
 from visard.daemon.sources.demo import CLIP
 from visard.models.face import Image
 
@@ -150,7 +151,7 @@ def things(service: Service, names: list[str]) -> list[Callable[[], object]]:
 def main(minutes: float) -> int:
     """Run, print, and return the exit status."""
     watcher, process = Watcher(), psutil.Process()
-    stage.find_sink = lambda _: type("Kind", (), {"open": lambda *_: watcher})()
+    live.find_sink = lambda _: type("Kind", (), {"open": lambda *_: watcher})()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         (home / "personas").mkdir()

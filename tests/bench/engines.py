@@ -30,14 +30,14 @@ from networks import NETWORKS, samples
 from rich.console import Console
 from rich.table import Table
 
-from visard.daemon.engine_work import Measured, machine
-from visard.engines.engine import Precision, Progress, backends
+from visard.daemon.diagnostics.engine_bench import Measured, machine
+from visard.engines.bench.compare import course, enter, race, ways
+from visard.engines.bench.hardware import Machine
+from visard.engines.bench.roofline import work
+from visard.engines.cache.cache import Cache
 from visard.engines.errors import EngineError
-from visard.engines.measure.floor import work
-from visard.engines.measure.peaks import Machine
-from visard.engines.measure.race import course, enter, race, ways
-from visard.engines.store.cache import Cache
-from visard.models.network import shipped
+from visard.engines.interfaces import Precision, Progress, backends
+from visard.models.bundled import shipped
 
 QUICK = 0.25
 LANDMARKS = "mp_face_landmarks_v2_478"

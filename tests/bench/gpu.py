@@ -29,10 +29,10 @@ from _gpu_measure import Row, attempt, compare, elapsed, wall
 from _gpu_prepare import LANDMARKS, Case, cases, crop, prepare, scenes
 
 from visard.engines import device
-from visard.engines.backends._kept import Kept
+from visard.engines.backends._timing_cache import Kept
 from visard.engines.backends.tensorrt import TensorRT
 from visard.engines.backends.tensorrt_rtx import TensorRTRtx
-from visard.engines.engine import Options, Precision
+from visard.engines.interfaces import Options, Precision
 
 PATIENCE = 240.0
 COLUMNS = ("build s", "MB", "start s", "again s", "error", "relative", "cosine", "ms", "graph ms")

@@ -17,13 +17,14 @@ from pathlib import Path
 
 import psutil
 
-from visard.daemon.client import Client
-from visard.daemon.config import ConfigFile
+from visard.daemon.api.client import Client
+from visard.daemon.api.schema import CameraState
+from visard.daemon.config.file import ConfigFile
 from visard.daemon.errors import DaemonAbsent
-from visard.daemon.personas import Library
-from visard.daemon.protocol import CameraState
-from visard.daemon.service import Service, stage
-from visard.daemon.service.supply import Supply
+from visard.daemon.personas.library import Library
+from visard.daemon.service import live
+from visard.daemon.service.service import Service
+from visard.daemon.sources._select import Supply
 from visard.models.face import Image
 
 IDLE = 30
@@ -61,7 +62,7 @@ class Count:
 def inside(home: Path) -> None:
     """Measure what needs a look inside."""
     sink = Count()
-    stage.find_sink = lambda _: type("Kind", (), {"open": lambda *_: sink})()
+    live.find_sink = lambda _: type("Kind", (), {"open": lambda *_: sink})()
     (home / "personas").mkdir()
     service = Service(
         ConfigFile(home / "config.toml"), Library(home / "personas"), Supply(home / "last-camera")

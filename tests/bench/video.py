@@ -10,8 +10,8 @@ from pathlib import Path
 
 import cv2
 
-from visard.daemon.frame import Format
-from visard.daemon.video import VideoReader, VideoWriter
+from visard.daemon.media.frame import Format
+from visard.daemon.media.video import VideoReader, VideoWriter
 
 FRAMES = 300
 

@@ -7,7 +7,7 @@ import pytest
 from networks import NETWORKS
 from trials import ASSETS
 
-from visard.engines.engine import Backend, backends
+from visard.engines.interfaces import Backend, backends
 from visard.models.assets import asset
 
 WIDTH = 0.125

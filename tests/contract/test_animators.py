@@ -18,7 +18,7 @@ def test_every_module_is_usable() -> None:
 
 @pytest.fixture(scope="module")
 def portrait(repository) -> Portrait:
-    return examine(repository / "daemon/visard/daemon/personas_shipped/robin/picture.jpg")
+    return examine(repository / "daemon/visard/daemon/personas/shipped/robin/picture.jpg")
 
 
 @pytest.fixture(scope="module", params=KINDS)

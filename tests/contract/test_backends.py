@@ -12,8 +12,8 @@ from networks import NETWORKS
 from trials import ASSETS, error, ignore, inputs, opened, picture, reference, small
 
 from visard.engines import load
-from visard.engines.engine import Backend, Options, Precision, Range, backends
 from visard.engines.errors import BackendUnavailable, EngineError, ModelRefused
+from visard.engines.interfaces import Backend, Options, Precision, Range, backends
 from visard.models.assets import asset
 
 KINDS = sorted(backends.all())
@@ -210,6 +210,6 @@ def test_one_that_is_not_installed_says_why(monkeypatch: pytest.MonkeyPatch, bac
     monkeypatch.setitem(sys.modules, backend.name, None)
     fresh = type(backend)()
     assert backend.name in (fresh.unavailable() or "")
-    monkeypatch.setattr("visard.engines.engine.backends._found", {backend.name: fresh})
+    monkeypatch.setattr("visard.engines.interfaces.backends._found", {backend.name: fresh})
     with pytest.raises(BackendUnavailable, match=backend.name):
         load(asset("mp_face_detector_short.onnx"), backend=backend.name)

@@ -7,8 +7,8 @@ import onnx
 import pytest
 from trials import error, ignore, inputs, opened, picture, reference, small
 
-from visard.engines.engine import Backend, Options, backends
 from visard.engines.errors import EngineError, ModelRefused
+from visard.engines.interfaces import Backend, Options, backends
 from visard.models.assets import asset
 
 CLOSE = 1e-3

@@ -9,8 +9,9 @@ import pytest
 from media import picture
 
 from visard.daemon.errors import SinkError, SinkUnavailable
-from visard.daemon.frame import Format
-from visard.daemon.sinks import Sink, SinkKind, find_sink, sinks
+from visard.daemon.media.frame import Format
+from visard.daemon.media.ports import Sink
+from visard.daemon.sinks import SinkKind, find_sink, sinks
 
 KINDS = sorted(sinks.all())
 FORMATS = [Format(160, 120, 25), Format(161, 121, 7.5), Format(160, 120, 25, live=False)]

@@ -10,8 +10,9 @@ import pytest
 from media import FakeCapture, picture, write_clip
 
 from visard.daemon.errors import SourceEnded, SourceError, SourceUnavailable
-from visard.daemon.frame import Format
-from visard.daemon.sources import Source, SourceKind, find_source, sources
+from visard.daemon.media.frame import Format
+from visard.daemon.media.ports import Source
+from visard.daemon.sources import SourceKind, find_source, sources
 from visard.daemon.sources._cameras import Camera
 
 KINDS = sorted(sources.all())

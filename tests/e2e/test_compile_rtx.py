@@ -13,15 +13,15 @@ from onnx import TensorProto
 from small_network import network
 
 from visard.engines import precision
-from visard.engines.backends._rewrite import flatten_grid_samples
+from visard.engines.backends._gridsample import flatten_grid_samples
 from visard.engines.backends._tensorrt_build import Plan
 from visard.engines.backends.tensorrt_rtx import backend
-from visard.engines.engine import Options, Precision, Progress, Range
 from visard.engines.errors import EngineError, ModelRefused
+from visard.engines.interfaces import Options, Precision, Progress, Range
 from visard.engines.precision import graph
 from visard.engines.precision.quantise import Quantiser
 from visard.models.assets import asset
-from visard.models.samples import samples as faces
+from visard.models.check_inputs import samples as faces
 
 ASSETS = sorted(path.name for path in asset("SHA256SUMS").parent.glob("*.onnx"))
 TARGETS = ["cuda:0", "sm_80", "sm_86", "sm_89", "sm_120"]
@@ -162,7 +162,7 @@ def test_turing_takes_half_precision_and_says_what_it_does_not(folder: Path, tmp
     code = (
         "import sys; from pathlib import Path\n"
         "from visard.engines.backends.tensorrt_rtx import backend\n"
-        "from visard.engines.engine import Options\n"
+        "from visard.engines.interfaces import Options\n"
         "for path in sys.argv[1:]:\n"
         "    try:\n"
         "        print(len(backend.compile(Path(path), Options('sm_75'), lambda _: None)) > 1000)\n"

@@ -12,9 +12,9 @@ import pytest
 from daemons import Process, Start, answering, ended, raw
 from fake_process import PROGRAM
 
-from visard.daemon.client import Client
+from visard.daemon.api.client import Client
+from visard.daemon.api.schema import State
 from visard.daemon.errors import DaemonAbsent
-from visard.daemon.protocol import State
 
 pytestmark = pytest.mark.slow
 

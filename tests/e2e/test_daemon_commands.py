@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from daemons import LONG, Process, ended, visard
 
-from visard.daemon.client import Client
+from visard.daemon.api.client import Client
 
 pytestmark = pytest.mark.slow
 

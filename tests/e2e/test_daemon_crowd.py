@@ -12,8 +12,8 @@ import psutil
 import pytest
 from daemons import Process, raw
 
-from visard.daemon.client import Client
-from visard.daemon.protocol import State
+from visard.daemon.api.client import Client
+from visard.daemon.api.schema import State
 
 pytestmark = pytest.mark.slow
 

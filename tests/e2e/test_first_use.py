@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from visard.engines.engine import backends
+from visard.engines.interfaces import backends
 
 FIRST = """
 import sys, threading

@@ -14,10 +14,10 @@ from networks import NETWORKS, samples
 from small_network import network, pair, right
 
 from visard.engines import device, precision
-from visard.engines.backends._kept import Kept
+from visard.engines.backends._timing_cache import Kept
 from visard.engines.backends.tensorrt import TensorRT
 from visard.engines.backends.tensorrt_rtx import TensorRTRtx
-from visard.engines.engine import Array, Options, Precision, Range
+from visard.engines.interfaces import Array, Options, Precision, Range
 from visard.models.assets import asset
 
 ASSETS = sorted(path.name for path in asset("SHA256SUMS").parent.glob("*.onnx"))

@@ -201,7 +201,7 @@ def test_chinese(chromium: Browser, page: Running) -> None:
 
 
 def test_every_reason_of_the_guard_has_chinese_words(tab: Tab, repository: Path) -> None:
-    source = (repository / "daemon/visard/daemon/guard.py").read_text("utf-8")
+    source = (repository / "daemon/visard/daemon/guard/rules.py").read_text("utf-8")
     reasons = {one or other for one, other in re.findall(r'why="([^"]+)"|, "([a-z ]+)"\),\n', source)}
     assert {"camera gone", "no face"} <= reasons
     known = tab.value("import('/words.js').then(m => Object.keys(m.languages.zh))")

@@ -13,8 +13,8 @@ from typing import Any
 import av
 import pytest
 
-from visard.daemon.persona import PICTURE
-from visard.daemon.personas import SHIPPED
+from visard.daemon.personas.library import SHIPPED
+from visard.daemon.personas.record import PICTURE
 
 pytestmark = pytest.mark.slow
 

@@ -14,10 +14,10 @@ import pytest
 from desktop import Desktop, Spot, StatusItem, desktop, process, until
 from trays import TESTS, TRAY, Session, session
 
-from visard.daemon.client import Client
-from visard.daemon.personas import SHIPPED
-from visard.daemon.protocol import State
-from visard.daemon.settings import Mode
+from visard.daemon.api.client import Client
+from visard.daemon.api.schema import State
+from visard.daemon.config.settings import Mode
+from visard.daemon.personas.library import SHIPPED
 from visard.tray import system_gi
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ import pytest
 from desktop import Desktop, desktop, process, until
 
 from visard.daemon.errors import VisardError
-from visard.daemon.personas import SHIPPED
+from visard.daemon.personas.library import SHIPPED
 from visard.tray import dialogs, system_gi
 from visard.tray.dialogs import ChildDialogs, Dialog, DialogsUnavailable, Form, Notice, Picture, Question
 

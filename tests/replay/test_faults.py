@@ -20,11 +20,11 @@ from fakes import (
     unplug,
 )
 
+from visard.daemon.config.settings import Settings, WhenLost, Who
 from visard.daemon.errors import SourceUnavailable
-from visard.daemon.gate import blurred
-from visard.daemon.pipeline import Pipeline
-from visard.daemon.recipe import Recipe
-from visard.daemon.settings import Settings, WhenLost, Who
+from visard.daemon.guard.gate import blurred
+from visard.daemon.pipeline.pipeline import Pipeline
+from visard.daemon.pipeline.recipe import Recipe
 from visard.models.face import Sighting
 
 

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from visard.models.animate.puppet import animator
+from visard.models.animate.puppet.animator import animator
+from visard.models.geometry.pose import fit_pose
 from visard.models.portrait import examine
-from visard.models.shape import fit_pose
 from visard.models.track.tracker import Tracker
 
 
@@ -97,7 +97,7 @@ def test_the_demo_clip_is_what_its_script_makes(repository, demo):
     spec = importlib.util.spec_from_file_location("make_demo_clip", path)
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    made = script.frames(repository / "daemon/visard/daemon/personas_shipped/robin/picture.jpg")
+    made = script.frames(repository / "daemon/visard/daemon/personas/shipped/robin/picture.jpg")
     for index, picture in zip(range(60), made, strict=False):
         if index % 20 == 0:
             assert np.abs(picture.astype(int) - frames(demo)[index]).mean() < 2.5

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from fakes import no_thread_left
 
-from visard.daemon.frame import Format
-from visard.daemon.gate import blurred
-from visard.daemon.pipeline import Pipeline
-from visard.daemon.recipe import Recipe
-from visard.daemon.replay import PictureReplay
-from visard.daemon.video import VideoReader
+from visard.daemon.guard.gate import blurred
+from visard.daemon.media.frame import Format
+from visard.daemon.media.video import VideoReader
+from visard.daemon.pipeline.pipeline import Pipeline
+from visard.daemon.pipeline.recipe import Recipe
+from visard.daemon.sources._replay import PictureReplay
 from visard.models.face import CHIN, IRIS_LEFT, IRIS_RIGHT, MOUTH_LEFT, MOUTH_RIGHT, NOSE_TIP, Sighting
 from visard.models.swap import Patch
 from visard.models.track.tracker import Tracker

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from visard.daemon.convert import convert
-from visard.daemon.prepare import prepare
+from visard.daemon.foreground.convert import convert
+from visard.daemon.personas.prepare import prepare
 
 # Not goals: a little worse than what was measured, so that a change that makes the swap worse shows here.
 BOUNDS = {  # lowest id_persona and expr_r, highest id_driver and pose

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from visard.daemon import address
-from visard.daemon.address import LONGEST, Tcp, Unix
+from visard.daemon.api import address
+from visard.daemon.api.address import LONGEST, Tcp, Unix
 from visard.daemon.errors import DaemonAbsent, DaemonError
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from visard.daemon.service.attention import Attention, Wanting
+from visard.daemon.service.idle import Attention, Wanting
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from threading import Condition
 
 import pytest
 
-from visard.daemon.devices import audience, loopback, openers, v4l2
-from visard.daemon.devices.audience import Audience, open_audience
+from visard.daemon.devices import open_files, v4l2, v4l2loopback, viewers
+from visard.daemon.devices.viewers import Audience, open_audience
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's video devices")
 
@@ -107,7 +107,7 @@ def test_who_opens_early_and_maps_late_is_found(device: Path, said: Said) -> Non
 
 
 def test_who_calls_read_reads_it(device: Path, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openers, "_NEXT_READ", 0.1)
+    monkeypatch.setattr(open_files, "_NEXT_READ", 0.1)
     with program(device, READS):
         said.until(0, 1)
     said.until(0, 1, 0)
@@ -116,7 +116,7 @@ def test_who_calls_read_reads_it(device: Path, said: Said, monkeypatch: pytest.M
 def test_an_idle_holder_is_not_taken_for_the_one_who_called_read(
     device: Path, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(openers, "_NEXT_READ", 0.1)
+    monkeypatch.setattr(open_files, "_NEXT_READ", 0.1)
     with program(device, HOLDS):
         with program(device, READS):
             said.until(0, 1)
@@ -214,8 +214,8 @@ def test_files_of_unseen_processes_count_once_they_stay_open(
     device: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = [0]
-    monkeypatch.setattr(loopback, "open_files", lambda _: opened[0])
-    monkeypatch.setattr(openers, "_STRANGER", 0.3)
+    monkeypatch.setattr(v4l2loopback, "open_files", lambda _: opened[0])
+    monkeypatch.setattr(open_files, "_STRANGER", 0.3)
     said = Said()
     with closing(Audience(str(device), said)):
         said.until(0)
@@ -229,8 +229,8 @@ def test_files_of_unseen_processes_count_once_they_stay_open(
 
 def test_an_unseen_probe_does_not_count(device: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = [0]
-    monkeypatch.setattr(loopback, "open_files", lambda _: opened[0])
-    monkeypatch.setattr(openers, "_STRANGER", 60.0)
+    monkeypatch.setattr(v4l2loopback, "open_files", lambda _: opened[0])
+    monkeypatch.setattr(open_files, "_STRANGER", 60.0)
     said = Said()
     with searches(monkeypatch) as made, closing(Audience(str(device), said)):
         said.until(0)
@@ -243,8 +243,8 @@ def test_an_unseen_probe_does_not_count(device: Path, monkeypatch: pytest.Monkey
 
 
 def test_processes_that_are_seen_are_no_strangers(device: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loopback, "open_files", lambda _: 3)
-    monkeypatch.setattr(openers, "_STRANGER", 0.0)
+    monkeypatch.setattr(v4l2loopback, "open_files", lambda _: 3)
+    monkeypatch.setattr(open_files, "_STRANGER", 0.0)
     said = Said()
     with (
         device.open("wb"),  # our own writer
@@ -277,7 +277,7 @@ def test_a_link_is_followed(device: Path) -> None:
 
 def test_the_drivers_events_have_the_kernels_layout() -> None:
     if sys.maxsize > 2**32:
-        assert audience._EVENT.size == 136
-        assert audience._EVENT.size == audience._DEQUEUE >> 16 & 0x3FFF
-    assert audience._SUBSCRIPTION.size == audience._SUBSCRIBE >> 16 & 0x3FFF
-    assert audience._CLIENT_USAGE == 283115521  # what v4l2-ctl is given in the driver's own reports
+        assert viewers._EVENT.size == 136
+        assert viewers._EVENT.size == viewers._DEQUEUE >> 16 & 0x3FFF
+    assert viewers._SUBSCRIPTION.size == viewers._SUBSCRIBE >> 16 & 0x3FFF
+    assert viewers._CLIENT_USAGE == 283115521  # what v4l2-ctl is given in the driver's own reports

@@ -6,11 +6,11 @@ import pytest
 from fakes import Mask, Reel, Truth, no_thread_left
 from rich.console import Console
 
-from visard.daemon import bench
-from visard.daemon.frame import Frame
-from visard.daemon.guard import Verdict
-from visard.daemon.recipe import Recipe
-from visard.daemon.stats import WINDOW, Spread, Stats
+from visard.daemon.foreground import bench
+from visard.daemon.guard.rules import Verdict
+from visard.daemon.media.frame import Frame
+from visard.daemon.pipeline.recipe import Recipe
+from visard.daemon.pipeline.stats import WINDOW, Spread, Stats
 
 
 @pytest.fixture

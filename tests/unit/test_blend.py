@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from fakes import face_at
 
-from visard.daemon import colour
-from visard.daemon.blend import Blender
-from visard.daemon.settings import Colour, Settings
-from visard.daemon.view import draw_landmarks, letterbox, viewed
+from visard.daemon.config.settings import Colour, Settings
+from visard.daemon.media.letterbox import letterbox
+from visard.daemon.pipeline import colour
+from visard.daemon.pipeline.blend import Blender
+from visard.daemon.pipeline.view import draw_landmarks, viewed
 from visard.models.swap import Patch
 
 FACE = face_at(160, 120, size=100)

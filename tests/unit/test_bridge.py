@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from visard.daemon.devices import bridge
-from visard.daemon.devices.bridge import KEEP_FORMAT, REPEAT
+from visard.daemon.devices import keep_format
+from visard.daemon.devices.keep_format import KEEP_FORMAT, REPEAT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's video devices")
 
@@ -36,21 +36,21 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[int | str, in
 
 def test_a_writer_keeps_its_format_and_repeats_nothing(asked: dict[int | str, float], tmp_path: Path) -> None:
     (tmp_path / "video60").touch()
-    bridge.hold(str(tmp_path / "video60"), 25)
+    keep_format.hold(str(tmp_path / "video60"), 25)
     assert asked == {KEEP_FORMAT: 1, REPEAT: 0, "fps": 25}
 
 
 def test_a_crash_repeats_slowly(asked: dict[int | str, float], tmp_path: Path) -> None:
     (tmp_path / "video60").touch()
-    bridge.repeat(str(tmp_path / "video60"))
-    assert asked == {KEEP_FORMAT: 1, REPEAT: 1, "fps": bridge.SLOWLY}
-    assert bridge.SLOWLY > 1, "Chromium waits a second for a picture, ten times"
+    keep_format.repeat(str(tmp_path / "video60"))
+    assert asked == {KEEP_FORMAT: 1, REPEAT: 1, "fps": keep_format.SLOWLY}
+    assert keep_format.SLOWLY > 1, "Chromium waits a second for a picture, ten times"
 
 
 def test_release_undoes_both(asked: dict[int | str, float], tmp_path: Path) -> None:
     (tmp_path / "video60").touch()
-    bridge.repeat(str(tmp_path / "video60"))
-    bridge.release(str(tmp_path / "video60"))
+    keep_format.repeat(str(tmp_path / "video60"))
+    keep_format.release(str(tmp_path / "video60"))
     assert asked == {KEEP_FORMAT: 0, REPEAT: 0, "fps": 30}
 
 
@@ -58,7 +58,7 @@ def test_a_device_that_refuses_is_an_os_error_and_left_closed(tmp_path: Path) ->
     (tmp_path / "video60").touch()
     before = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(OSError, match="ioctl"):
-        bridge.hold(str(tmp_path / "video60"), 30)
+        keep_format.hold(str(tmp_path / "video60"), 30)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
@@ -70,17 +70,17 @@ def test_only_the_device_of_that_name_is_bridged_and_only_after_a_failure(
         (tmp_path / f"video{number}").mkdir()
         (tmp_path / f"video{number}/name").write_text(f"{name}\n")
     done: list[str] = []
-    monkeypatch.setattr(bridge, "Path", lambda _: tmp_path)
-    monkeypatch.setattr(bridge, "repeat", done.append)
-    bridge.main("Visard Camera", result)
+    monkeypatch.setattr(keep_format, "Path", lambda _: tmp_path)
+    monkeypatch.setattr(keep_format, "repeat", done.append)
+    keep_format.main("Visard Camera", result)
     assert done == expected
 
 
 def test_it_runs_without_any_library() -> None:
-    command = [sys.executable, "-I", "-S", bridge.__file__, "No such camera"]
+    command = [sys.executable, "-I", "-S", keep_format.__file__, "No such camera"]
     environment = {"SERVICE_RESULT": "signal"}
     subprocess.run(command, check=True, env=environment)
 
 
 def test_imported_it_does_nothing() -> None:
-    runpy.run_path(bridge.__file__)
+    runpy.run_path(keep_format.__file__)

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from people import DEMO
 
-from visard.daemon.calibration import MOST, samples
+from visard.daemon.diagnostics.calibration_inputs import MOST, samples
+from visard.daemon.diagnostics.network_files import Network, find, ranges
 from visard.daemon.errors import EngineError, VisardError
-from visard.daemon.networks import Network, find, ranges
 from visard.engines import Range, TensorSpec
 
-PICTURE = DEMO.parent.parent / "personas_shipped/clara/picture.jpg"
+PICTURE = DEMO.parent.parent / "personas/shipped/clara/picture.jpg"
 
 
 def network(*shapes: tuple[int | None, ...], dtype: type = np.float32) -> Network:

@@ -12,7 +12,7 @@ from media import FakeCapture, picture
 
 from visard.daemon.devices import v4l2
 from visard.daemon.errors import SourceEnded, SourceError, SourceLost, SourceUnavailable
-from visard.daemon.frame import Format
+from visard.daemon.media.frame import Format
 from visard.daemon.sources import _cameras
 from visard.daemon.sources import camera as module
 from visard.daemon.sources._cameras import Camera, list_cameras

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from visard.daemon.devices import bridge, loopback, v4l2
+from visard.daemon.devices import keep_format, v4l2, v4l2loopback
 from visard.daemon.devices.v4l2 import CAPTURE, OUTPUT, Device, Holder
 from visard.daemon.errors import SinkError, SinkUnavailable
-from visard.daemon.frame import Format
+from visard.daemon.media.frame import Format
 from visard.daemon.sinks import find_sink
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's virtual camera")
@@ -116,8 +116,8 @@ def test_two_sessions_on_a_device_that_has_no_output_side_while_it_keeps_its_for
         kept.append(path)
         kernel.turn(path, CAPTURE)
 
-    monkeypatch.setattr(bridge, "hold", hold)
-    monkeypatch.setattr(bridge, "release", lambda _: kept.clear())
+    monkeypatch.setattr(keep_format, "hold", hold)
+    monkeypatch.setattr(keep_format, "release", lambda _: kept.clear())
     monkeypatch.setattr(v4l2, "heal", lambda path: None if kept else kernel.turn(path, OUTPUT))
     for session in (1, 2):
         sink = find_sink("camera").open("camera", FORMAT)
@@ -183,46 +183,46 @@ def test_a_picture_of_the_wrong_size_is_an_error(kernel: Kernel) -> None:
 def test_own_label_wins(kernel: Kernel) -> None:
     kernel.add("OBS")
     own = kernel.add("visard camera")
-    assert loopback.find().path == own
+    assert v4l2loopback.find().path == own
 
 
 def test_the_only_other_virtual_camera_will_do(kernel: Kernel) -> None:
     kernel.add("Integrated Webcam", driver="uvcvideo", can=CAPTURE)
     other = kernel.add("OBS")
-    assert loopback.find().path == other
+    assert v4l2loopback.find().path == other
 
 
 def test_of_several_others_none_is_guessed(kernel: Kernel) -> None:
     kernel.add("OBS")
     kernel.add("Droidcam")
     with pytest.raises(SinkUnavailable, match=r"'OBS' .*'Droidcam'"):
-        loopback.find()
+        v4l2loopback.find()
 
 
 def test_labels_longer_than_the_kernel_keeps(kernel: Kernel) -> None:
     path = kernel.add("x" * 31)
-    assert loopback.find("x" * 40).path == path
+    assert v4l2loopback.find("x" * 40).path == path
 
 
 def test_a_label_that_is_not_there_is_not_replaced(kernel: Kernel) -> None:
     kernel.add("OBS")
     with pytest.raises(SinkUnavailable, match="no virtual camera 'Other'"):
-        loopback.find("Other")
+        v4l2loopback.find("Other")
 
 
 def test_a_real_camera_is_never_written_to(kernel: Kernel) -> None:
     path = kernel.add("Integrated Webcam", driver="uvcvideo", can=CAPTURE)
     with pytest.raises(SinkUnavailable, match="a real camera"):
-        loopback.find(path)
+        v4l2loopback.find(path)
     with pytest.raises(SinkUnavailable, match="no virtual camera"):
-        loopback.find("Integrated Webcam")
+        v4l2loopback.find("Integrated Webcam")
 
 
 @pytest.mark.usefixtures("kernel")
 def test_without_a_device_the_error_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loopback, "remedy", lambda: "sudo the-remedy")
+    monkeypatch.setattr(v4l2loopback, "remedy", lambda: "sudo the-remedy")
     with pytest.raises(SinkUnavailable, match="Run: sudo the-remedy"):
-        loopback.find()
+        v4l2loopback.find()
 
 
 @pytest.mark.parametrize(
@@ -238,15 +238,15 @@ def test_without_a_device_the_error_names_the_command(monkeypatch: pytest.Monkey
 )
 def test_remedies(monkeypatch: pytest.MonkeyPatch, system: dict[str, str], there: str, command: str) -> None:
     monkeypatch.setattr(platform, "freedesktop_os_release", lambda: system)
-    monkeypatch.setattr(loopback, "installed", lambda: bool(there))
-    monkeypatch.setattr(loopback, "loaded", lambda: there == "loaded")
-    assert command in loopback.remedy()
-    assert "\n" not in loopback.remedy()
+    monkeypatch.setattr(v4l2loopback, "installed", lambda: bool(there))
+    monkeypatch.setattr(v4l2loopback, "loaded", lambda: there == "loaded")
+    assert command in v4l2loopback.remedy()
+    assert "\n" not in v4l2loopback.remedy()
 
 
 def test_options_in_the_remedy_are_those_that_are_installed(repository: Path) -> None:
     installed = (repository / "packaging/v4l2loopback/modprobe.conf").read_text()
-    assert f"options v4l2loopback {loopback.OPTIONS}\n" in installed
+    assert f"options v4l2loopback {v4l2loopback.OPTIONS}\n" in installed
 
 
 def test_a_missing_library_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:

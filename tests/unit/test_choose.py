@@ -1,7 +1,7 @@
 from fakes import face_at
 
-from visard.daemon.choose import PATIENCE, choose
-from visard.daemon.settings import Who
+from visard.daemon.config.settings import Who
+from visard.daemon.pipeline.face_selection import PATIENCE, choose
 from visard.models.face import Sighting
 
 SMALL, LARGE = face_at(160, 120, 1, 60), face_at(40, 120, 2, 90)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from visard.daemon.cli import COMMANDS, choices, main
+from visard.daemon.cli import COMMANDS, main, options
+from visard.daemon.config.settings import Mode, Settings
 from visard.daemon.errors import SourceUnavailable
-from visard.daemon.personas import SHIPPED
-from visard.daemon.settings import Mode, Settings
+from visard.daemon.personas.library import SHIPPED
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -123,7 +123,7 @@ def _raise(error: BaseException) -> Callable[..., Any]:
 def test_a_bug_is_one_line_too_and_a_trace_only_when_asked(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("visard.daemon.run.run", _raise(ZeroDivisionError("oops")))
+    monkeypatch.setattr("visard.daemon.foreground.run.run", _raise(ZeroDivisionError("oops")))
     status, _, err = call("run")
     assert (status, err) == (
         1,
@@ -145,7 +145,7 @@ def test_a_bug_is_one_line_too_and_a_trace_only_when_asked(
 def test_what_ends_a_command_is_told(
     call: Call, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: int, line: str
 ) -> None:
-    monkeypatch.setattr("visard.daemon.run.run", _raise(error))
+    monkeypatch.setattr("visard.daemon.foreground.run.run", _raise(error))
     got, _, err = call("run")
     assert got == status
     assert err.strip("\n") == line.strip("\n")
@@ -153,7 +153,7 @@ def test_what_ends_a_command_is_told(
 
 def test_run_passes_everything_on(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr("visard.daemon.run.run", lambda *a, **k: asked.append((a, k)))
+    monkeypatch.setattr("visard.daemon.foreground.run.run", lambda *a, **k: asked.append((a, k)))
     options = "--source demo --persona marco --sink preview --sink a.mp4 --mode animate --seconds 3"
     more = "--opacity 0.5 --keep-mouth --who largest --max-faces 2 --colour mean-deviation --pan-x -0.5"
     status, _, err = call("run", *options.split(), *more.split())
@@ -184,7 +184,7 @@ def test_every_setting_is_an_option(name: str) -> None:
 
 
 def test_modes_are_those_of_the_recipe() -> None:
-    assert tuple(Mode) == choices.MODES
+    assert tuple(Mode) == options.MODES
 
 
 def test_sources_and_sinks_are_listed(call: Call) -> None:

@@ -17,8 +17,8 @@ from onnx import TensorProto, helper, numpy_helper, save
 from people import DEMO
 
 from visard.daemon.cli import main
-from visard.engines.engine import backends
-from visard.engines.store.cache import Cache
+from visard.engines.cache.cache import Cache
+from visard.engines.interfaces import backends
 
 Call = Callable[..., tuple[int, str, str]]
 RTX = backends.all().get("tensorrt_rtx")
@@ -235,7 +235,7 @@ def test_layer_by_layer_finds_where_it_goes_wrong(call: Call, large_numbers: Pat
 
 
 def test_int8_is_fitted_to_what_is_given(call: Call, small: Path, tmp_path: Path) -> None:
-    picture = DEMO.parent.parent / "personas_shipped/clara/picture.jpg"
+    picture = DEMO.parent.parent / "personas/shipped/clara/picture.jpg"
     folder = tmp_path / "pictures"
     folder.mkdir()
     shutil.copy(picture, folder)

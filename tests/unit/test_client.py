@@ -13,9 +13,11 @@ from fake_process import fake_daemon
 from fake_service import CAMERA, NAMES, FakeService
 from PIL import Image
 
-from visard.daemon import address
-from visard.daemon.client import Client, _classes
-from visard.daemon.control.server import run
+from visard.daemon.api import address
+from visard.daemon.api.client import Client, _classes
+from visard.daemon.api.schema import Event, State
+from visard.daemon.api.sse import parse
+from visard.daemon.config.settings import Mode
 from visard.daemon.errors import (
     ConfigError,
     DaemonAbsent,
@@ -25,10 +27,8 @@ from visard.daemon.errors import (
     PictureUnreadable,
     VisardError,
 )
-from visard.daemon.listener import parse
-from visard.daemon.persona import Consent
-from visard.daemon.protocol import Event, State
-from visard.daemon.settings import Mode
+from visard.daemon.personas.record import Consent
+from visard.daemon.server.server import run
 
 
 @contextmanager
@@ -204,7 +204,7 @@ def test_events_are_parsed_as_the_standard_says() -> None:
 
 
 def test_the_client_is_light() -> None:
-    code = "import sys, visard.daemon.client, visard.daemon.cli.told; print(*sys.modules)"
+    code = "import sys, visard.daemon.api.client, visard.daemon.cli.status_text; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {
         "cv2",

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from visard.daemon.config import Config, ConfigFile
+from visard.daemon.config.file import Config, ConfigFile
 from visard.daemon.errors import ConfigError
 
 
@@ -127,7 +127,7 @@ def test_a_folder_that_cannot_be_written_is_one_error_and_the_old_values_stay(pa
     code = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from visard.daemon.config import ConfigFile\n"
+        "from visard.daemon.config.file import ConfigFile\n"
         "from visard.daemon.errors import ConfigError\n"
         "if os.getuid() == 0: os.setuid(65534)\n"
         "file = ConfigFile(Path(sys.argv[1]))\n"

@@ -10,9 +10,9 @@ import pytest
 from control import fake, run
 from fake_service import FakeService
 
-from visard.daemon.control import events as module
-from visard.daemon.control.events import ROOM, Announcer, differences
-from visard.daemon.protocol import Event, Status
+from visard.daemon.api.schema import Event, Status
+from visard.daemon.server import events as module
+from visard.daemon.server.events import ROOM, Announcer, differences
 
 Start = Callable[[], AbstractAsyncContextManager[tuple[FakeService, Announcer]]]
 

@@ -9,7 +9,7 @@ import pytest
 from control import run
 from starlette.types import Message, Receive, Scope, Send
 
-from visard.daemon.control.limits import BodyLimit
+from visard.daemon.server.middleware import BodyLimit
 
 Sent = list[Message]
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from control import run
 
-from visard.daemon.control import mjpeg
-from visard.daemon.newest import Newest
+from visard.daemon.media.jpeg_stream import Newest
+from visard.daemon.server import mjpeg
 from visard.models.face import Image
 
 

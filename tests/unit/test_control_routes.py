@@ -13,10 +13,8 @@ from control import ask, fake, run, served
 from fake_service import NAMES, FakeService
 from PIL import Image
 
-from visard.daemon import protocol
-from visard.daemon.control.api import Api
-from visard.daemon.control.app import build
-from visard.daemon.control.errors import STATUS, status_of
+from visard.daemon.api import schema
+from visard.daemon.api.schema import ErrorBody, Status
 from visard.daemon.errors import (
     ConfigError,
     DaemonAbsent,
@@ -25,7 +23,9 @@ from visard.daemon.errors import (
     PersonaUnknown,
     VisardError,
 )
-from visard.daemon.protocol import ErrorBody, Status
+from visard.daemon.server.app import build
+from visard.daemon.server.deps import Api
+from visard.daemon.server.errors import STATUS, status_of
 
 Ask = Callable[..., Any]
 
@@ -56,7 +56,7 @@ def photo(tmp_path: Path) -> str:
 
 
 def test_the_table_in_the_protocol_is_what_there_is(service: FakeService) -> None:
-    lines = re.findall(r"^(GET|POST|PATCH|DELETE) +(/\S+.*?)  ", protocol.__doc__ or "", re.MULTILINE)
+    lines = re.findall(r"^(GET|POST|PATCH|DELETE) +(/\S+.*?)  ", schema.__doc__ or "", re.MULTILINE)
     told = set()
     for method, places in lines:
         first, *others = places.split(", ")

@@ -14,8 +14,8 @@ from hypothesis.strategies import one_of
 from schemathesis.generation import GenerationMode
 from starlette.types import Message, Receive, Scope, Send
 
-from visard.daemon.control.api import Api
-from visard.daemon.control.app import build
+from visard.daemon.server.app import build
+from visard.daemon.server.deps import Api
 
 ENOUGH = {b"text/event-stream": 1, b"multipart/x-mixed-replace": 2}
 """Pieces of an endless answer after which its reader hangs up."""

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from fakes import HEIGHT, WIDTH, Mask, Truth, driver_at, face_at, no_thread_left, picture, shows_driver
 
-from visard.daemon.convert import check, convert, pairs, save
 from visard.daemon.errors import FaceUnusable, SinkError, SinkUnavailable, SourceUnavailable
-from visard.daemon.recipe import Recipe
-from visard.daemon.video import VideoReader
+from visard.daemon.foreground.convert import check, convert, pairs, save
+from visard.daemon.media.video import VideoReader
+from visard.daemon.pipeline.recipe import Recipe
 from visard.models.errors import PictureUnreadable
 from visard.models.face import Sighting
 

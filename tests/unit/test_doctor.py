@@ -11,11 +11,11 @@ from fake_process import fake_daemon
 from networks import NETWORKS
 
 import visard.models.assets
-from visard.daemon import engine_findings
-from visard.daemon.doctor import _daemon, examine
-from visard.daemon.findings import Finding, State, render, status
+from visard.daemon.diagnostics import engine_checks
+from visard.daemon.diagnostics.doctor import _daemon, examine
+from visard.daemon.diagnostics.findings import Finding, State, render, status
 from visard.engines import load
-from visard.engines.engine import backends
+from visard.engines.interfaces import backends
 from visard.models.swap import swappers
 
 
@@ -102,7 +102,7 @@ def test_compiled_networks_are_counted_and_one_of_another_version_is_told(
     load(NETWORKS["fomm_keypoints"](tmp_path / "own.onnx", 1 / 16), backend="onnxruntime")
     monkeypatch.setattr(type(backends.get("onnxruntime")), "version", lambda _: "99")
     total, *others = [
-        found for found in examine([engine_findings.compiled]) if found.name == "compiled networks"
+        found for found in examine([engine_checks.compiled]) if found.name == "compiled networks"
     ]
     assert total.detail.startswith("1 in ")
     (stale,) = others

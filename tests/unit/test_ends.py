@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 from fakes import Basket, Reel
 
-from visard.daemon import ends
 from visard.daemon.errors import SinkUnavailable, SourceUnavailable, VisardError
-from visard.daemon.frame import Format
+from visard.daemon.foreground import endpoints
+from visard.daemon.media.frame import Format
 
 FORMAT = Format(320, 240, 10)
 
@@ -27,15 +27,15 @@ class Kind:
 def world(monkeypatch, tmp_path):
     """Sources and sinks by name; tests put kinds into the two tables."""
     sources, sinks = {}, {}
-    monkeypatch.setattr(ends, "find_source", sources.__getitem__)
-    monkeypatch.setattr(ends, "find_sink", lambda spec: sinks.get(spec) or sinks["file"])
+    monkeypatch.setattr(endpoints, "find_source", sources.__getitem__)
+    monkeypatch.setattr(endpoints, "find_sink", lambda spec: sinks.get(spec) or sinks["file"])
     monkeypatch.chdir(tmp_path)
     return sources, sinks
 
 
 def opened(source=None, sinks=()):
     said = []
-    return ends.open_ends(source, sinks, said.append), said
+    return endpoints.open_ends(source, sinks, said.append), said
 
 
 def test_what_was_asked_for_is_opened_and_nothing_is_said(world):
@@ -77,7 +77,7 @@ def test_without_a_virtual_camera_a_page_and_a_short_file_stand_in(world):
     assert len(result.sinks) == 2
     for _ in range(1000):
         result.sinks[1].write(Reel(1).read())
-    assert len(world[1]["file"].thing.images) == ends.DEMO_SECONDS * 10
+    assert len(world[1]["file"].thing.images) == endpoints.DEMO_SECONDS * 10
     assert world[1]["file"].thing.closed == 1
 
 
@@ -91,7 +91,7 @@ def test_a_failing_sink_closes_what_was_opened_before(world):
 
 
 def test_free_names(tmp_path):
-    assert ends.free_name(tmp_path / "demo.mp4").name == "demo.mp4"
+    assert endpoints.free_name(tmp_path / "demo.mp4").name == "demo.mp4"
     (tmp_path / "demo.mp4").touch()
     (tmp_path / "demo-2.mp4").touch()
-    assert ends.free_name(tmp_path / "demo.mp4").name == "demo-3.mp4"
+    assert endpoints.free_name(tmp_path / "demo.mp4").name == "demo-3.mp4"

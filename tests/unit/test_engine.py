@@ -10,8 +10,9 @@ from fake_engines import Exact, Fake, nan, raising, zeros
 from graphs import small, write
 
 from visard import engines
-from visard.engines import Precision, Range, State, engine, load
+from visard.engines import Precision, Range, State, interfaces, load
 from visard.engines.backends.onnxruntime import backend as onnxruntime
+from visard.engines.cache.cache import Cache
 from visard.engines.errors import (
     BackendUnavailable,
     DeviceLost,
@@ -21,7 +22,6 @@ from visard.engines.errors import (
     VisardError,
     Wrong,
 )
-from visard.engines.store.cache import Cache
 
 PICTURE = np.random.default_rng(3).random((1, 3, 16, 16), np.float32)
 
@@ -38,7 +38,9 @@ def cache(tmp_path: Path) -> Cache:
 
 @pytest.fixture
 def offer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    return lambda *fakes: monkeypatch.setattr(engine.backends, "_found", {fake.name: fake for fake in fakes})
+    return lambda *fakes: monkeypatch.setattr(
+        interfaces.backends, "_found", {fake.name: fake for fake in fakes}
+    )
 
 
 def quick(name: str, rank: int = 1, **more: object) -> Fake:
@@ -65,8 +67,8 @@ def test_the_lowest_rank_is_taken(offer, model: Path, cache: Cache) -> None:
 
 def test_it_computes_what_the_network_says(offer, model: Path, cache: Cache) -> None:
     offer(quick("a"))
-    plan = onnxruntime.compile(model, engine.Options(), lambda _: None)
-    right = onnxruntime.open(plan, engine.Options())(PICTURE)
+    plan = onnxruntime.compile(model, interfaces.Options(), lambda _: None)
+    right = onnxruntime.open(plan, interfaces.Options())(PICTURE)
     for ours, theirs in zip(load(model, cache=cache)(PICTURE), right, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 

@@ -13,12 +13,12 @@ import pytest
 from fake_engines import COUNT, Fake
 from graphs import small, write
 
-from visard.engines.building import log
-from visard.engines.building.build import Build
-from visard.engines.building.pace import Pace
-from visard.engines.engine import Options, Precision, Progress
+from visard.engines.cache.cache import Cache
+from visard.engines.compile import log
+from visard.engines.compile.eta import Pace
+from visard.engines.compile.job import Build
 from visard.engines.errors import BuildFailed, Cancelled, EngineError, ModelRefused, NoNumbers
-from visard.engines.store.cache import Cache
+from visard.engines.interfaces import Options, Precision, Progress
 
 
 @pytest.fixture
@@ -263,7 +263,7 @@ def test_quick_ones_compile_in_this_process(model: Path, cache: Cache, counted) 
 def test_a_large_network_goes_to_a_child_however_quick(
     model: Path, cache: Cache, counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("visard.engines.building.build.SMALL", 10)
+    monkeypatch.setattr("visard.engines.compile.job.SMALL", 10)
     monkeypatch.setattr(fake_engines.good, "instant", True)
     build(model, fake_engines.good, cache).run()
     assert counted() != [os.getpid()]

@@ -16,15 +16,15 @@ import pytest
 from fake_engines import Fake
 from graphs import small
 
-from visard.engines import engine, load
-from visard.engines.building.build import Build
-from visard.engines.engine import Options, Precision, Range
+from visard.engines import interfaces, load
+from visard.engines.accuracy import Reference
+from visard.engines.cache import cache as module
+from visard.engines.cache import files
+from visard.engines.cache.cache import Cache, Content, Entry, Stamp, stamp
+from visard.engines.cache.digest import digest
+from visard.engines.compile.job import Build
 from visard.engines.errors import ModelRefused
-from visard.engines.selfcheck import Reference
-from visard.engines.store import cache as module
-from visard.engines.store import files
-from visard.engines.store.cache import Cache, Content, Entry, Stamp, stamp
-from visard.engines.store.digest import digest
+from visard.engines.interfaces import Options, Precision, Range
 
 
 def made(name: str = "a", size: int = 1000, **changes: object) -> Content:
@@ -235,7 +235,7 @@ def test_an_engine_serves_from_memory_where_not_a_byte_is_left(
             file.write(bytes(4096))
     found = {"chat": fake_engines.chat, "quick": Fake("quick", 2, instant=True, device="cpu")}
     for name, backend in found.items():
-        monkeypatch.setattr(engine.backends, "_found", {name: backend})
+        monkeypatch.setattr(interfaces.backends, "_found", {name: backend})
         served = load(small(tmp_path / f"{name}.onnx"), cache=Cache(full_disk / "engines"))
         assert served(np.zeros((1, 3, 16, 16), np.float32))[0].shape == (1, 4, 16, 16)
         assert "could not be kept" in served.serving.warnings[0]
@@ -275,7 +275,7 @@ def test_what_is_in_use_stays(cache: Cache) -> None:
 def test_what_another_process_uses_stays(cache: Cache) -> None:
     stored = cache.store(made("used"))
     stored.lease.close()
-    code = "import sys; from pathlib import Path; from visard.engines.store import files\n"
+    code = "import sys; from pathlib import Path; from visard.engines.cache import files\n"
     code += "file = files.trusted(Path(sys.argv[1])); print('open', flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", code, str(stored.entry.path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:

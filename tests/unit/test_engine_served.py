@@ -15,11 +15,11 @@ import pytest
 from fake_engines import STEP, Fake, lost_at, marked, nan, raising
 from graphs import small
 
-from visard.engines import Precision, Served, State, device, engine, load
+from visard.engines import Precision, Served, State, device, interfaces, load
 from visard.engines.backends.onnxruntime import backend as onnxruntime
+from visard.engines.cache.cache import Cache
 from visard.engines.device.fake import FakeDevice
 from visard.engines.errors import DeviceLost, EngineError, ModelRefused
-from visard.engines.store.cache import Cache
 
 PICTURE = np.random.default_rng(3).random((1, 3, 16, 16), np.float32)
 
@@ -40,15 +40,15 @@ def offer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def give(*fakes: Fake, real: bool = True) -> None:
         found = {fake.name: fake for fake in fakes} | ({"onnxruntime": onnxruntime} if real else {})
-        monkeypatch.setattr(engine.backends, "_found", found)
+        monkeypatch.setattr(interfaces.backends, "_found", found)
 
     return give
 
 
 @pytest.fixture
 def right(model: Path) -> list[np.ndarray]:
-    plan = onnxruntime.compile(model, engine.Options(), lambda _: None)
-    return [output.copy() for output in onnxruntime.open(plan, engine.Options())(PICTURE)]
+    plan = onnxruntime.compile(model, interfaces.Options(), lambda _: None)
+    return [output.copy() for output in onnxruntime.open(plan, interfaces.Options())(PICTURE)]
 
 
 def same(outputs: tuple[np.ndarray, ...], right: list[np.ndarray]) -> bool:

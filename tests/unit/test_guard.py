@@ -8,8 +8,8 @@ from fakes import face_at
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visard.daemon.guard import HOLD, SETTLE_TIME, Facts, Look, State, Verdict, decide
-from visard.daemon.settings import WhenLost
+from visard.daemon.config.settings import WhenLost
+from visard.daemon.guard.rules import HOLD, SETTLE_TIME, Facts, Look, State, Verdict, decide
 from visard.models.face import Sighting
 
 ON = Facts(covers=True)

@@ -15,7 +15,7 @@ from visard.daemon.install.machine import Machine, Record
 from visard.daemon.install.registry import NoRegistry
 from visard.daemon.install.steps import Link, Remove, Run, Start, Step, Write
 
-BRIDGE = ("/usr/bin/python3", "/opt/my tools/bridge.py", "Visard Camera")
+BRIDGE = ("/usr/bin/python3", "/opt/my tools/keep_format.py", "Visard Camera")
 WISH = Wish(("/opt/my tools/visard",))
 
 
@@ -66,7 +66,7 @@ def test_install_writes_units_entries_and_icons(linux: Linux, machine: Recorder,
     carry_out(linux.install(WISH).steps, machine)
     unit = linux.config / "systemd/user/visard.service"
     assert '\nExecStart=:"/opt/my tools/visard" daemon\n' in unit.read_text()
-    after = 'ExecStopPost=-:/usr/bin/python3 "/opt/my tools/bridge.py" "Visard Camera"\n'
+    after = 'ExecStopPost=-:/usr/bin/python3 "/opt/my tools/keep_format.py" "Visard Camera"\n'
     assert after in unit.read_text()
     wanted = linux.config / "systemd/user/default.target.wants/visard.service"
     assert wanted.readlink() == unit

@@ -8,9 +8,9 @@ import pytest
 from fakes import HEIGHT, WIDTH, Reel, number_of, unplug
 
 from visard.daemon.errors import SourceLost, SourceUnavailable
-from visard.daemon.frame import Format, Frame
-from visard.daemon.intake import Intake, Presence
-from visard.daemon.sources import Source
+from visard.daemon.media.frame import Format, Frame
+from visard.daemon.media.ports import Source
+from visard.daemon.pipeline.capture import Intake, Presence
 
 FORM = Format(WIDTH, HEIGHT, 100)
 
@@ -100,7 +100,7 @@ def test_resting_closes_the_source_even_while_it_blocks(intake: Intake) -> None:
 
 
 def test_hurrying_tries_at_once_what_was_lost(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("visard.daemon.intake.FIRST_WAIT", 1000.0)
+    monkeypatch.setattr("visard.daemon.pipeline.capture.FIRST_WAIT", 1000.0)
     there = threading.Event()
     tries = []
 

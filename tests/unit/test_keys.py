@@ -1,7 +1,7 @@
 import pytest
 
-from visard.daemon.keys import CTRL_C, ESCAPE, HELP, Command, Wear, press
-from visard.daemon.recipe import Recipe
+from visard.daemon.foreground.keys import CTRL_C, ESCAPE, HELP, Command, Wear, press
+from visard.daemon.pipeline.recipe import Recipe
 
 START = Recipe("p")
 

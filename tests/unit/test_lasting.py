@@ -7,9 +7,9 @@ import pytest
 from fakes import HEIGHT, WIDTH, Basket
 
 from visard.daemon.errors import SinkError, SinkUnavailable
-from visard.daemon.service import lasting
-from visard.daemon.service.lasting import Lasting
-from visard.daemon.sinks import Sink
+from visard.daemon.media.ports import Sink
+from visard.daemon.sinks import _reconnecting
+from visard.daemon.sinks._reconnecting import Lasting
 
 PICTURE = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
 
@@ -32,7 +32,7 @@ class Bench:
 
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setattr(lasting, "RETRY", 1000.0)
+    monkeypatch.setattr(_reconnecting, "RETRY", 1000.0)
     made = Bench()
     yield made
     made.sink.close()

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from people import driver, headshot, look, portrait, scene, shown
 
+from visard.models.blendshapes import NAMES
 from visard.models.face import IRIS_LEFT, Face, Image
-from visard.models.mesh import LIPS_INNER
+from visard.models.geometry.mesh import LIPS_INNER
 from visard.models.swap import Swap, swappers
-from visard.models.track.blendshapes import NAMES
 from visard.models.track.tracker import Tracker
 
 PERSONAS = ["robin", "clara", "walter"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from people import driver
 
-from visard.models.network import TRACKED, network, recording, shipped, watched
+from visard.models.bundled import TRACKED, network, recording, shipped, watched
 
 LANDMARKS = "mp_face_landmarks_v2_478"
 

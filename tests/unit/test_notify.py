@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from visard.daemon import logs
-from visard.daemon.notify import Notifier
+from visard.daemon.server.sd_notify import Notifier
 
 
 @pytest.fixture

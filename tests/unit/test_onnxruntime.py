@@ -10,8 +10,8 @@ from trials import ignore, picture, reference, small
 from visard.engines.backends.onnxruntime import Memory, OnnxRuntime, OnnxRuntimeEngine
 from visard.engines.device import DeviceArray, to_device, to_host
 from visard.engines.device.fake import FakeDevice
-from visard.engines.engine import Array, Options, Precision
 from visard.engines.errors import BackendUnavailable, DeviceLost, EngineError, ModelRefused
+from visard.engines.interfaces import Array, Options, Precision
 
 SHAPE = (1, 3, 16, 16)
 

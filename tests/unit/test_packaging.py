@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from visard.daemon.persona import PICTURE, RECORD, THUMBNAIL
+from visard.daemon.personas.record import PICTURE, RECORD, THUMBNAIL
 from visard.models.assets import asset
 
 PARTS = ("daemon", "tray", "engines", "models")
@@ -62,7 +62,7 @@ def test_the_wheel_holds_all_that_is_needed_and_no_more(wheel: zipfile.ZipFile, 
     assert {name.partition("/")[2] for name in tracked} <= held
     for name in ("clara", "hanna", "marco", "nico", "robin", "walter"):
         for file in (PICTURE, THUMBNAIL, RECORD):
-            assert f"visard/daemon/personas_shipped/{name}/{file}" in held
+            assert f"visard/daemon/personas/shipped/{name}/{file}" in held
     tops = {name.split("/")[0] for name in held}
     assert tops == {"visard", next(top for top in tops if top.endswith(".dist-info"))}
     assert not [name for name in held if re.search(r"__pycache__|\.pyc$|^visard/__init__", name)]
@@ -101,7 +101,7 @@ def test_versions_agree(repository: Path) -> None:
 
 
 def test_shipped_records_hold_no_more_than_they_say(repository: Path) -> None:
-    for record in repository.glob("daemon/visard/daemon/personas_shipped/*/persona.json"):
+    for record in repository.glob("daemon/visard/daemon/personas/shipped/*/persona.json"):
         facts = json.loads(record.read_text())
         assert facts["name"] == record.parent.name
         assert facts["aliases"] == [f"s{facts['seed']}"]

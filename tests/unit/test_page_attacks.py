@@ -11,7 +11,7 @@ from control import fake
 from fake_service import FakeService
 from pages import cookie, raw, running, visitor
 
-from visard.daemon.settings import Mode
+from visard.daemon.config.settings import Mode
 
 
 @pytest.fixture(scope="module")

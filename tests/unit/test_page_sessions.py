@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from visard.daemon.page.peers import stranger
-from visard.daemon.page.sessions import LINK_LIFE, MOST, SESSION_LIFE, Sessions
+from visard.daemon.server.preview.peers import stranger
+from visard.daemon.server.preview.sessions import LINK_LIFE, MOST, SESSION_LIFE, Sessions
 
 
 class Clock:

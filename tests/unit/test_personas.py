@@ -9,10 +9,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from visard.daemon import folders
+from visard.daemon.config import paths
 from visard.daemon.errors import FaceUnusable, PersonaError, PictureUnreadable
-from visard.daemon.persona import PICTURE, RECORD, THUMBNAIL, Consent, Damaged, Kind, Persona, check_name
-from visard.daemon.personas import ATTEMPTS, SHIPPED, Library
+from visard.daemon.personas.library import ATTEMPTS, SHIPPED, Library
+from visard.daemon.personas.record import (
+    PICTURE,
+    RECORD,
+    THUMBNAIL,
+    Consent,
+    Damaged,
+    Kind,
+    Persona,
+    check_name,
+)
 from visard.models.portrait import read_picture
 
 
@@ -62,7 +71,7 @@ def test_names_and_aliases_do_not_care_about_case(library: Library) -> None:
 
 
 def test_the_folder_belongs_to_the_user_alone(library: Library) -> None:
-    for folder in (folders.data(), folders.cache(), library.root):
+    for folder in (paths.data(), paths.cache(), library.root):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 

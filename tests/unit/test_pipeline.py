@@ -20,10 +20,10 @@ from fakes import (
     unplug,
 )
 
+from visard.daemon.config.settings import Mode, Settings, Who
 from visard.daemon.errors import SinkError, SourceError, VisardError
-from visard.daemon.pipeline import Pipeline
-from visard.daemon.recipe import Recipe
-from visard.daemon.settings import Mode, Settings, Who
+from visard.daemon.pipeline.pipeline import Pipeline
+from visard.daemon.pipeline.recipe import Recipe
 from visard.models.face import Sighting
 
 

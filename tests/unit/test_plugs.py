@@ -10,8 +10,8 @@ from threading import Semaphore
 
 import pytest
 
-from visard.daemon.devices import plugs as module
-from visard.daemon.devices.plugs import Plugs
+from visard.daemon.devices import hotplug as module
+from visard.daemon.devices.hotplug import Plugs
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="inotify")
 

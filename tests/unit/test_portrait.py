@@ -14,10 +14,10 @@ from PIL import Image as Pillow
 from visard.models.animate import animators
 from visard.models.errors import FaceUnusable, PictureUnreadable
 from visard.models.face import Image
-from visard.models.mesh import canonical
+from visard.models.geometry.mesh import canonical
+from visard.models.geometry.pose import Pose, fit_pose
+from visard.models.geometry.raster import Raster, resample
 from visard.models.portrait import LONGEST, examine, read_picture, shrink
-from visard.models.raster import Raster, resample
-from visard.models.shape import Pose, fit_pose
 
 BLINKS = {"d0.mp4": 66, "desk.mov": 27, "d3.mp4": 240}
 """Frames of the shared clips in which both eyes are closed."""

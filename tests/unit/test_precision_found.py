@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from planted import Array, f32, kernel, node, picture, plant, tensor
 
-from visard.engines.engine import Precision, Progress, Samples
 from visard.engines.errors import ModelRefused, NoNumbers
-from visard.engines.precision import Prepared, compare, graph, layers, prepare
+from visard.engines.interfaces import Precision, Progress, Samples
+from visard.engines.precision import Prepared, compare, graph, layer_compare, prepare
 
 INSIDE = [1] * 4
 
@@ -22,10 +22,10 @@ def settle(path: Path, samples: Samples | None, precision: Precision = Precision
 
 
 def close(path: Path, made: Prepared, samples: Samples, cosine: float = 0.999) -> None:
-    right, left = (layers.outputs(graph.read(p), samples) for p in (path, made.path))
+    right, left = (layer_compare.outputs(graph.read(p), samples) for p in (path, made.path))
     for index in range(len(right[0])):
         rows = [np.concatenate([row[index].ravel() for row in side]) for side in (right, left)]
-        error = layers.measure("", "", "", *rows)
+        error = layer_compare.measure("", "", "", *rows)
         assert not error.broken
         assert error.cosine >= cosine
 
@@ -150,9 +150,9 @@ def test_openvino_takes_int8(tmp_path: Path) -> None:
     import openvino
 
     path, made, samples = int8(tmp_path)
-    (right,) = layers.outputs(graph.read(path), samples[:1])
+    (right,) = layer_compare.outputs(graph.read(path), samples[:1])
     (left,) = openvino.Core().compile_model(str(made.path), "CPU")(list(samples[0])).values()
-    assert layers.measure("", "", "", right[0].ravel(), np.asarray(left).ravel()).cosine > 0.99
+    assert layer_compare.measure("", "", "", right[0].ravel(), np.asarray(left).ravel()).cosine > 0.99
 
 
 def test_layers_are_compared_in_the_order_of_the_graph(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_any_graph(tmp_path: Path, nodes: list[onnx.NodeProto], precision: Preci
         assert "half precision" in str(error)  # noqa: PT017
         return
     onnx.checker.check_model(str(into), full_check=True)
-    right, left = (layers.outputs(graph.read(p), picture()) for p in (path, into))
+    right, left = (layer_compare.outputs(graph.read(p), picture()) for p in (path, into))
     assert [a.shape for a in right[0]] == [a.shape for a in left[0]]
     assert all(np.isfinite(array).all() for row in left for array in row)
     if precision is Precision.fp16:

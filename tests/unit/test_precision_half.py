@@ -10,10 +10,10 @@ from networks import NETWORKS, samples
 from onnx import TensorProto
 from planted import f32, kernel, node, picture, plant, tensor
 
-from visard.engines.engine import Precision, TensorSpec
 from visard.engines.errors import ModelRefused
+from visard.engines.inputs import made_up
+from visard.engines.interfaces import Precision, TensorSpec
 from visard.engines.precision import graph, prepare
-from visard.engines.samples import made_up
 from visard.models.assets import asset
 
 SHIPPED = sorted(path.name for path in asset("SHA256SUMS").parent.glob("*.onnx"))

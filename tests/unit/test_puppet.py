@@ -7,20 +7,20 @@ import numpy as np
 import pytest
 from drivers import Driver
 
-from visard.models.animate._eyes import EYES
-from visard.models.animate._matte import behind, fill, person
-from visard.models.animate._motion import Reference, expression, soften
-from visard.models.animate.puppet import animator
+from visard.models.animate.puppet.animator import animator
+from visard.models.animate.puppet.eyes import EYES
+from visard.models.animate.puppet.matte import behind, fill, person
+from visard.models.animate.puppet.motion import Reference, expression, soften
+from visard.models.blendshapes import NAMES
 from visard.models.face import Face
+from visard.models.geometry.pose import fit_pose
 from visard.models.portrait import Portrait, examine
-from visard.models.shape import fit_pose
-from visard.models.track.blendshapes import NAMES
 from visard.models.track.tracker import Tracker
 
 
 @pytest.fixture(scope="module")
 def portrait(repository):
-    return examine(repository / "daemon/visard/daemon/personas_shipped/robin/picture.jpg")
+    return examine(repository / "daemon/visard/daemon/personas/shipped/robin/picture.jpg")
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from networks import NETWORKS, samples
 
-from visard.engines.engine import Precision, backends
+from visard.engines.bench import compare
+from visard.engines.cache.cache import Cache
 from visard.engines.errors import DeviceLost, EngineError, ModelRefused
-from visard.engines.measure import race
-from visard.engines.store.cache import Cache
+from visard.engines.interfaces import Precision, backends
 
-WAY = race.Way("onnxruntime", "cpu", Precision.fp32)
+WAY = compare.Way("onnxruntime", "cpu", Precision.fp32)
 
 
 class Counted:
@@ -29,41 +29,41 @@ class Counted:
         return arrays
 
 
-def runner(name: str, calls: list[str], most: int = 10**6) -> race.Runner:
-    return race.Runner(WAY, "ok", engine=Counted(name, calls, most))  # type: ignore[arg-type]
+def runner(name: str, calls: list[str], most: int = 10**6) -> compare.Runner:
+    return compare.Runner(WAY, "ok", engine=Counted(name, calls, most))  # type: ignore[arg-type]
 
 
 def test_they_are_called_in_turns_and_timed_after_warming_up() -> None:
     calls: list[str] = []
     runners, shares = [runner("a", calls), runner("b", calls)], []
-    race.race(runners, (), 0.02, lambda progress: shares.append(progress.done))
-    warm = 2 * race.WARM
-    assert calls[:warm] == ["a"] * race.WARM + ["b"] * race.WARM
+    compare.race(runners, (), 0.02, lambda progress: shares.append(progress.done))
+    warm = 2 * compare.WARM
+    assert calls[:warm] == ["a"] * compare.WARM + ["b"] * compare.WARM
     assert calls[warm:] == ["a", "b"] * (len(calls[warm:]) // 2)
-    assert len(runners[0].times) == len(runners[1].times) == len(calls[warm:]) // 2 >= race.WARM
+    assert len(runners[0].times) == len(runners[1].times) == len(calls[warm:]) // 2 >= compare.WARM
     assert shares[-1] == 1.0
 
 
 def test_one_that_fails_leaves_the_race_with_its_reason() -> None:
     calls: list[str] = []
-    good, bad = runner("good", calls), runner("bad", calls, race.WARM + 1)
-    race.race([good, bad], (), 0.02)
+    good, bad = runner("good", calls), runner("bad", calls, compare.WARM + 1)
+    compare.race([good, bad], (), 0.02)
     assert (bad.state, bad.reason, len(bad.times)) == ("lost", "it fell off the bus", 1)
     assert good.state == "ok"
     assert len(good.times) > 1
 
 
 def test_one_that_has_no_engine_is_passed_over() -> None:
-    refused = race.Runner(WAY, "refused", "because")
-    race.race([refused], (), 0.01)
+    refused = compare.Runner(WAY, "refused", "because")
+    compare.race([refused], (), 0.01)
     assert refused.facts()["ms"] is None
     assert refused.facts()["reason"] == "because"
 
 
 def test_entering_compiles_and_checks(tmp_path: Path) -> None:
     path = NETWORKS["fomm_keypoints"](tmp_path / "net.onnx", 1 / 16)
-    course = race.course(path, samples=samples(path), cache=Cache(tmp_path / "cache"))
-    entered = race.enter(race.Runner(WAY), course)
+    course = compare.course(path, samples=samples(path), cache=Cache(tmp_path / "cache"))
+    entered = compare.enter(compare.Runner(WAY), course)
     assert (entered.state, entered.reason) == ("ok", "")
     assert entered.size > 0
     facts = entered.facts()
@@ -73,39 +73,39 @@ def test_entering_compiles_and_checks(tmp_path: Path) -> None:
 
 def test_what_cannot_be_compiled_has_its_reason_or_raises(tmp_path: Path) -> None:
     path = NETWORKS["fomm_keypoints"](tmp_path / "net.onnx", 1 / 16)
-    course = race.course(path, cache=Cache(tmp_path / "cache"))
-    way = race.Way("onnxruntime", "cpu", Precision.bf16)
-    assert race.enter(race.Runner(way), course).state == "refused"
+    course = compare.course(path, cache=Cache(tmp_path / "cache"))
+    way = compare.Way("onnxruntime", "cpu", Precision.bf16)
+    assert compare.enter(compare.Runner(way), course).state == "refused"
     with pytest.raises(ModelRefused):
-        race.enter(race.Runner(way), course, strict=True)
+        compare.enter(compare.Runner(way), course, strict=True)
 
 
 def test_ways_are_all_there_are_and_those_asked_for() -> None:
-    names = {each.way.backend for each in race.ways()}
+    names = {each.way.backend for each in compare.ways()}
     assert names == set(backends.all())
     kinds = [Precision.fp32, Precision.int8]
-    found = [each.way for each in race.ways(["onnxruntime"], "cpu", iter(kinds))]
-    assert found == [race.Way("onnxruntime", "cpu", kind) for kind in kinds]
-    both = list(race.ways(["onnxruntime", "openvino"], "cpu", iter(kinds)))
+    found = [each.way for each in compare.ways(["onnxruntime"], "cpu", iter(kinds))]
+    assert found == [compare.Way("onnxruntime", "cpu", kind) for kind in kinds]
+    both = list(compare.ways(["onnxruntime", "openvino"], "cpu", iter(kinds)))
     assert len(both) == 4
-    assert list(race.ways(["onnxruntime"], "npu")) == []
+    assert list(compare.ways(["onnxruntime"], "npu")) == []
     with pytest.raises(Exception, match="choose one of"):
-        list(race.ways(["nothing"]))
+        list(compare.ways(["nothing"]))
 
 
 def test_a_backend_that_is_of_no_use_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(backends.get("openvino")), "unavailable", lambda _: "no CPU device")
-    (only,) = race.ways(["openvino"])
+    (only,) = compare.ways(["openvino"])
     assert (only.state, only.reason) == ("unavailable", "no CPU device")
 
 
 def test_results_far_from_the_reference_are_wrong(tmp_path: Path) -> None:
     path = NETWORKS["fomm_keypoints"](tmp_path / "net.onnx", 1 / 16)
-    course = race.course(path, samples=samples(path), cache=Cache(tmp_path / "cache"))
+    course = compare.course(path, samples=samples(path), cache=Cache(tmp_path / "cache"))
     assert course.reference.outputs is not None
     other = tuple(tuple(np.flip(array) for array in row) for row in course.reference.outputs)
-    lie = race.Course(path, type(course.reference)(course.reference.samples, other), cache=course.cache)
-    entered = race.enter(race.Runner(WAY), lie)
+    lie = compare.Course(path, type(course.reference)(course.reference.samples, other), cache=course.cache)
+    entered = compare.enter(compare.Runner(WAY), lie)
     assert entered.state == "wrong"
     assert "far from the reference" in entered.reason
 
@@ -113,4 +113,4 @@ def test_results_far_from_the_reference_are_wrong(tmp_path: Path) -> None:
 def test_samples_that_do_not_fit_are_an_error(tmp_path: Path) -> None:
     path = NETWORKS["fomm_keypoints"](tmp_path / "net.onnx", 1 / 16)
     with pytest.raises(EngineError, match="sample 0"):
-        race.course(path, samples=[(np.zeros((1, 3, 8, 8), np.float32),)])
+        compare.course(path, samples=[(np.zeros((1, 3, 8, 8), np.float32),)])

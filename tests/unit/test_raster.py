@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from visard.models.raster import Raster, resample
+from visard.models.geometry.raster import Raster, resample
 
 SQUARE = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
 

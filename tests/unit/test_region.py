@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from visard.models.face import EYE_LEFT, EYE_RIGHT
-from visard.models.shape import canonical_upright
-from visard.models.track.region import Region
+from visard.models.geometry.pose import canonical_upright
+from visard.models.track.crop import Region
 
 
 def head(angle: float = 0.0, scale: float = 15.0, place: tuple[float, float] = (300, 200)) -> np.ndarray:

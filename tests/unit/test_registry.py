@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from visard.engines import registry
+from visard.engines import plugins
 from visard.engines.errors import VisardError
-from visard.engines.registry import Registry
+from visard.engines.plugins import Registry
 
 MODULES = {
     "good": "thing = 'good'",
@@ -85,7 +85,7 @@ def test_installed_packages_add_plugins(
         EntryPoint("outside", "from_outside", package),
         EntryPoint("faulty", "not_there_at_all", package),
     ]
-    monkeypatch.setattr(registry, "entry_points", lambda group: points if group == package else [])
+    monkeypatch.setattr(plugins, "entry_points", lambda group: points if group == package else [])
     assert found.get("outside") == "outside"
     assert found.get("good") == "good"
     assert "not_there_at_all" in found.broken["faulty"]

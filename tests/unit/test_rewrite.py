@@ -11,9 +11,9 @@ from grids import sampling
 from networks import NETWORKS, samples
 from onnx import TensorProto
 
-from visard.engines.backends._rewrite import flatten_grid_samples
-from visard.engines.engine import Array
+from visard.engines.backends._gridsample import flatten_grid_samples
 from visard.engines.errors import ModelRefused
+from visard.engines.interfaces import Array
 
 VOLUME, PICTURE = (2, 3, 4, 5, 6), (2, 3, 5, 6)
 

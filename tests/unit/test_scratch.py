@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from visard.models.scratch import Scratch
+from visard.models.buffers import Scratch
 
 
 def test_the_same_name_gives_the_same_memory() -> None:

@@ -9,20 +9,22 @@ import numpy as np
 import pytest
 from fakes import HEIGHT, WIDTH, Basket, Mask, Reel, Truth, driver_at, number_of, swapped, unplug
 
-from visard.daemon import folders, service
-from visard.daemon.config import ConfigFile
+from visard.daemon.api.schema import CameraState, State
+from visard.daemon.config import paths
+from visard.daemon.config.file import ConfigFile
+from visard.daemon.config.settings import Mode
 from visard.daemon.errors import ConfigError, PersonaUnknown, SinkUnavailable, SourceUnavailable
-from visard.daemon.frame import Format
-from visard.daemon.persona import Consent
-from visard.daemon.personas import Library
-from visard.daemon.protocol import CameraState, State
-from visard.daemon.recipe import Recipe
-from visard.daemon.service import Service, show, stage
-from visard.daemon.service.attention import Attention
-from visard.daemon.service.supply import Supply
-from visard.daemon.service.wardrobe import Wardrobe
-from visard.daemon.settings import Mode
-from visard.daemon.sinks import Sink
+from visard.daemon.media.frame import Format
+from visard.daemon.media.ports import Sink
+from visard.daemon.personas.library import Library
+from visard.daemon.personas.record import Consent
+from visard.daemon.pipeline.recipe import Recipe
+from visard.daemon.service import controller, service
+from visard.daemon.service import live as stage
+from visard.daemon.service.idle import Attention
+from visard.daemon.service.prepared import Wardrobe
+from visard.daemon.service.service import Service
+from visard.daemon.sources._select import Supply
 
 COLOURS = {"clara": 40, "hanna": 80, "marco": 120, "nico": 160, "robin": 200, "walter": 240}
 
@@ -83,15 +85,15 @@ def world(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
             return made.sink()
 
     monkeypatch.setattr(stage, "find_sink", lambda spec: Kind())
-    monkeypatch.setattr(show, "Stage", partial(stage.Stage, track=lambda _: Truth()))
+    monkeypatch.setattr(controller, "Stage", partial(stage.Stage, track=lambda _: Truth()))
     monkeypatch.setattr(service, "Wardrobe", partial(Wardrobe, prepare=made.prepare))
-    monkeypatch.setattr(show, "Attention", partial(Attention, linger=0.05))
+    monkeypatch.setattr(controller, "Attention", partial(Attention, linger=0.05))
     return made
 
 
 @pytest.fixture
 def config(home: Path) -> ConfigFile:
-    file = ConfigFile(folders.config() / "config.toml")
+    file = ConfigFile(paths.config() / "config.toml")
     file.change({"width": WIDTH, "height": HEIGHT, "fps": 100})
     return file
 
@@ -274,7 +276,7 @@ def test_another_format_is_another_stage_with_the_same_persona(running: Service,
 
 def test_a_pipeline_that_broke_is_built_anew(running: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     live(running)
-    monkeypatch.setattr(show, "AGAIN", 0.01)
+    monkeypatch.setattr(controller, "AGAIN", 0.01)
     before = running._show.stage
     before.pipeline._fail("make", ZeroDivisionError())
     assert soon(lambda: running._show.stage is not before)

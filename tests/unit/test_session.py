@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import pytest
 from fakes import Basket, Mask, Reel, Truth, no_thread_left
 
-from visard.daemon import session as module
 from visard.daemon.errors import PersonaError
-from visard.daemon.keyboard import Keyboard
-from visard.daemon.pipeline import Pipeline
-from visard.daemon.recipe import Recipe
-from visard.daemon.session import Session, line
+from visard.daemon.foreground import interactive as module
+from visard.daemon.foreground.interactive import Session, line
+from visard.daemon.foreground.keyboard import Keyboard
+from visard.daemon.pipeline.pipeline import Pipeline
+from visard.daemon.pipeline.recipe import Recipe
 
 
 @pytest.fixture(autouse=True)

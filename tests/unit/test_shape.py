@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from visard.models.shape import RIGID, Pose, canonical_upright, fit_pose, similarity
+from visard.models.geometry.pose import RIGID, Pose, canonical_upright, fit_pose, similarity
 
 
 def turned(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> np.ndarray:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from visard.engines.engine import backends
+from visard.engines.interfaces import backends
 
 LOAD = """
 import sys

@@ -12,10 +12,11 @@ import pytest
 from media import picture
 
 from visard.daemon.errors import SinkError, SinkUnavailable
-from visard.daemon.frame import Format
-from visard.daemon.sinks import Sink, find_sink, preview
+from visard.daemon.media.frame import Format
+from visard.daemon.media.ports import Sink
+from visard.daemon.media.video import VideoReader
+from visard.daemon.sinks import find_sink, preview
 from visard.daemon.sinks.preview import Page
-from visard.daemon.video import VideoReader
 
 LIVE = Format(160, 120, 25)
 STILL = Format(160, 120, 25, live=False)
@@ -102,7 +103,7 @@ def test_a_live_recording_never_waits_for_the_encoder(tmp_path: Path) -> None:
 def test_an_encoder_that_fails_is_reported_once_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from visard.daemon.video import writer
+    from visard.daemon.media.video import writer
 
     def full(_: object) -> None:
         raise OSError(28, "No space left on device")

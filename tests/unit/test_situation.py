@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from fakes import HEIGHT, WIDTH, Mask, Reel, face_at
 
-from visard.daemon.frame import Frame
-from visard.daemon.gate import Made
-from visard.daemon.guard import Look
-from visard.daemon.intake import Intake
-from visard.daemon.recipe import Recipe
-from visard.daemon.settings import Mode
-from visard.daemon.situation import facts, words
+from visard.daemon.config.settings import Mode
+from visard.daemon.guard.gate import Made
+from visard.daemon.guard.rules import Look
+from visard.daemon.media.frame import Frame
+from visard.daemon.pipeline.capture import Intake
+from visard.daemon.pipeline.guard_input import facts, words
+from visard.daemon.pipeline.recipe import Recipe
 from visard.models.face import Sighting
 
 FRAME = Frame(0, 0.0, np.zeros((HEIGHT, WIDTH, 3), np.uint8))

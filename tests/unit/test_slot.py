@@ -3,7 +3,7 @@ from threading import Thread
 
 import pytest
 
-from visard.daemon.slot import Closed, Slot
+from visard.daemon.media.slot import Closed, Slot
 
 
 def test_the_newest_wins_and_the_others_are_counted():

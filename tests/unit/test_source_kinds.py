@@ -9,9 +9,10 @@ from media import MakeClip, picture
 from PIL import Image as Pillow
 
 from visard.daemon.errors import SourceEnded, SourceError, SourceLost, SourceUnavailable
-from visard.daemon.frame import Format
-from visard.daemon.sources import Source, find_source
+from visard.daemon.media.frame import Format
+from visard.daemon.media.ports import Source
 from visard.daemon.sources import demo as demo_module
+from visard.daemon.sources import find_source
 from visard.daemon.sources.demo import Demo
 
 

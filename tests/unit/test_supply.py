@@ -6,10 +6,10 @@ import pytest
 from fakes import Reel
 
 from visard.daemon.errors import SourceUnavailable
-from visard.daemon.frame import Format
-from visard.daemon.service import supply as module
-from visard.daemon.service.supply import Supply
+from visard.daemon.media.frame import Format
+from visard.daemon.sources import _select as module
 from visard.daemon.sources._cameras import Camera
+from visard.daemon.sources._select import Supply
 
 FORM = Format(640, 360, 30)
 DESK = Camera(0, "Desk", "usb-desk", "/dev/video0", busy=False)

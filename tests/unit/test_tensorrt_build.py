@@ -9,14 +9,14 @@ from fake_tensorrt import FakeTensorRT
 from networks import NETWORKS
 from small_network import Gpus, agree, load, network, pair, right
 
-from visard.engines.backends._kept import LIMIT, Kept
 from visard.engines.backends._tensorrt_log import Log
 from visard.engines.backends._tensorrt_progress import Watch
+from visard.engines.backends._timing_cache import LIMIT, Kept
 from visard.engines.backends.tensorrt import TensorRT
 from visard.engines.backends.tensorrt_rtx import TensorRTRtx
 from visard.engines.device.fake import FakeDevice
-from visard.engines.engine import Options, Precision, Progress, Range
 from visard.engines.errors import BackendUnavailable, Cancelled, EngineError, ModelRefused
+from visard.engines.interfaces import Options, Precision, Progress, Range
 
 CUDA = Options(device="cuda:0")
 

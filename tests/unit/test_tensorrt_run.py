@@ -12,12 +12,12 @@ from small_network import Gpus, agree, load, network, pair, right
 
 from visard.engines import device
 from visard.engines.backends import _tensorrt_run as run
-from visard.engines.backends._kept import Kept
+from visard.engines.backends._timing_cache import Kept
 from visard.engines.backends.tensorrt import TensorRT
 from visard.engines.backends.tensorrt_rtx import TensorRTRtx
 from visard.engines.device.fake import FakeDevice
-from visard.engines.engine import Array, Options, Range
 from visard.engines.errors import DeviceLost, EngineError
+from visard.engines.interfaces import Array, Options, Range
 
 CUDA = Options(device="cuda:0")
 

@@ -2,8 +2,8 @@ import pytest
 from menus import do, every, labelled
 from statuses import status
 
-from visard.daemon.config import Config
-from visard.daemon.protocol import CameraInfo, CameraStatus, State
+from visard.daemon.api.schema import CameraInfo, CameraStatus, State
+from visard.daemon.config.file import Config
 from visard.tray import actions
 from visard.tray.menu import menu
 

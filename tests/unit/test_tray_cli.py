@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from visard.daemon import client
+from visard.daemon.api import client
 from visard.daemon.cli import main
 from visard.tray import browser
-from visard.tray.single import only_one
+from visard.tray.single_instance import only_one
 
 
 class Daemon:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from visard.daemon.personas import SHIPPED
+from visard.daemon.personas.library import SHIPPED
 from visard.tray import thumbnails
 from visard.tray.icon import draw
-from visard.tray.words import Look
+from visard.tray.texts import Look
 
 SIZES = (16, 22, 24, 32, 64)
 

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from menus import FakeClient, FakeDialogs, do, every, labelled, worn
 from statuses import NAMES, status
 
+from visard.daemon.api.schema import CameraInfo, Job, PersonaInfo, Problem, State
+from visard.daemon.config.settings import Mode
 from visard.daemon.errors import DaemonAbsent, VisardError
-from visard.daemon.persona import Consent, check_name
-from visard.daemon.protocol import CameraInfo, Job, PersonaInfo, Problem, State
-from visard.daemon.settings import Mode
-from visard.tray import actions, words
-from visard.tray.item import SEPARATOR
+from visard.daemon.personas.record import Consent, check_name
+from visard.tray import actions, texts
 from visard.tray.menu import menu
+from visard.tray.menu_item import SEPARATOR
 
 STATES = [None, *State]
 
@@ -28,10 +28,10 @@ def _english(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_state_has_words_a_title_and_a_way_out(state: State | None) -> None:
     now = status(state) if state else None
     items = menu(now)
-    assert words.headline(now) in [item.label for item in items[:2]]
-    assert "Visard" in words.title(now)
+    assert texts.headline(now) in [item.label for item in items[:2]]
+    assert "Visard" in texts.title(now)
     assert isinstance(items[-1].action, actions.Quit)
-    assert len({words.headline(status(state) if state else None) for state in STATES}) == len(STATES)
+    assert len({texts.headline(status(state) if state else None) for state in STATES}) == len(STATES)
 
 
 @pytest.mark.parametrize("state", State)
@@ -203,4 +203,4 @@ def test_engines_are_told_of_while_they_compile_and_when_they_fail() -> None:
     items = menu(status(State.live, jobs=(job,), problems=(found,)))
     assert labelled(items, "Compiling landmarks … 40 %").action is None
     assert labelled(items, "⚠ Landmarks runs on the processor").action == actions.ShowProblem(found)
-    assert words.headline(status(State.live, problems=(found,))) == "Live as Clara"
+    assert texts.headline(status(State.live, problems=(found,))) == "Live as Clara"

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 from statuses import status
 
-from visard.daemon.config import Config
+from visard.daemon.api.schema import Event, Job, Problem, State, Status
+from visard.daemon.config.file import Config
 from visard.daemon.errors import DaemonAbsent, DaemonError, VisardError
-from visard.daemon.protocol import Event, Job, Problem, State, Status
-from visard.tray import actions, browser, doorbell, starting, system_gi
-from visard.tray.crew import Crew
-from visard.tray.doorbell import Doorbell
-from visard.tray.follow import follow, update
-from visard.tray.notices import Notices
-from visard.tray.single import TrayRunning, only_one
+from visard.tray import actions, browser, launch, reconnect, system_gi
+from visard.tray.notifications import Notices
+from visard.tray.reconnect import Doorbell
+from visard.tray.single_instance import TrayRunning, only_one
+from visard.tray.status_stream import follow, update
+from visard.tray.worker import Crew
 
 LOST = Problem(code="camera-missing", message="the camera is gone")
 MINOR = Problem(code="no-camera", message="the demo plays", blocking=False)
@@ -90,7 +90,7 @@ def test_progress_of_a_job_is_put_into_the_status() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what happens in a folder")
 def test_a_doorbell_rings_when_something_appears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doorbell, "_FIRST", 3600.0)
+    monkeypatch.setattr(reconnect, "_FIRST", 3600.0)
     bell = Doorbell(tmp_path)
     rung = threading.Event()
     thread = threading.Thread(target=lambda: (bell.wait(), rung.set()), daemon=True)
@@ -204,14 +204,14 @@ def test_the_daemon_is_started_by_systemd_or_by_itself(
     program(tmp_path, "systemctl", f'echo "$@" >> {tmp_path}/systemd')
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     monkeypatch.setattr(sys, "executable", str(python))
-    starting.start_daemon()
+    launch.start_daemon()
     assert (tmp_path / "daemon").read_text() == "-m visard.daemon daemon\n"
     assert not (tmp_path / "systemd").exists(), "systemd's daemon does not know VISARD_HOME"
     monkeypatch.delenv("VISARD_HOME")
-    starting.start_daemon()
+    launch.start_daemon()
     assert (tmp_path / "systemd").read_text() == "--user start visard\n"
     program(tmp_path, "systemctl", "exit 5")
-    starting.start_daemon()
+    launch.start_daemon()
     assert (tmp_path / "daemon").read_text().count("\n") == 2
 
 
@@ -222,7 +222,7 @@ def test_a_daemon_that_ends_at_once_is_quoted(
     python = program(tmp_path, "python", "echo 'visard: there is no setting colr' >&2; exit 1")
     monkeypatch.setattr(sys, "executable", str(python))
     with pytest.raises(DaemonError, match="ended at once: there is no setting colr"):
-        starting.start_daemon()
+        launch.start_daemon()
 
 
 def test_a_foreign_build_of_pygobject_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,9 +13,9 @@ import pytest
 from menus import every
 from statuses import status
 
-from visard.daemon.config import Config
-from visard.daemon.protocol import CameraInfo, Job, Problem, State
-from visard.tray import i18n, words
+from visard.daemon.api.schema import CameraInfo, Job, Problem, State
+from visard.daemon.config.file import Config
+from visard.tray import i18n, texts
 from visard.tray.menu import menu
 
 ENGINES = ("device-lost", "engine-demoted", "engine-not-kept")
@@ -49,7 +49,7 @@ def test_the_environment_chooses_the_language(
     for name, value in environment.items():
         language.setenv(name, value)
     assert i18n.english() is not chinese
-    assert words.headline(None) == ("Visard 未运行" if chinese else "Visard is not running")
+    assert texts.headline(None) == ("Visard 未运行" if chinese else "Visard is not running")
 
 
 @pytest.mark.parametrize("state", [None, *State])
@@ -70,15 +70,15 @@ def test_the_whole_menu_is_chinese(language: pytest.MonkeyPatch, state: State | 
     names = "Visard|HD Webcam|Clara|Hanna|Marco|Nico|Robin|Walter"
     labels = [re.sub(names, "", item.label) for item in every(menu(now, cameras))]
     assert [label for label in labels if re.search("[A-Za-z]", label)] == []
-    assert re.search(r"\w", re.sub("Visard|Clara", "", words.title(now)))
+    assert re.search(r"\w", re.sub("Visard|Clara", "", texts.title(now)))
 
 
 def test_in_english_the_daemons_own_words_are_shown(language: pytest.MonkeyPatch) -> None:
     found = Problem(code="no-output", message="there is no /dev/video9")
-    assert words.problem(found) == "There is no /dev/video9"
+    assert texts.problem(found) == "There is no /dev/video9"
     language.setenv("LANG", "zh_CN.UTF-8")
-    assert words.problem(found) == "没有可供其他程序选择的虚拟摄像头。"
-    assert words.problem(Problem(code="new", message="strange")) == "Strange"
+    assert texts.problem(found) == "没有可供其他程序选择的虚拟摄像头。"
+    assert texts.problem(Problem(code="new", message="strange")) == "Strange"
 
 
 @pytest.fixture(scope="module")

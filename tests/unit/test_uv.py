@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from people import portrait
 
-from visard.models.mesh import EYE_RING_LEFT, LIPS_OUTER, OVAL, canonical
-from visard.models.uv import Sampler, edge_distance, inside, polygons, reduced, texels, unroll
+from visard.models.geometry.mesh import EYE_RING_LEFT, LIPS_OUTER, OVAL, canonical
+from visard.models.geometry.uv import Sampler, edge_distance, inside, polygons, reduced, texels, unroll
 
 
 def test_the_mesh_is_whole() -> None:

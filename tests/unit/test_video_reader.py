@@ -8,7 +8,7 @@ import pytest
 from media import MakeClip, picture
 
 from visard.daemon.errors import SourceUnavailable
-from visard.daemon.video import VideoReader
+from visard.daemon.media.video import VideoReader
 
 
 def read(path: Path) -> list[tuple[np.ndarray, float]]:

@@ -12,8 +12,8 @@ import pytest
 from media import MakeClip, picture
 
 from visard.daemon.errors import SinkError, SinkUnavailable
-from visard.daemon.frame import Format
-from visard.daemon.video import VideoReader, VideoWriter
+from visard.daemon.media.frame import Format
+from visard.daemon.media.video import VideoReader, VideoWriter
 
 SMALL = Format(160, 120, 25, live=False)
 SUFFIXES = [".mp4", ".mov", ".mkv", ".webm"]

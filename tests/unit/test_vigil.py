@@ -8,7 +8,7 @@ from threading import Event, current_thread
 
 import pytest
 
-from visard.daemon.devices.vigil import Vigil
+from visard.daemon.devices.poll_thread import Vigil
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's eventfd")
 

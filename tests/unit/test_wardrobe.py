@@ -7,12 +7,12 @@ from typing import Any, cast
 
 import pytest
 
+from visard.daemon.config.settings import Mode
 from visard.daemon.errors import PersonaError
-from visard.daemon.personas import Library
-from visard.daemon.recipe import Recipe
-from visard.daemon.service import wardrobe as module
-from visard.daemon.service.wardrobe import Wardrobe
-from visard.daemon.settings import Mode
+from visard.daemon.personas.library import Library
+from visard.daemon.pipeline.recipe import Recipe
+from visard.daemon.service import prepared as module
+from visard.daemon.service.prepared import Wardrobe
 
 
 class Tailor:

@@ -5,7 +5,7 @@ import os
 import sys
 from logging.handlers import RotatingFileHandler
 
-from visard.daemon import folders
+from visard.daemon.config import paths
 
 SIZE, KEPT = 1 << 20, 3
 """Bytes of one file, and how many older ones are kept."""
@@ -55,7 +55,7 @@ def _file() -> logging.Handler:
     """Return the rotating file; a folder that cannot be written leaves only stderr."""
     try:
         handler: logging.Handler = RotatingFileHandler(
-            folders.logs() / "visard.log", maxBytes=SIZE, backupCount=KEPT, encoding="utf-8"
+            paths.logs() / "visard.log", maxBytes=SIZE, backupCount=KEPT, encoding="utf-8"
         )
     except OSError:
         handler = logging.StreamHandler()

@@ -8,8 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from visard.engines.door import load
-    from visard.engines.engine import (
+    from visard.engines.interfaces import (
         Array,
         DeviceArray,
         Engine,
@@ -19,8 +18,9 @@ if TYPE_CHECKING:
         Range,
         TensorSpec,
     )
-    from visard.engines.serve.ladder import Rung, Serving, State
-    from visard.engines.serve.served import Served, serving, watch
+    from visard.engines.load import load
+    from visard.engines.runtime.candidates import Rung, Serving, State
+    from visard.engines.runtime.managed import Served, serving, watch
 
 __all__ = [
     "Array",
@@ -41,14 +41,14 @@ __all__ = [
 ]
 
 _PLACES = {
-    "load": "door",
-    **dict.fromkeys(("Rung", "Serving", "State"), "serve.ladder"),
-    **dict.fromkeys(("Served", "serving", "watch"), "serve.served"),
+    "load": "load",
+    **dict.fromkeys(("Rung", "Serving", "State"), "runtime.candidates"),
+    **dict.fromkeys(("Served", "serving", "watch"), "runtime.managed"),
 }
-"""The modules of names that are not in ``engine``."""
+"""The modules of names that are not in ``interfaces``."""
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_PLACES.get(name, 'engine')}"), name)
+    return getattr(import_module(f"{__name__}.{_PLACES.get(name, 'interfaces')}"), name)

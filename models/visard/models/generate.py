@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from visard.engines import Engine, load
 from visard.models.face import Image
-from visard.models.wheel import WheelSpec, check, sha256, unpack
+from visard.models.wheel_download import WheelSpec, check, sha256, unpack
 
 WHEEL = WheelSpec(
     requirement="random-face==2021.7.21.1",

@@ -10,10 +10,10 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageOps
 
+from visard.models.blendshapes import NAMES
 from visard.models.errors import FaceUnusable, PictureUnreadable
 from visard.models.face import IRIS_LEFT, IRIS_RIGHT, Face, Image
-from visard.models.shape import fit_pose
-from visard.models.track.blendshapes import NAMES
+from visard.models.geometry.pose import fit_pose
 from visard.models.track.tracker import Tracker
 
 MAX_PIXELS = 100_000_000

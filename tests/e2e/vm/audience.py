@@ -20,12 +20,13 @@ from typing import Any
 import consumers
 from pattern import pattern
 
-from visard.daemon.devices import loopback, v4l2
-from visard.daemon.devices.audience import Audience
-from visard.daemon.devices.plugs import Plugs
+from visard.daemon.devices import v4l2, v4l2loopback
+from visard.daemon.devices.hotplug import Plugs
+from visard.daemon.devices.viewers import Audience
 from visard.daemon.errors import SinkError
-from visard.daemon.frame import Format
-from visard.daemon.sinks import Sink, find_sink
+from visard.daemon.media.frame import Format
+from visard.daemon.media.ports import Sink
+from visard.daemon.sinks import find_sink
 from visard.daemon.sources._cameras import list_cameras
 
 DEVICE, WIDTH, HEIGHT = "/dev/video60", 320, 240
@@ -130,7 +131,7 @@ def plain_read() -> Found:
 
 def browser() -> Found:
     with listening() as (_, said):
-        pictures = consumers.chromium(loopback.LABEL, 5)
+        pictures = consumers.chromium(v4l2loopback.LABEL, 5)
         went = said.until(lambda told: told[-1] == 0)
         return {"pictures": len(pictures), "told": said.all, "went": went}
 
@@ -224,7 +225,7 @@ def plug_in(said: Said, *numbers: int) -> list[Found]:
     """Make three loopback devices of these numbers and two webcams; return the cameras when all is told."""
     before = len(said.all)
     options = f"devices=3 exclusive_caps=0,0,0 video_nr={','.join(map(str, numbers))}".split()
-    label = f'card_label="{loopback.LABEL},Phone,Mine"'
+    label = f'card_label="{v4l2loopback.LABEL},Phone,Mine"'
     subprocess.run(["modprobe", "v4l2loopback", *options, label], check=True)
     subprocess.run(["modprobe", "vivid", "n_devs=2", "node_types=0x1,0x1", "input_types=0,0"], check=True)
     said.until(lambda told: len(told) > before)
@@ -250,7 +251,7 @@ def version() -> str:
 
 def main(out: Path) -> None:
     """Play everything; what fails leaves its error and the next goes on."""
-    subprocess.run(["modprobe", loopback.MODULE, *shlex.split(loopback.OPTIONS)], check=True)
+    subprocess.run(["modprobe", v4l2loopback.MODULE, *shlex.split(v4l2loopback.OPTIONS)], check=True)
     found: Found = {"version": version()}
 
     def play(*acts: Callable[[], Found]) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from pattern import pattern
 
-from visard.daemon.devices import bridge, loopback, v4l2
+from visard.daemon.devices import keep_format, v4l2, v4l2loopback
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -173,7 +173,7 @@ def _kill(writer: subprocess.Popen[str]) -> None:
 
 
 def _bridge(result: str) -> None:
-    command = ["/usr/bin/python3", "-I", "-S", bridge.__file__, loopback.LABEL]
+    command = ["/usr/bin/python3", "-I", "-S", keep_format.__file__, v4l2loopback.LABEL]
     subprocess.run(command, check=True, env={"SERVICE_RESULT": result})
 
 

@@ -56,11 +56,11 @@ class Match:
 
 def pairs(persona: str, width: int, height: int) -> Iterator[Pair]:
     """Yield the demo clip with the faces that a persona gives it."""
-    from visard.daemon.blend import Blender
-    from visard.daemon.prepare import prepare
-    from visard.daemon.settings import Settings
+    from visard.daemon.config.settings import Settings
+    from visard.daemon.media.letterbox import letterbox
+    from visard.daemon.personas.prepare import prepare
+    from visard.daemon.pipeline.blend import Blender
     from visard.daemon.sources.demo import CLIP
-    from visard.daemon.view import letterbox
 
     swap, tracker, blend = prepare(persona).swap, Tracker(4), Blender()
     assert swap is not None

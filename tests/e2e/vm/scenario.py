@@ -17,11 +17,12 @@ import cv2
 import numpy as np
 from acts import Found, play
 
-from visard.daemon.card import card
 from visard.daemon.devices import v4l2
 from visard.daemon.errors import SinkError
-from visard.daemon.frame import Format
-from visard.daemon.sinks import Sink, find_sink
+from visard.daemon.guard.card import card
+from visard.daemon.media.frame import Format
+from visard.daemon.media.ports import Sink
+from visard.daemon.sinks import find_sink
 
 HERE = Path(__file__).parent
 DEVICE, LABEL, WEBCAM = "/dev/video60", "Visard Camera", "/dev/video0"

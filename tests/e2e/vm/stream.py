@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from pattern import Image
 
-from visard.daemon.card import card
+from visard.daemon.guard.card import card
 
 CARD, BLUR, PICTURE = "card", "blur", "picture"
 DETAIL = 30.0

@@ -12,8 +12,9 @@ from typing import Any
 import cv2
 
 from visard.daemon.errors import SourceError
-from visard.daemon.frame import Format
-from visard.daemon.sources import Source, find_source
+from visard.daemon.media.frame import Format
+from visard.daemon.media.ports import Source
+from visard.daemon.sources import find_source
 from visard.daemon.sources._cameras import list_cameras
 
 SMALL = Format(640, 360, 30)

@@ -3,9 +3,9 @@
 How long this takes in each of the two tells how many times slower the guest is.
 """
 
-from visard.daemon.prepare import prepare
+from visard.daemon.media.letterbox import letterbox
+from visard.daemon.personas.prepare import prepare
 from visard.daemon.sources import find_source
-from visard.daemon.view import letterbox
 from visard.models.track.tracker import Tracker
 
 recipe = prepare("clara")

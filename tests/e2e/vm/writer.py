@@ -12,7 +12,7 @@ from itertools import count, repeat
 
 from pattern import Image, pattern
 
-from visard.daemon.frame import Format
+from visard.daemon.media.frame import Format
 from visard.daemon.sinks import find_sink
 
 Pictures = Iterator[tuple[Format, Iterator[Image]]]

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from visard.daemon.client import Client
+from visard.daemon.api.client import Client
+from visard.daemon.api.schema import Problem
+from visard.daemon.config.settings import Mode
 from visard.daemon.errors import DaemonAbsent, VisardError
-from visard.daemon.persona import Consent
-from visard.daemon.protocol import Problem
-from visard.daemon.settings import Mode
-from visard.tray import words
+from visard.daemon.personas.record import Consent
+from visard.tray import texts
 from visard.tray.browser import browse
 from visard.tray.i18n import _
 
@@ -204,7 +204,7 @@ class ShowProblem:
 
     def __call__(self, tools: Tools) -> None:
         """Show it, with the line for a shell to be copied."""
-        tools.dialogs.notice(_("Visard needs you"), words.problem(self.problem), self.problem.fix)
+        tools.dialogs.notice(_("Visard needs you"), texts.problem(self.problem), self.problem.fix)
 
 
 @dataclass(frozen=True, slots=True)

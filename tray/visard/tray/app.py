@@ -6,21 +6,21 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Lock, Thread
 
-from visard.daemon import address
-from visard.daemon.client import Client
+from visard.daemon.api import address
+from visard.daemon.api.client import Client
+from visard.daemon.api.schema import CameraInfo, Status
 from visard.daemon.errors import VisardError
-from visard.daemon.protocol import CameraInfo, Status
-from visard.tray import words
+from visard.tray import texts
 from visard.tray.actions import Action, Tools
-from visard.tray.crew import Crew
 from visard.tray.dialogs import ChildDialogs
-from visard.tray.doorbell import Doorbell
-from visard.tray.follow import follow
+from visard.tray.launch import start_daemon
 from visard.tray.menu import menu
-from visard.tray.notices import Notices
+from visard.tray.notifications import Notices
 from visard.tray.panel import Scene, open_panel
-from visard.tray.starting import start_daemon
+from visard.tray.reconnect import Doorbell
+from visard.tray.status_stream import follow
 from visard.tray.thumbnails import Thumbnails
+from visard.tray.worker import Crew
 
 
 class Tray:
@@ -112,7 +112,7 @@ def _folder() -> Path:
 
 def scene(status: Status | None, cameras: tuple[CameraInfo, ...]) -> Scene:
     """Return all that the panel shows for a status."""
-    return Scene(words.look(status), words.title(status), menu(status, cameras))
+    return Scene(texts.look(status), texts.title(status), menu(status, cameras))
 
 
 def _camera(status: Status | None) -> object:

@@ -15,7 +15,7 @@ def command(output: Output, or_preview: bool) -> None:  # noqa: ARG001
     The daemon is started from the menu if it does not run.
     """
     from visard.tray.app import Tray
-    from visard.tray.single import TrayRunning, only_one
+    from visard.tray.single_instance import TrayRunning, only_one
 
     try:
         with only_one():
@@ -27,7 +27,7 @@ def command(output: Output, or_preview: bool) -> None:  # noqa: ARG001
 
 
 def _preview() -> None:
-    from visard.daemon.client import Client
+    from visard.daemon.api.client import Client
     from visard.daemon.errors import DaemonError
     from visard.tray.browser import browse
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from PIL import Image, ImageDraw
 
-from visard.tray.words import Look
+from visard.tray.texts import Look
 
 Point = tuple[float, float]
 Paint = ImageDraw.ImageDraw

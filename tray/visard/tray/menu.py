@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from visard.daemon.protocol import CameraInfo, Job, PersonaInfo, Problem, Status
-from visard.daemon.settings import Mode
-from visard.tray import actions, choices, words
+from visard.daemon.api.schema import CameraInfo, Job, PersonaInfo, Problem, Status
+from visard.daemon.config.settings import Mode
+from visard.tray import actions, submenus, texts
 from visard.tray.i18n import _, several
-from visard.tray.item import SEPARATOR, Item, note
+from visard.tray.menu_item import SEPARATOR, Item, note
 
 _SHOWN = 12
 """Personas that stand in the menu itself; the others are one step further."""
@@ -16,7 +16,7 @@ def menu(status: Status | None, cameras: Sequence[CameraInfo] = ()) -> tuple[Ite
     """Return the whole menu; without a status there is no daemon."""
     if status is None:
         return (
-            note(words.headline(None)),
+            note(texts.headline(None)),
             Item(_("Start Visard"), actions.Start()),
             SEPARATOR,
             Item(_("Quit"), actions.Quit()),
@@ -30,8 +30,8 @@ def menu(status: Status | None, cameras: Sequence[CameraInfo] = ()) -> tuple[Ite
         SEPARATOR,
         *_deeds(status),
         SEPARATOR,
-        Item(_("Camera"), children=choices.camera(status.settings, status.camera, cameras), refreshes=True),
-        Item(_("Settings"), children=choices.settings(status.settings)),
+        Item(_("Camera"), children=submenus.camera(status.settings, status.camera, cameras), refreshes=True),
+        Item(_("Settings"), children=submenus.settings(status.settings)),
         SEPARATOR,
         Item(_("Quit Visard"), actions.Quit()),
     )
@@ -40,9 +40,9 @@ def menu(status: Status | None, cameras: Sequence[CameraInfo] = ()) -> tuple[Ite
 def _top(status: Status) -> Iterator[Item]:
     if status.revealed:
         yield Item(_("Hide my real face"), actions.Hide())
-    yield note(words.headline(status))
+    yield note(texts.headline(status))
     known = {info.name for info in status.personas}
-    yield from (note(words.job(job)) for job in status.jobs if job.persona not in known and not job.done)
+    yield from (note(texts.job(job)) for job in status.jobs if job.persona not in known and not job.done)
     found = tuple(map(_problem, status.problems))
     if len(found) > 1:
         label = several("{count} problem", "{count} problems", len(found))
@@ -52,7 +52,7 @@ def _top(status: Status) -> Iterator[Item]:
 
 
 def _problem(problem: Problem) -> Item:
-    return Item("⚠ " + words.short(words.problem(problem)), actions.ShowProblem(problem))
+    return Item("⚠ " + texts.short(texts.problem(problem)), actions.ShowProblem(problem))
 
 
 def _personas(status: Status) -> Iterator[Item]:
@@ -68,11 +68,11 @@ def _personas(status: Status) -> Iterator[Item]:
 
 
 def _persona(info: PersonaInfo, status: Status) -> Item:
-    name = words.called(info)
+    name = texts.called(info)
     if info.damaged:
         return note(_("{persona} (damaged)").format(persona=name))
     if info.name == status.wanted != status.persona:
-        name = _("{persona} (preparing{share})").format(persona=name, share=words.share(_job(info, status)))
+        name = _("{persona} (preparing{share})").format(persona=name, share=texts.share(_job(info, status)))
     return Item(
         name,
         actions.Wear(info.name),

@@ -39,12 +39,12 @@ COMMANDS = {
     "uninstall": "Stop, and no longer start with your session.",
 }
 
-_WEARING = "visard.daemon.cli.wearing"
+_REMOTE = "visard.daemon.cli.remote"
 _ELSEWHERE = {
     "tray": "visard.tray.cli:command",
-    "next": f"{_WEARING}:next_",
+    "next": f"{_REMOTE}:next_",
     **{
-        name: f"{_WEARING}:{name}"
+        name: f"{_REMOTE}:{name}"
         for name in ("persona", "previous", "pause", "resume", "reveal", "calibrate")
     },
 }

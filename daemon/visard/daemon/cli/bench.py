@@ -4,13 +4,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from visard.daemon.cli.blend_options import settings_options
-from visard.daemon.cli.choices import mode_option, persona_option
+from visard.daemon.cli.options import mode_option, persona_option, settings_options
 from visard.daemon.cli.output import Output, common, pass_output
-from visard.daemon.settings import Settings
+from visard.daemon.config.settings import Settings
 
 if TYPE_CHECKING:
-    from visard.daemon.settings import Mode
+    from visard.daemon.config.settings import Mode
 
 
 @click.command("bench")
@@ -35,7 +34,7 @@ def command(
     """Measure speed, delay and memory on this machine."""
     from rich.console import Console
 
-    from visard.daemon.bench import measure, render
+    from visard.daemon.foreground.bench import measure, render
 
     report = measure(source, persona, seconds, mode=mode, settings=settings)
     if output.json:

@@ -7,7 +7,7 @@ import click
 from visard.daemon.cli.output import Output, common, pass_output
 
 if TYPE_CHECKING:
-    from visard.daemon.protocol import CameraInfo
+    from visard.daemon.api.schema import CameraInfo
 
 
 @click.command("cameras")
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 @pass_output
 def command(output: Output) -> None:
     """List the cameras with the names and ids that --source camera:NAME and the setting camera take."""
-    from visard.daemon.cli.told import camera
-    from visard.daemon.client import Client
+    from visard.daemon.api.client import Client
+    from visard.daemon.cli.status_text import camera
     from visard.daemon.errors import DaemonError
 
     try:
@@ -30,7 +30,7 @@ def command(output: Output) -> None:
 
 def _look() -> "list[CameraInfo]":
     """Return what this process sees by itself; nobody has chosen yet."""
-    from visard.daemon.protocol import CameraInfo
+    from visard.daemon.api.schema import CameraInfo
     from visard.daemon.sources._cameras import list_cameras
 
     return [

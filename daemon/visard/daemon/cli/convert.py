@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from visard.daemon.cli.blend_options import settings_options
-from visard.daemon.cli.choices import mode_option, persona_option
+from visard.daemon.cli.options import mode_option, persona_option, settings_options
 from visard.daemon.cli.output import Output, common, pass_output
-from visard.daemon.interrupts import terminating
-from visard.daemon.settings import Settings
+from visard.daemon.config.settings import Settings
+from visard.daemon.foreground.signals import terminating
 
 if TYPE_CHECKING:
-    from visard.daemon.convert import Summary
-    from visard.daemon.settings import Mode
+    from visard.daemon.config.settings import Mode
+    from visard.daemon.foreground.convert import Summary
 
 INTERRUPTED = 130
 _PATH = click.Path(path_type=Path)
@@ -44,8 +43,8 @@ def command(
 
     IN may be a folder; then OUT is a folder too. Ctrl-C leaves a file that plays up to there.
     """
-    from visard.daemon.convert import check, convert, pairs
-    from visard.daemon.prepare import prepare
+    from visard.daemon.foreground.convert import check, convert, pairs
+    from visard.daemon.personas.prepare import prepare
 
     jobs = list(pairs(source, target))
     for start, end in jobs:

@@ -7,7 +7,7 @@ import click
 from visard.daemon.cli.output import Output, common, pass_output
 
 if TYPE_CHECKING:
-    from visard.daemon.service import Service
+    from visard.daemon.service.service import Service
 
 ENDING = 10.0
 """Seconds in which a daemon that was asked to end must have ended."""
@@ -26,7 +26,7 @@ def command(output: Output, stop: bool) -> None:
         _stop()
         return
     from visard.daemon import logs
-    from visard.daemon.control.server import run
+    from visard.daemon.server.server import run
 
     logs.start(verbose=output.verbose)
     run(_service)
@@ -36,8 +36,8 @@ def _stop() -> None:
     """Ask the daemon to end, and wait until another one could start."""
     from filelock import FileLock, Timeout
 
-    from visard.daemon import address
-    from visard.daemon.client import Client
+    from visard.daemon.api import address
+    from visard.daemon.api.client import Client
     from visard.daemon.errors import DaemonError
 
     with Client() as daemon:
@@ -50,11 +50,11 @@ def _stop() -> None:
 
 
 def _service() -> "Service":
-    from visard.daemon import folders
-    from visard.daemon.config import ConfigFile
-    from visard.daemon.personas import Library
+    from visard.daemon.config import paths
+    from visard.daemon.config.file import ConfigFile
+    from visard.daemon.personas.library import Library
 
-    config = ConfigFile(folders.config() / "config.toml")  # before all that is slow: it may be wrong
-    from visard.daemon.service import Service
+    config = ConfigFile(paths.config() / "config.toml")  # before all that is slow: it may be wrong
+    from visard.daemon.service.service import Service
 
     return Service(config, Library())

@@ -13,8 +13,8 @@ from visard.daemon.cli.output import Output, common, pass_output
 @click.pass_context
 def command(ctx: click.Context, output: Output) -> None:
     """Say what is here, what is missing and how to get it. The exit status is 0 when the main job can run."""
-    from visard.daemon.doctor import examine
-    from visard.daemon.findings import render, status
+    from visard.daemon.diagnostics.doctor import examine
+    from visard.daemon.diagnostics.findings import render, status
 
     findings = examine()
     bad = status(findings)

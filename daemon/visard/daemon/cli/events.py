@@ -7,7 +7,7 @@ import click
 from visard.daemon.cli.output import Output, common, pass_output
 
 if TYPE_CHECKING:
-    from visard.daemon.protocol import Event
+    from visard.daemon.api.schema import Event
 
 
 @click.command("events")
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @pass_output
 def command(output: Output) -> None:
     """Tell what happens, line by line, until the daemon ends; with --json one object a line."""
-    from visard.daemon.client import Client
+    from visard.daemon.api.client import Client
 
     with Client() as daemon, daemon.events() as events:
         for event in events:
@@ -23,8 +23,8 @@ def command(output: Output) -> None:
 
 
 def _line(event: "Event") -> str:
-    from visard.daemon.cli.told import who
-    from visard.daemon.protocol import Job, Problem, Status
+    from visard.daemon.api.schema import Job, Problem, Status
+    from visard.daemon.cli.status_text import who
 
     if event.event == "status":
         status = Status.model_validate(event.data)

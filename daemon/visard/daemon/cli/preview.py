@@ -11,7 +11,7 @@ from visard.daemon.cli.output import Output, common, pass_output
 @pass_output
 def command(output: Output, opened: bool) -> None:
     """Give the address of a page that shows driver and result; it is good for one visit."""
-    from visard.daemon.client import Client
+    from visard.daemon.api.client import Client
 
     with Client() as daemon:
         url = daemon.preview()

@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from visard.daemon.cli.blend_options import settings_options
-from visard.daemon.cli.choices import mode_option, persona_option
+from visard.daemon.cli.options import mode_option, persona_option, settings_options
 from visard.daemon.cli.output import Output, common, pass_output
-from visard.daemon.settings import Settings
+from visard.daemon.config.settings import Settings
 
 if TYPE_CHECKING:
-    from visard.daemon.settings import Mode
+    from visard.daemon.config.settings import Mode
 
 
 @click.command("run")
@@ -44,7 +43,7 @@ def command(
 
     'visard sources' and 'visard sinks' tell what SOURCE and SINK may be.
     """
-    from visard.daemon.run import run
+    from visard.daemon.foreground.run import run
 
     status = run(source, persona, sinks, settings, mode, seconds=seconds)
     if output.json:

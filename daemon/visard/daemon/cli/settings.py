@@ -7,7 +7,7 @@ import click
 from visard.daemon.cli.output import Output, common, pass_output
 
 if TYPE_CHECKING:
-    from visard.daemon.config import Config
+    from visard.daemon.config.file import Config
 
 
 @click.group("settings", no_args_is_help=True)
@@ -22,8 +22,8 @@ def command() -> None:
 @pass_output
 def get(output: Output, key: str | None) -> None:
     """Show one setting, or all."""
-    from visard.daemon.client import Client
-    from visard.daemon.config import check_key
+    from visard.daemon.api.client import Client
+    from visard.daemon.config.file import check_key
 
     with Client() as daemon:
         values = daemon.settings().model_dump(mode="json")
@@ -41,7 +41,7 @@ def get(output: Output, key: str | None) -> None:
 @pass_output
 def set_(output: Output, key: str, value: str | None) -> None:
     """Change a setting: KEY VALUE, or KEY=VALUE."""
-    from visard.daemon.client import Client
+    from visard.daemon.api.client import Client
 
     if value is None:
         key, equals, value = key.partition("=")
@@ -57,7 +57,7 @@ def set_(output: Output, key: str, value: str | None) -> None:
 @pass_output
 def unset(output: Output, key: str) -> None:
     """Take a setting back to its default."""
-    from visard.daemon.client import Client
+    from visard.daemon.api.client import Client
 
     with Client() as daemon:
         _tell(output, key, daemon.unset(key))
@@ -72,7 +72,7 @@ def _value(key: str, text: str) -> Any:
     """Read a value as JSON, except where the setting is a text; what is not JSON is a text."""
     import json
 
-    from visard.daemon.config import Config
+    from visard.daemon.config.file import Config
 
     field = Config.model_fields.get(key)
     if field is not None and field.annotation in (str, str | None):

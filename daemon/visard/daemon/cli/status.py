@@ -10,8 +10,8 @@ from visard.daemon.cli.output import Output, common, pass_output
 @pass_output
 def command(output: Output) -> None:
     """Tell how the running daemon is."""
-    from visard.daemon.cli.told import overview
-    from visard.daemon.client import Client
+    from visard.daemon.api.client import Client
+    from visard.daemon.cli.status_text import overview
 
     with Client() as daemon:
         status = daemon.status()

@@ -18,11 +18,12 @@ def command(output: Output, purge: bool, yes: bool, dry_run: bool) -> None:
 
     Personas and settings stay, unless --purge is given. Files that you changed are put aside, not deleted.
     """
-    from visard.daemon import folders, install
-    from visard.daemon.cli.planned import ask, perform
+    from visard.daemon import install
+    from visard.daemon.cli.confirm import ask, perform
+    from visard.daemon.config import paths
 
     plan = install.system().uninstall(install.Wish(install.here(), install.environment()))
-    places = folders.places()
+    places = paths.places()
     if purge:
         if not (yes or dry_run):
             ask(f"Delete your personas in {places['data']} and your settings in {places['config']} for good?")

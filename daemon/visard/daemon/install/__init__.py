@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from visard.daemon import folders
+from visard.daemon.config import paths
 from visard.daemon.errors import InstallError
 from visard.daemon.install.machine import Machine, Record
 from visard.daemon.install.steps import RemoveFolder, Step
@@ -87,17 +87,17 @@ def this_machine() -> Machine:
 
 def left() -> bool:
     """Whether there are personas, settings or fetched files of this user."""
-    own = (path for place in folders.places().values() if place.is_dir() for path in place.iterdir())
+    own = (path for place in paths.places().values() if place.is_dir() for path in place.iterdir())
     return any(path != _record() for path in own)
 
 
 def _record() -> Path:
-    return folders.places()["data"] / "installed.json"
+    return paths.places()["data"] / "installed.json"
 
 
 def purge() -> tuple[Step, ...]:
     """Return the steps that delete personas, settings and everything else of this user's."""
-    places = folders.places()
+    places = paths.places()
     return tuple(RemoveFolder(places[name]) for name in sorted(places))
 
 

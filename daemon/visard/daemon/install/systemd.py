@@ -77,9 +77,9 @@ def _line(command: Sequence[str]) -> str:
 
 def bridging(python: str, packages: str) -> tuple[str, ...]:
     """Return the command that gives readers of our camera pictures while no daemon runs."""
-    from visard.daemon.devices.loopback import LABEL
+    from visard.daemon.devices.v4l2loopback import LABEL
 
-    return (python, "-I", "-S", f"{packages}/visard/daemon/devices/bridge.py", LABEL)
+    return (python, "-I", "-S", f"{packages}/visard/daemon/devices/keep_format.py", LABEL)
 
 
 def quoted(word: str) -> str:

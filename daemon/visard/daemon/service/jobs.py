@@ -5,8 +5,8 @@ import logging
 from collections.abc import Callable
 from threading import Lock, Thread
 
+from visard.daemon.api.schema import Job
 from visard.daemon.errors import VisardError
-from visard.daemon.protocol import Job
 
 log = logging.getLogger(__name__)
 

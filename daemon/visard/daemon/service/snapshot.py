@@ -8,15 +8,15 @@ from zlib import crc32
 
 import psutil
 
-from visard.daemon import protocol
-from visard.daemon.engine_facts import EngineInfo, RungInfo
-from visard.daemon.intake import Presence
-from visard.daemon.protocol import CameraState, Job, Problem, State
-from visard.daemon.recipe import Recipe
-from visard.daemon.service.stage import Stage
-from visard.daemon.service.supply import Supply
-from visard.daemon.service.wardrobe import Key, Wardrobe
-from visard.daemon.stats import Snapshot
+from visard.daemon.api import schema
+from visard.daemon.api.engines import EngineInfo, RungInfo
+from visard.daemon.api.schema import CameraState, Job, Problem, State
+from visard.daemon.pipeline.capture import Presence
+from visard.daemon.pipeline.recipe import Recipe
+from visard.daemon.pipeline.stats import Snapshot
+from visard.daemon.service.live import Stage
+from visard.daemon.service.prepared import Key, Wardrobe
+from visard.daemon.sources._select import Supply
 
 _STATES = {
     Presence.here: CameraState.ok,
@@ -34,10 +34,10 @@ def version() -> str:
     return installed("visard")
 
 
-def camera(spec: str, stage: Stage, supply: Supply) -> protocol.CameraStatus:
+def camera(spec: str, stage: Stage, supply: Supply) -> schema.CameraStatus:
     """Describe where pictures come from."""
     here = stage.intake.presence is Presence.here
-    return protocol.CameraStatus(
+    return schema.CameraStatus(
         spec=spec,
         name=supply.name if here else None,
         state=_STATES[stage.intake.presence],
@@ -46,9 +46,9 @@ def camera(spec: str, stage: Stage, supply: Supply) -> protocol.CameraStatus:
     )
 
 
-def output(stage: Stage, watchers: int | None) -> protocol.OutputStatus:
+def output(stage: Stage, watchers: int | None) -> schema.OutputStatus:
     """Describe where pictures go."""
-    return protocol.OutputStatus(
+    return schema.OutputStatus(
         where=stage.output.where if stage.output.ok else None,
         ok=stage.output.ok,
         message=stage.output.trouble,
@@ -129,10 +129,10 @@ def state(recipe: Recipe, stage: Stage, troubles: Sequence[Problem], frames: int
     return next((value for true, value in told if true), State.live)
 
 
-def numbers(taken: Snapshot, drops: int, *, still: bool) -> protocol.Numbers:
+def numbers(taken: Snapshot, drops: int, *, still: bool) -> schema.Numbers:
     """Return what was measured; ``still``: no camera is on."""
     facts = asdict(taken) | ({"fps": 0.0} if still else {})
-    return protocol.Numbers(**facts, drops=drops, memory_mb=round(_memory() / 2**20, 1))
+    return schema.Numbers(**facts, drops=drops, memory_mb=round(_memory() / 2**20, 1))
 
 
 def _memory() -> int:

@@ -3,24 +3,9 @@
 from typing import Protocol
 
 from visard.daemon.errors import SinkUnavailable
-from visard.daemon.frame import Format
-from visard.engines.registry import Registry
-from visard.models.face import Image
-
-
-class Sink(Protocol):
-    """An opened sink. Used by one thread."""
-
-    where: str
-    """What to tell the person: a device, an address, a file."""
-
-    def write(self, image: Image) -> None:
-        """Send one BGR picture of the format's size; must not keep or change it. Raises SinkError."""
-        ...
-
-    def close(self) -> None:
-        """Finish; a file is playable afterwards. Calling it twice is fine."""
-        ...
+from visard.daemon.media.frame import Format
+from visard.daemon.media.ports import Sink
+from visard.engines.plugins import Registry
 
 
 class SinkKind(Protocol):

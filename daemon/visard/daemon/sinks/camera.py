@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visard.daemon.errors import SinkError, SinkUnavailable
-from visard.daemon.frame import Format
+from visard.daemon.media.frame import Format
 from visard.models.face import Image
 
 if TYPE_CHECKING:
@@ -44,23 +44,23 @@ class _Loopback(_Camera):
     """A v4l2loopback device, left able to take the next writer."""
 
     def __init__(self, format: Format, device: "Device") -> None:  # noqa: A002
-        from visard.daemon.devices import bridge, loopback
+        from visard.daemon.devices import keep_format, v4l2loopback
 
-        loopback.prepare(device)
+        v4l2loopback.prepare(device)
         with contextlib.suppress(OSError):  # after a crash it may be held at another format
-            bridge.release(device.path)
+            keep_format.release(device.path)
         super().__init__(format, device.path)
         self.device = device.path
         """The device that others read."""
         self._node = Path(device.path)
         self.where = f"{device.card} ({device.path})"
         try:
-            loopback.check_format(device, self._width, self._height)
+            v4l2loopback.check_format(device, self._width, self._height)
         except SinkUnavailable:
             self.close()
             raise
         with contextlib.suppress(OSError):
-            bridge.hold(device.path, format.fps)
+            keep_format.hold(device.path, format.fps)
 
     def write(self, image: Image) -> None:
         """Send one BGR picture; raises SinkError when the device has gone: pyvirtualcam does not."""
@@ -72,13 +72,13 @@ class _Loopback(_Camera):
 
     def close(self) -> None:
         """Let go of the device and give it its output side back."""
-        from visard.daemon.devices import bridge, loopback, v4l2
+        from visard.daemon.devices import keep_format, v4l2, v4l2loopback
 
         super().close()
         # it has gone, or somebody else is already writing
         with contextlib.suppress(OSError, SinkUnavailable):
-            loopback.prepare(v4l2.query(self.device))
-            bridge.release(self.device)
+            v4l2loopback.prepare(v4l2.query(self.device))
+            keep_format.release(self.device)
 
 
 def _open(width: int, height: int, fps: float, device: str | None) -> Any:
@@ -114,10 +114,10 @@ class _Kind:
         wanted = spec.removeprefix("camera").removeprefix(":").strip()
         if sys.platform != "linux":
             return _Camera(format, wanted or None)
-        from visard.daemon.devices import loopback
+        from visard.daemon.devices import v4l2loopback
 
         _library()  # tell of both missing parts one at a time, the cheaper first
-        return _Loopback(format, loopback.find(wanted))
+        return _Loopback(format, v4l2loopback.find(wanted))
 
 
 sink = _Kind()

@@ -5,9 +5,9 @@ from pathlib import Path
 from threading import Thread
 
 from visard.daemon.errors import SinkError
-from visard.daemon.frame import Format
-from visard.daemon.slot import Closed, Slot
-from visard.daemon.video import CONTAINERS, VideoWriter
+from visard.daemon.media.frame import Format
+from visard.daemon.media.slot import Closed, Slot
+from visard.daemon.media.video import CONTAINERS, VideoWriter
 from visard.models.face import Image
 
 

@@ -1,6 +1,6 @@
 """Nowhere: for measuring everything before the sink."""
 
-from visard.daemon.frame import Format
+from visard.daemon.media.frame import Format
 from visard.models.face import Image
 
 

@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from visard.daemon.errors import SinkError, SinkUnavailable
-from visard.daemon.frame import Format
-from visard.daemon.newest import Newest
-from visard.daemon.slot import Closed
+from visard.daemon.media.frame import Format
+from visard.daemon.media.jpeg_stream import Newest
+from visard.daemon.media.slot import Closed
 from visard.models.face import Image
 
 HOST = "127.0.0.1"

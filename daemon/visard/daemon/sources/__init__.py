@@ -3,26 +3,9 @@
 from typing import Protocol
 
 from visard.daemon.errors import SourceUnavailable
-from visard.daemon.frame import Format
-from visard.engines.registry import Registry
-from visard.models.face import Image
-
-
-class Source(Protocol):
-    """An opened source, used by one thread; ``close`` may come from another and ends a waiting ``read``."""
-
-    format: Format
-
-    def read(self) -> Image:
-        """Wait for the next picture, BGR, ``format``'s size; the caller owns it.
-
-        Raises SourceEnded after the last frame of a finite source, SourceLost when the device went away.
-        """
-        ...
-
-    def close(self) -> None:
-        """Release the device or file; calling it twice is fine."""
-        ...
+from visard.daemon.media.frame import Format
+from visard.daemon.media.ports import Source
+from visard.engines.plugins import Registry
 
 
 class SourceKind(Protocol):

@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from visard.daemon.devices import loopback, v4l2
+from visard.daemon.devices import v4l2, v4l2loopback
 
 _REQBUFS = 0xC0145608
 _MMAP = 1
@@ -55,7 +55,7 @@ def _is_ours(device: v4l2.Device, output: str) -> bool:
     """Whether Visard writes to it, or is going to."""
     if not device.is_loopback:
         return False
-    labels = {label.casefold()[: loopback.LABEL_SIZE] for label in (loopback.LABEL, output)}
+    labels = {label.casefold()[: v4l2loopback.LABEL_SIZE] for label in (v4l2loopback.LABEL, output)}
     named = device.card.casefold() in labels or device.path == os.path.realpath(output)
     return named or os.O_WRONLY in v4l2.opened_here(device.path)
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from threading import Event, Thread
 
 from visard.daemon.errors import SourceEnded, SourceLost, VisardError
-from visard.daemon.frame import Format
-from visard.daemon.slot import Closed, Slot
+from visard.daemon.media.frame import Format
+from visard.daemon.media.slot import Closed, Slot
 from visard.models.face import Image
 
 _HOPELESS = 1.0

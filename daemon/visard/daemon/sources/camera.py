@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from visard.daemon.errors import SourceEnded, SourceError, SourceLost, SourceUnavailable
-from visard.daemon.frame import Format
-from visard.daemon.slot import Closed, Slot
+from visard.daemon.media.frame import Format
+from visard.daemon.media.slot import Closed, Slot
 from visard.daemon.sources._cameras import Camera, is_busy, list_cameras
 from visard.models.face import Image
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from visard.daemon.errors import SourceUnavailable
-from visard.daemon.frame import Format
+from visard.daemon.media.frame import Format
 from visard.daemon.sources._playback import Playback
 from visard.daemon.sources.video import play
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from visard.daemon.errors import PictureUnreadable, SourceUnavailable
-from visard.daemon.frame import Format
+from visard.daemon.media.frame import Format
 from visard.daemon.sources._playback import Pictures, Playback
 from visard.models.face import Image
 from visard.models.portrait import read_picture, shrink

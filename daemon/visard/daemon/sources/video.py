@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from visard.daemon.frame import Format
+from visard.daemon.media.frame import Format
+from visard.daemon.media.video import VideoReader
 from visard.daemon.sources._playback import Pictures, Playback
-from visard.daemon.video import VideoReader
 
 
 class Video:

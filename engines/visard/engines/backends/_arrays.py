@@ -6,8 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from visard.engines.device import is_on_device
-from visard.engines.engine import Array, TensorSpec
 from visard.engines.errors import EngineError
+from visard.engines.interfaces import Array, TensorSpec
 
 
 class _Shaped(Protocol):

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from visard.engines import device
-from visard.engines.backends._kept import Kept
 from visard.engines.backends._tensorrt_build import Build, Plan
 from visard.engines.backends._tensorrt_log import Log
 from visard.engines.backends._tensorrt_run import TensorRTEngine
-from visard.engines.engine import Options, Precision, Report
+from visard.engines.backends._timing_cache import Kept
 from visard.engines.errors import BackendUnavailable
+from visard.engines.interfaces import Options, Precision, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Adapter:
     def _kept(self) -> Kept:
         if self._chosen:
             return self._chosen
-        from visard.engines.store import cache
+        from visard.engines.cache import cache
 
         return Kept(cache.default() / "kept")
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from visard.engines.backends import _plan
-from visard.engines.backends._kept import Kept
 from visard.engines.backends._tensorrt_log import Log
 from visard.engines.backends._tensorrt_progress import monitor
-from visard.engines.engine import Options, Precision, Progress, Range, Report
+from visard.engines.backends._timing_cache import Kept
 from visard.engines.errors import EngineError, ModelRefused
+from visard.engines.interfaces import Options, Precision, Progress, Range, Report
 
 DTYPES = {
     "FLOAT": "float32",
@@ -194,6 +194,6 @@ def _first_error(parser: Any) -> str:
 
 
 def _without_volumes(model: Path, folder: Path) -> Path:
-    from visard.engines.backends._rewrite import flatten_grid_samples
+    from visard.engines.backends._gridsample import flatten_grid_samples
 
     return flatten_grid_samples(model, folder / "flat.onnx")

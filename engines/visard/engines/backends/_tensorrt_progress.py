@@ -4,7 +4,7 @@ import time
 from threading import Lock
 from typing import Any
 
-from visard.engines.engine import Progress, Report
+from visard.engines.interfaces import Progress, Report
 
 START, SHARE = 0.05, 0.94
 """Reading the file comes before, packing the result after."""

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from visard.engines.backends._kept import Kept
 from visard.engines.backends._tensorrt_build import DTYPES, Plan
 from visard.engines.backends._tensorrt_log import Log
+from visard.engines.backends._timing_cache import Kept
 from visard.engines.device import Device, DeviceArray, Graph, Stream, is_on_device, lost, take
-from visard.engines.engine import Array, Options, TensorSpec
 from visard.engines.errors import EngineError
+from visard.engines.interfaces import Array, Options, TensorSpec
 
 _logger = logging.getLogger("visard.engines")
 GRAPHS = 8

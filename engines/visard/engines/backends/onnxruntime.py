@@ -13,8 +13,8 @@ import numpy as np
 
 from visard.engines import device as gpus
 from visard.engines.backends import _arrays, _plan
-from visard.engines.engine import Options, Precision, Report, T, TensorSpec
 from visard.engines.errors import BackendUnavailable, DeviceLost, EngineError, ModelRefused
+from visard.engines.interfaces import Options, Precision, Report, T, TensorSpec
 
 _DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64,
            "tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(int16)": np.int16,

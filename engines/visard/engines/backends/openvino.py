@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from visard.engines.backends import _arrays, _plan
-from visard.engines.backends import _rewrite as rewrite
-from visard.engines.engine import Array, Options, Precision, Range, Report, TensorSpec
+from visard.engines.backends import _gridsample as rewrite
 from visard.engines.errors import BackendUnavailable, DeviceLost, EngineError, ModelRefused
+from visard.engines.interfaces import Array, Options, Precision, Range, Report, TensorSpec
 
 _NEEDS = {
     Precision.fp32: "FP32",

@@ -3,7 +3,7 @@
 from visard.engines.device.array import DeviceArray, is_on_device, take, to_device, to_host
 from visard.engines.device.device import Device, Event, Graph, Properties, Provider, Stream, lost
 from visard.engines.errors import BackendUnavailable, EngineError
-from visard.engines.registry import Registry
+from visard.engines.plugins import Registry
 
 __all__ = [
     "Device",

@@ -8,8 +8,8 @@ import numpy as np
 
 from visard.engines.device import dlpack
 from visard.engines.device.device import LEGACY, Device, Shape, Stream, lost
-from visard.engines.engine import Array
 from visard.engines.errors import EngineError
+from visard.engines.interfaces import Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)

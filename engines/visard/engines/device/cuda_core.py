@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from visard.engines.device.array import DeviceArray
 from visard.engines.device.device import LEGACY, PER_THREAD, Graph, Properties, Shape, Stream
-from visard.engines.engine import Array
 from visard.engines.errors import EngineError
+from visard.engines.interfaces import Array
 
 
 class CudaCoreEvent:

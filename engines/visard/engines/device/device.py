@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy.typing as npt
 
-from visard.engines.engine import Array
 from visard.engines.errors import DeviceLost, EngineError
+from visard.engines.interfaces import Array
 
 if TYPE_CHECKING:
     from visard.engines.device.array import DeviceArray

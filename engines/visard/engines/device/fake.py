@@ -19,7 +19,7 @@ import numpy.typing as npt
 from visard.engines.device import dlpack
 from visard.engines.device.array import DeviceArray
 from visard.engines.device.device import Graph, Properties, Shape
-from visard.engines.engine import Array
+from visard.engines.interfaces import Array
 
 Work = Callable[[], None]
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from visard.engines.device.array import DeviceArray
 from visard.engines.device.device import Graph, Properties, Shape
-from visard.engines.engine import Array
 from visard.engines.errors import EngineError
+from visard.engines.interfaces import Array
 
 
 class PyCudaEvent:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from visard.engines.precision import graph as graphs
-from visard.engines.precision.exact import exact
+from visard.engines.precision.shape_arithmetic import exact
 
 if TYPE_CHECKING:
     import onnx

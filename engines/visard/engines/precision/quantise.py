@@ -14,8 +14,8 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
-from visard.engines.engine import Array, Samples
 from visard.engines.errors import ModelRefused
+from visard.engines.interfaces import Array, Samples
 from visard.engines.precision import graph as graphs
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ A module here with ``animator`` is found by itself.
 
 from typing import Protocol
 
-from visard.engines.registry import Registry
+from visard.engines.plugins import Registry
 from visard.models.face import Face, Image
 from visard.models.portrait import Portrait
 

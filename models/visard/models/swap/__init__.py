@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from visard.engines.registry import Registry
+from visard.engines.plugins import Registry
 from visard.models.face import Face, Image
 from visard.models.portrait import Portrait
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from visard.models.bundled import network
 from visard.models.face import Image
-from visard.models.network import network
-from visard.models.track.region import Region
+from visard.models.track.crop import Region
 
 Floats = npt.NDArray[np.float32]
 

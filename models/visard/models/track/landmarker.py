@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from visard.models.blendshapes import SUBSET
+from visard.models.bundled import network
 from visard.models.face import Image, Landmarks
-from visard.models.network import network
-from visard.models.track.blendshapes import SUBSET
-from visard.models.track.region import Region
+from visard.models.track.crop import Region
 
 SIDE = 256
 

@@ -6,9 +6,9 @@ from functools import cached_property
 import numpy as np
 
 from visard.models.face import Face, Image, Landmarks, Sighting
+from visard.models.track.crop import Region
 from visard.models.track.detector import Detection, Detector
 from visard.models.track.landmarker import Blendshapes, Landmarker
-from visard.models.track.region import Region
 from visard.models.track.smooth import OneEuro
 
 PRESENT = 0.5

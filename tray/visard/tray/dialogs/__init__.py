@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any
 
 from visard.daemon.errors import VisardError
-from visard.daemon.persona import Consent
+from visard.daemon.personas.record import Consent
 from visard.tray.i18n import _
 
 

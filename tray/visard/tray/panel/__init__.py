@@ -8,8 +8,8 @@ from PIL.Image import Image
 
 from visard.daemon.errors import VisardError
 from visard.tray.actions import Action
-from visard.tray.item import Item
-from visard.tray.words import Look
+from visard.tray.menu_item import Item
+from visard.tray.texts import Look
 
 
 class PanelUnavailable(VisardError):

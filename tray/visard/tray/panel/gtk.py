@@ -10,7 +10,7 @@ from typing import Any
 from visard.tray import system_gi
 from visard.tray.icon import draw
 from visard.tray.panel import Choose, PanelUnavailable, Scene
-from visard.tray.words import Look
+from visard.tray.texts import Look
 
 _SIZE = 64
 _PATIENCE = 5000

@@ -7,7 +7,7 @@ from pystray._appindicator import Icon
 
 from visard.tray.panel import Scene
 from visard.tray.panel.gtk_menu import GtkMenu
-from visard.tray.words import Look
+from visard.tray.texts import Look
 
 
 class GtkIcon(Icon):  # type: ignore[misc]

@@ -7,7 +7,7 @@ from typing import Any
 from gi.repository import GdkPixbuf, GLib, Gtk
 from PIL.Image import Image
 
-from visard.tray.item import SEPARATOR, Item
+from visard.tray.menu_item import SEPARATOR, Item
 from visard.tray.panel import Choose
 from visard.tray.thumbnails import ticked
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from visard.tray.icon import draw
-from visard.tray.item import SEPARATOR, Item
+from visard.tray.menu_item import SEPARATOR, Item
 from visard.tray.panel import Choose, PanelUnavailable, Scene
 
 _SIZE = 64

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from visard.daemon.cli.engines import options
-from visard.daemon.cli.engines.words import Notes, columns, number, size
+from visard.daemon.cli.engines.tables import Notes, columns, number, size
 from visard.daemon.cli.output import Output, common, pass_output
 
 if TYPE_CHECKING:
-    from visard.daemon.engine_work import Measured
+    from visard.daemon.diagnostics.engine_bench import Measured
 
 
 @click.command("bench")
@@ -39,12 +39,12 @@ def bench(
 
     The floor beside each is the least time that its operations and bytes can take on this device.
     """
-    from visard.daemon import engine_work
     from visard.daemon.cli.engines.progress import bar
-    from visard.daemon.interrupts import terminating
+    from visard.daemon.diagnostics import engine_bench
+    from visard.daemon.foreground.signals import terminating
 
     with terminating():
-        measured = engine_work.bench(model, calibrate, backends, device, precisions, seconds, bar, **more)
+        measured = engine_bench.bench(model, calibrate, backends, device, precisions, seconds, bar, **more)
     output.result(measured.facts(), _text(measured))
 
 

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from visard.daemon.cli.engines import options
-from visard.daemon.cli.engines.words import number, size
+from visard.daemon.cli.engines.tables import number, size
 from visard.daemon.cli.output import Output, common, pass_output
 
 if TYPE_CHECKING:
-    from visard.engines.measure.race import Runner
+    from visard.engines.bench.compare import Runner
 
 
 @click.command("build")
@@ -48,10 +48,10 @@ def build(
     Ctrl-C stops it and leaves nothing behind. The exit status is 1 when the result is wrong.
     """
     from visard.daemon.cli.engines.progress import bar
-    from visard.daemon.engine_work import begin, choose, log_of
+    from visard.daemon.diagnostics.engine_bench import begin, choose, log_of
     from visard.daemon.errors import EngineError
-    from visard.daemon.interrupts import terminating
-    from visard.engines.measure.race import enter
+    from visard.daemon.foreground.signals import terminating
+    from visard.engines.bench.compare import enter
 
     if precision == "int8" and calibrate is None:
         raise EngineError("int8 is fitted to examples of what the network is given; say --calibrate SOURCE")

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from visard.daemon.cli.engines import options
-from visard.daemon.cli.engines.words import Notes, columns, finite, number
+from visard.daemon.cli.engines.tables import Notes, columns, finite, number
 from visard.daemon.cli.output import Output, common, pass_output
 
 if TYPE_CHECKING:
-    from visard.daemon.engine_work import Checked
+    from visard.daemon.diagnostics.engine_bench import Checked
     from visard.engines.precision import LayerError
 
 SHOWN = 25
@@ -41,18 +41,18 @@ def check(
     kept. The exit status is 1 when any result is wrong, or a network
     runs nowhere.
     """
-    from visard.daemon import engine_work
     from visard.daemon.cli.engines.progress import bar
-    from visard.daemon.interrupts import terminating
+    from visard.daemon.diagnostics import engine_bench
+    from visard.daemon.foreground.signals import terminating
 
     if layers:
         if model is None:
             raise click.UsageError("--layers needs a network.")
         with terminating():
-            _layers(output, engine_work.layers(model, calibrate, precisions or ("fp16",), **more))
+            _layers(output, engine_bench.layers(model, calibrate, precisions or ("fp16",), **more))
         return
     with terminating():
-        checked = list(engine_work.check(model, calibrate, backends, device, precisions, bar, **more))
+        checked = list(engine_bench.check(model, calibrate, backends, device, precisions, bar, **more))
     output.result([each.facts() for each in checked], _text(checked))
     ctx.exit(int(any(each.bad for each in checked) or bool(_nowhere(checked))))
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from visard.daemon.cli.engines.words import size
+from visard.daemon.cli.engines.tables import size
 from visard.daemon.cli.output import Output, common, pass_output
 
 
@@ -20,8 +20,8 @@ def clear(output: Output, backend: str | None, model: str | None, everything: bo
     """Remove compiled networks; they are compiled again when they are needed."""
     if everything == bool(backend or model):
         raise click.UsageError("Say --all, or which: --backend, --model or both.")
-    from visard.engines.store.cache import Cache
-    from visard.models.network import shipped
+    from visard.engines.cache.cache import Cache
+    from visard.models.bundled import shipped
 
     cache, known = Cache(), shipped()
     before = cache.size()

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from visard.daemon.cli.engines.words import Notes, columns, size
+from visard.daemon.cli.engines.tables import Notes, columns, size
 from visard.daemon.cli.output import Output, common, pass_output
 
 if TYPE_CHECKING:
-    from visard.daemon.engine_facts import BackendInfo, CachedInfo, EnginesInfo
+    from visard.daemon.api.engines import BackendInfo, CachedInfo, EnginesInfo
 
 
 @click.command("list")
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 @pass_output
 def list_(output: Output) -> None:
     """List what can run networks here, the networks that ship with Visard, and what is compiled."""
-    from visard.daemon.engines import everything
-    from visard.models.network import shipped
+    from visard.daemon.diagnostics.engine_report import everything
+    from visard.models.bundled import shipped
 
     info, names = everything(), list(shipped())
     facts = {**info.model_dump(mode="json", exclude={"serving"}), "networks": names}

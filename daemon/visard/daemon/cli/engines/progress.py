@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from visard.engines.engine import Progress, Report
+    from visard.engines.interfaces import Progress, Report
 
 
 @contextmanager

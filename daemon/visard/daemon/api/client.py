@@ -1,0 +1,258 @@
+"""Talk to the running daemon: one method for each thing it can be asked; raises what the daemon raised.
+
+Light on purpose: the tray and the command line start with it.
+"""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from visard.daemon.api import address
+from visard.daemon.api.address import Address, Unix
+from visard.daemon.api.engines import EnginesInfo
+from visard.daemon.api.schema import (
+    CameraInfo,
+    ErrorBody,
+    Generate,
+    Job,
+    Link,
+    NewPersona,
+    PersonaInfo,
+    Rename,
+    Reveal,
+    Status,
+    Wear,
+)
+from visard.daemon.api.sse import Events
+from visard.daemon.config.file import Config
+from visard.daemon.config.settings import Mode
+from visard.daemon.errors import DaemonAbsent, DaemonError, VisardError
+from visard.daemon.personas.record import Consent
+
+PATIENCE = 10.0
+"""Seconds to wait for an answer."""
+LONG = 60.0
+"""Seconds to wait for an answer that needs work, such as examining a photo."""
+_EVENTS = httpx.Timeout(PATIENCE, read=60)  # a daemon with nothing to tell gives a sign of life every 15 s
+
+T = TypeVar("T")
+
+
+class Client:
+    """A connection to the daemon of this user; any thread. Every method raises VisardError.
+
+    A client may outlive its daemon and speak to the next one, except over a port, which is another one then.
+    """
+
+    def __init__(self, where: Address | None = None) -> None:
+        self._where = address.find() if where is None else where
+        self._http = _connect(self._where)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End every connection."""
+        self._http.close()
+
+    def status(self) -> Status:
+        """Return the whole snapshot."""
+        return self._ask("GET", "/status", Status)
+
+    def wear(self, name: str, mode: Mode | None = None) -> Status:
+        """Put a persona on."""
+        return self._ask("POST", "/persona", Status, Wear(name=name, mode=mode))
+
+    def next(self) -> Status:
+        """Put the next persona of the library on."""
+        return self._ask("POST", "/persona/next", Status)
+
+    def previous(self) -> Status:
+        """Put the previous persona of the library on."""
+        return self._ask("POST", "/persona/previous", Status)
+
+    def pause(self) -> Status:
+        """Show a card instead of the camera."""
+        return self._ask("POST", "/pause", Status)
+
+    def resume(self) -> Status:
+        """Go on after a pause."""
+        return self._ask("POST", "/resume", Status)
+
+    def reveal(self, on: bool = True) -> Status:
+        """Show the real face, or stop showing it."""
+        return self._ask("POST", "/reveal", Status, Reveal(on=on))
+
+    def calibrate(self) -> Status:
+        """Take the next frame as the neutral reference."""
+        return self._ask("POST", "/calibrate", Status)
+
+    def personas(self) -> list[PersonaInfo]:
+        """Return the library."""
+        return self._ask("GET", "/personas", list[PersonaInfo])
+
+    def persona(self, name: str) -> PersonaInfo:
+        """Return one persona."""
+        return self._ask("GET", _persona(name), PersonaInfo)
+
+    def add_persona(self, photo: Path, name: str, consent: Consent, title: str | None = None) -> PersonaInfo:
+        """Make a persona from a photo of this machine; takes a second or so."""
+        body = NewPersona(path=str(photo.expanduser().absolute()), name=name, consent=consent, title=title)
+        return self._ask("POST", "/personas", PersonaInfo, body, patience=LONG)
+
+    def generate_persona(self, seed: int | None = None, name: str | None = None) -> Job:
+        """Begin to draw a person who does not exist."""
+        return self._ask("POST", "/personas/generate", Job, Generate(seed=seed, name=name))
+
+    def rename_persona(self, name: str, new: str) -> PersonaInfo:
+        """Give a persona another name."""
+        return self._ask("PATCH", _persona(name), PersonaInfo, Rename(name=new))
+
+    def remove_persona(self, name: str, *, forever: bool = False) -> None:
+        """Move a persona to the bin, or delete it for good."""
+        self._send("DELETE", _persona(name) + ("?forever=true" if forever else ""))
+
+    def restore_persona(self, name: str) -> PersonaInfo:
+        """Bring a persona back from the bin."""
+        return self._ask("POST", _persona(name) + "/restore", PersonaInfo)
+
+    def thumbnail(self, name: str) -> bytes:
+        """Return a JPEG of at most 256 pixels."""
+        return self._send("GET", _persona(name) + "/thumbnail").content
+
+    def settings(self) -> Config:
+        """Return everything that is remembered."""
+        return self._ask("GET", "/settings", Config)
+
+    def change(self, changes: Mapping[str, Any]) -> Config:
+        """Change some settings, all or none; None takes one back to its default."""
+        return self._ask("PATCH", "/settings", Config, dict(changes))
+
+    def unset(self, key: str) -> Config:
+        """Take a setting back to its default."""
+        return self._ask("DELETE", f"/settings/{quote(key, safe='')}", Config)
+
+    def cameras(self) -> list[CameraInfo]:
+        """Return the cameras of this machine."""
+        return self._ask("GET", "/cameras", list[CameraInfo])
+
+    def engines(self) -> EnginesInfo:
+        """Return everything about engines."""
+        return self._ask("GET", "/engines", EnginesInfo, patience=LONG)
+
+    def preview(self) -> str:
+        """Return the address of the preview page, good for one visit."""
+        return self._ask("POST", "/preview", Link).url
+
+    def shutdown(self) -> None:
+        """End the daemon."""
+        self._send("POST", "/shutdown")
+
+    def events(self) -> Events:
+        """Return what happens from now on, the present status first; it ends when the daemon does."""
+        self._reach()
+        with ExitStack() as end:
+            try:
+                answer = end.enter_context(self._http.stream("GET", "/events", timeout=_EVENTS))
+            except httpx.TransportError as error:
+                raise DaemonAbsent.here() from error
+            if not answer.is_success:
+                answer.read()
+                raise failure(answer)
+            return Events(answer, end.pop_all())
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        kind: type[T],
+        body: BaseModel | Mapping[str, Any] | None = None,
+        patience: float = PATIENCE,
+    ) -> T:
+        answer = self._send(method, path, body, patience)
+        try:
+            return TypeAdapter(kind).validate_json(answer.content)
+        except ValidationError as error:
+            raise DaemonError(
+                "the daemon is of another version than this program; end it and start it again"
+            ) from error
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: BaseModel | Mapping[str, Any] | None = None,
+        patience: float = PATIENCE,
+    ) -> httpx.Response:
+        data = body.model_dump(mode="json") if isinstance(body, BaseModel) else body
+        self._reach()
+        try:
+            answer = self._http.request(method, path, json=data, timeout=patience)
+        except httpx.TimeoutException as error:
+            raise DaemonAbsent(f"the daemon does not answer within {patience:g} s; start it again") from error
+        except httpx.TransportError as error:
+            raise DaemonAbsent.here() from error
+        if answer.is_success:
+            return answer
+        raise failure(answer)
+
+    def _reach(self) -> None:
+        """Raise for a socket that nobody serves, which the library below would leave open."""
+        if isinstance(self._where, Unix):
+            try:
+                self._where.reach()
+            except PermissionError as error:
+                raise DaemonError(f"{self._where} belongs to another user") from error
+            except OSError as error:
+                raise DaemonAbsent.here() from error
+
+
+def failure(answer: httpx.Response) -> VisardError:
+    """Return the exception that an answer stands for, of the class that the daemon raised."""
+    try:
+        told = ErrorBody.model_validate_json(answer.content).error
+    except ValidationError:
+        return DaemonError(f"the daemon gave an answer that is not Visard's (HTTP {answer.status_code})")
+    return _classes().get(told.code, DaemonError)(told.message)
+
+
+def _classes() -> dict[str, type[VisardError]]:
+    """Return every class of the exception tree by its code."""
+    found: dict[str, type[VisardError]] = {}
+    todo: list[type[VisardError]] = [VisardError]
+    while todo:
+        kind = todo.pop()
+        found.setdefault(kind.code, kind)
+        todo.extend(kind.__subclasses__())
+    return found
+
+
+def _persona(name: str) -> str:
+    return f"/personas/{quote(name, safe='')}"
+
+
+def _connect(where: Address) -> httpx.Client:
+    # Connections are not kept: making one costs nothing here, and a daemon that ends would break them.
+    limits = httpx.Limits(max_keepalive_connections=0)
+    if isinstance(where, Unix):
+        # Nothing is encrypted here, and reading the certificates for it would take longer than the request.
+        transport = httpx.HTTPTransport(uds=str(where.path), limits=limits, verify=False)
+        return httpx.Client(transport=transport, base_url="http://visard", trust_env=False)
+    return httpx.Client(
+        base_url=f"http://127.0.0.1:{where.port}",
+        headers={"Authorization": f"Bearer {where.token}"},
+        limits=limits,
+        trust_env=False,
+        verify=False,
+    )

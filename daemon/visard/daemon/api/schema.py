@@ -1,0 +1,264 @@
+"""What the daemon and its clients say to each other: the bodies of the control API, and nothing heavy.
+
+=======  ==============================  ==========================================================
+method   path                            what
+=======  ==============================  ==========================================================
+GET      /status                         Status, the whole snapshot
+GET      /events                         server-sent events: status, progress, alert
+POST     /persona                        put one on: Wear -> Status
+POST     /persona/next, /previous        -> Status
+POST     /pause, /resume                 -> Status
+POST     /reveal                         show the real face: Reveal (default: on) -> Status
+POST     /calibrate                      take the next frame as the neutral reference -> Status
+GET      /personas                       list of PersonaInfo
+POST     /personas                       add a photo: NewPersona -> PersonaInfo
+POST     /personas/generate              Generate -> Job
+GET      /personas/{name}                PersonaInfo
+PATCH    /personas/{name}                Rename -> PersonaInfo
+DELETE   /personas/{name}                into the bin, or for good with ?forever=true
+POST     /personas/{name}/restore        out of the bin -> PersonaInfo
+GET      /personas/{name}/thumbnail      JPEG
+GET      /settings                       Config
+PATCH    /settings                       some fields of Config -> Config
+DELETE   /settings/{key}                 back to its default -> Config
+GET      /cameras                        list of CameraInfo
+GET      /engines                        EnginesInfo: backends, what serves, what is compiled
+GET      /preview                        MJPEG of what goes out
+POST     /preview                        Link to the preview page, good for one visit
+POST     /shutdown                       end the daemon
+=======  ==============================  ==========================================================
+
+An error is ``{"error": {"code": ..., "message": ...}}`` with the status from the one table of errors.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from visard.daemon.api.engines import EngineInfo
+from visard.daemon.config.file import Config, whole
+from visard.daemon.config.settings import Mode
+from visard.daemon.personas.record import Consent
+
+
+class State(StrEnum):
+    """How Visard is, at a glance; the first that is true."""
+
+    revealed = "revealed"
+    """The real face is shown, on request."""
+    problem = "problem"
+    """A blocking problem; ``problems`` says what, and how to fix it."""
+    paused = "paused"
+    sleeping = "sleeping"
+    """Nobody watches, so the camera is off."""
+    starting = "starting"
+    live = "live"
+
+
+class CameraState(StrEnum):
+    """How the camera is."""
+
+    ok = "ok"
+    opening = "opening"
+    asleep = "asleep"
+    """Released, because nobody watches or Visard is paused."""
+    missing = "missing"
+    """Gone, busy or never there; Visard keeps trying."""
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Fact(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Problem(_Fact):
+    """Something that needs the person, and what they can do."""
+
+    code: str
+    message: str
+    fix: str | None = None
+    """A line for a shell, when one can help."""
+    blocking: bool = True
+    """Whether it keeps the persona from being seen; else it is only good to know."""
+
+
+class CameraInfo(_Fact):
+    """A camera of this machine."""
+
+    id: str
+    """Stable over restarts and plugs; what the setting ``camera`` takes."""
+    name: str
+    path: str
+    busy: bool
+    chosen: bool
+
+
+class CameraStatus(_Fact):
+    """Where pictures come from."""
+
+    spec: str
+    """The setting: ``auto``, an id or a source."""
+    name: str | None = None
+    """What is open now."""
+    state: CameraState
+    message: str = ""
+    demo: bool = False
+    """The demo driver stands in, since there is no camera."""
+
+
+class OutputStatus(_Fact):
+    """Where pictures go."""
+
+    where: str | None = None
+    ok: bool
+    message: str = ""
+    width: int
+    height: int
+    fps: float
+    watchers: int | None = None
+    """How many programs read the virtual camera; None where nobody can tell."""
+
+
+class GuardStatus(_Fact):
+    """The guard's last verdict and its reason."""
+
+    verdict: str
+    why: str = ""
+
+
+class Spread(_Fact):
+    """Milliseconds."""
+
+    p50: float
+    p99: float
+
+
+class Numbers(_Fact):
+    """Measured over the last seconds; counts since the start."""
+
+    fps: float
+    latency_ms: Spread
+    steps: dict[str, Spread]
+    frames: int
+    drops: int
+    verdicts: dict[str, int]
+    reasons: dict[str, int]
+    errors: dict[str, int]
+    memory_mb: float
+
+
+class Job(_Fact):
+    """Work in the background."""
+
+    id: int
+    title: str
+    persona: str | None = None
+    progress: float | None = Field(None, description="0 to 1; null when nobody knows")
+    done: bool = False
+    error: str | None = None
+
+
+class PersonaInfo(_Fact):
+    """An entry of the library."""
+
+    name: str
+    title: str
+    kind: str | None = None
+    consent: str | None = None
+    shipped: bool = False
+    ready: bool = False
+    """Prepared in the present mode: switching to it takes no time."""
+    warnings: tuple[str, ...] = ()
+    damaged: str | None = None
+
+
+class Status(_Fact):
+    """Everything about a running daemon at one moment."""
+
+    version: str
+    pid: int
+    state: State
+    persona: str | None
+    wanted: str | None = None
+    """The persona that is being prepared while ``persona`` goes on."""
+    mode: Mode
+    paused: bool
+    revealed: bool
+    watched: bool
+    guard: GuardStatus
+    camera: CameraStatus
+    output: OutputStatus
+    personas: tuple[PersonaInfo, ...]
+    engines: tuple[EngineInfo, ...] = ()
+    """The networks at work."""
+    jobs: tuple[Job, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    numbers: Numbers
+    reference: int | None = None
+    seeking: bool = False
+    settings: Config
+
+
+class Event(_Fact):
+    """One server-sent event: ``data`` is a Status, a Job or a Problem."""
+
+    event: str
+    data: dict[str, Any]
+
+
+class Wear(_Body):
+    """Which persona to put on, and how."""
+
+    name: str
+    mode: Mode | None = None
+
+
+class Reveal(_Body):
+    """Show the real face, or stop showing it."""
+
+    on: bool = Field(True, strict=True)
+
+
+class NewPersona(_Body):
+    """A photo of this machine and why its face may be worn."""
+
+    path: str
+    name: str
+    consent: Consent
+    title: str | None = None
+
+
+class Generate(_Body):
+    """Draw a person who does not exist."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32, strict=True), BeforeValidator(whole)] | None = None
+    name: str | None = None
+
+
+class Rename(_Body):
+    """A persona's new name."""
+
+    name: str
+
+
+class Link(_Fact):
+    """Where the preview page is; the token in it is good for one visit."""
+
+    url: str
+
+
+class ErrorDetail(_Fact):
+    """A machine-readable code, and a sentence that says what to do."""
+
+    code: str
+    message: str
+
+
+class ErrorBody(_Fact):
+    """The body of every answer that is not a success."""
+
+    error: ErrorDetail

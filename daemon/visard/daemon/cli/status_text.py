@@ -1,0 +1,71 @@
+"""How a running daemon is, in words for a terminal."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from visard.daemon.api.engines import EngineInfo
+    from visard.daemon.api.schema import CameraInfo, Status
+
+_STATES = {
+    "revealed": "YOUR REAL FACE IS SHOWN",
+    "problem": "problem",
+    "paused": "paused",
+    "sleeping": "sleeping until somebody watches",
+    "starting": "starting",
+    "live": "live",
+}
+
+
+def who(status: "Status") -> str:
+    """Say who is on, in one line."""
+    if status.revealed:
+        return "your real face is shown; hide it with: visard reveal --off"
+    if status.wanted and status.wanted != status.persona:
+        return f"{status.wanted} is being prepared and takes over when it is ready"
+    return f"{status.persona or 'nobody'} is on" + (", paused" if status.paused else "")
+
+
+def overview(status: "Status") -> str:
+    """Say everything that matters, in a few lines."""
+    return "\n".join(f"{name:<9} {text}".rstrip() for name, text in _lines(status))
+
+
+def camera(info: "CameraInfo") -> str:
+    """Describe a camera in a line."""
+    marks = ", ".join(mark for mark, true in (("chosen", info.chosen), ("in use", info.busy)) if true)
+    return f"{info.name} ({info.id}){f' {marks}' if marks else ''}"
+
+
+def engines(working: "Sequence[EngineInfo]") -> str:
+    """Say in a line what networks run on."""
+    ways = Counter(f"{each.backend} {each.device} {each.precision}" for each in working if each.backend)
+    told = ", ".join(f"{way} ({count} network{'s' * (count > 1)})" for way, count in ways.items())
+    going = [each.building for each in working if each.building]
+    left = max((each.left for each in going if each.left is not None), default=None)
+    wait = "" if left is None else f", {left:.0f} s left"
+    return told + (f"; {len(going)} faster in the making{wait}" if going else "")
+
+
+def _lines(status: "Status") -> Iterator[tuple[str, str]]:
+    seen, numbers = status.output, status.numbers
+    yield "state", _STATES[status.state]
+    yield "persona", f"{status.persona or 'none'} ({status.mode})"
+    if status.wanted:
+        yield "", f"{status.wanted} is being prepared"
+    yield "camera", status.camera.name or f"{status.camera.state} {status.camera.message}"
+    yield "output", f"{seen.where or seen.message}, {seen.width}x{seen.height} at {seen.fps:g}"
+    if seen.watchers is not None:
+        yield "", f"{seen.watchers} watching"
+    spread = numbers.latency_ms
+    yield "speed", f"{numbers.fps:.1f} frames a second, {spread.p50:.0f} ms late (1 % over {spread.p99:.0f})"
+    if status.engines:
+        yield "engines", engines(status.engines)
+    for job in status.jobs:
+        share = "" if job.progress is None or job.done else f" {job.progress:.0%}"
+        yield "job", job.title + share + (f": {job.error}" if job.error else ", done" if job.done else "")
+    for problem in status.problems:
+        yield "problem" if problem.blocking else "note", problem.message
+        if problem.fix:
+            yield "", problem.fix

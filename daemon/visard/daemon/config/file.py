@@ -1,0 +1,141 @@
+"""What the daemon remembers: one TOML file that people may edit, and that survives a crash at any moment."""
+
+import difflib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import tomlkit
+from pydantic import Field, ValidationError
+from tomlkit.exceptions import TOMLKitError
+
+from visard.daemon.config.settings import Mode, Settings
+from visard.daemon.errors import ConfigError
+
+
+class Config(Settings):
+    """Everything that is remembered: how it looks, and how the daemon works."""
+
+    persona: str | None = Field(None, description="the persona that is on; none: the first of the library")
+    mode: Mode = Field(Mode.swap, description="swap the face, or animate the persona's portrait")
+    paused: bool = Field(False, description="show a card instead of the camera, also after a restart")
+    camera: str = Field(
+        "auto", min_length=1, max_length=500, description="auto, a camera's id or name, demo, or a video file"
+    )
+    width: int = Field(
+        1280, ge=160, le=3840, multiple_of=2, description="width of the virtual camera, pixels"
+    )
+    height: int = Field(720, ge=120, le=2160, multiple_of=2, description="height of the virtual camera")
+    fps: int = Field(30, ge=1, le=120, description="frames a second to ask the camera for")
+    output: str = Field(
+        "camera", min_length=1, max_length=500, description="the virtual camera: camera, or camera:LABEL"
+    )
+    always_on: bool = Field(False, description="keep the camera on also while nobody watches")
+    crossfade: float = Field(0.0, ge=0, le=2, description="seconds in which one persona becomes the next")
+    notifications: bool = Field(True, description="let the tray tell of problems")
+
+
+class ConfigFile:
+    """The configuration and the file it lives in; any thread. Comments in the file are kept."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = Lock()
+        self._document = _parse(path)
+        self._config = _validate(self._document.unwrap(), f"{path}: ")
+
+    @property
+    def config(self) -> Config:
+        """The present configuration."""
+        return self._config
+
+    def change(self, changes: Mapping[str, Any]) -> Config:
+        """Check, write and return the configuration with some fields changed; raises ConfigError.
+
+        None takes a field back to its default.
+        """
+        with self._lock:
+            wanted = {**self._document.unwrap(), **changes}
+            for key in changes:
+                check_key(key)
+            config = _validate({key: value for key, value in wanted.items() if value is not None})
+            document = tomlkit.parse(tomlkit.dumps(self._document))
+            for key, value in config.model_dump(mode="json", include=set(changes)).items():
+                if changes[key] is None:
+                    document.pop(key, None)
+                else:
+                    document[key] = value
+            self._write(tomlkit.dumps(document))
+            self._document, self._config = document, config
+            return config
+
+    def _write(self, text: str) -> None:
+        """Replace the file as one step: a reader, or a crash, sees the old or the new one, whole."""
+        target = self.path.resolve()  # people keep their configuration elsewhere and link to it
+        beside = target.with_suffix(".new")
+        try:
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with beside.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(target)
+            _sync(target.parent)
+        except OSError as error:
+            raise ConfigError(
+                f"{self.path} cannot be written ({error.strerror}); nothing was changed"
+            ) from error
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename last through a power cut, where the system knows how."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _parse(path: Path) -> tomlkit.TOMLDocument:
+    try:
+        return tomlkit.parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return tomlkit.document()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror})") from error
+    except (TOMLKitError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}. Correct it, or move it away") from error
+
+
+def _validate(values: Mapping[str, Any], place: str = "") -> Config:
+    for key in values:
+        check_key(key, place)
+    try:
+        # As JSON, strict has the meaning that people expect: 1 and 1.0 are numbers, and "1" is not.
+        plain = json.dumps({key: whole(value) for key, value in values.items()}, default=str)
+        return Config.model_validate_json(plain, strict=True)
+    except ValidationError as error:
+        raise ConfigError(place + "; ".join(_explain(error))) from error
+
+
+def whole(value: Any) -> Any:
+    """Return 2.0 as 2, which JSON does not tell apart, and everything else as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _explain(error: ValidationError) -> Iterable[str]:
+    for problem in error.errors(include_url=False):
+        yield f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}, not {problem['input']!r}"
+
+
+def check_key(key: str, place: str = "") -> None:
+    """Raise ConfigError for a setting that does not exist, naming the nearest one that does."""
+    if key in Config.model_fields:
+        return
+    near = difflib.get_close_matches(key, Config.model_fields, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(Config.model_fields)}"
+    raise ConfigError(f"{place}there is no setting {key!r}; {hint}")

@@ -1,0 +1,1 @@
+"""What is here, what is missing, how fast it is and how to get it."""

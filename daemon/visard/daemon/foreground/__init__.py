@@ -1,0 +1,1 @@
+"""Visard in a terminal: live, over a file, against the clock."""

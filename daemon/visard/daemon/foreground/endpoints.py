@@ -1,0 +1,116 @@
+"""Opens what ``visard run`` reads from and writes to, with stand-ins where nothing was chosen."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from visard.daemon.errors import SinkUnavailable, SourceUnavailable
+from visard.daemon.media.frame import Format
+from visard.daemon.media.ports import Sink, Source
+from visard.daemon.sinks import find_sink
+from visard.daemon.sources import find_source
+from visard.models.face import Image
+
+DEMO_SECONDS = 20
+"""How much of the demo is recorded: enough to look at, never a full disk."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What the pipeline reads from and writes to, open."""
+
+    source: Source
+    sinks: list[Sink]
+    reopen: Callable[[], Source]
+
+
+def open_ends(source: str | None, sinks: Sequence[str], say: Say) -> Ends:
+    """Open both ends or none; ``say`` is told what was missing and which command adds it.
+
+    Without a source it is the camera, or else the demo driver. Without sinks it is the virtual camera, or
+    else the preview page and a short file. Raises SourceUnavailable and SinkUnavailable.
+    """
+    opened, reopen = _open_source(source, say)
+    try:
+        return Ends(opened, _open_sinks(sinks, opened.format, say), reopen)
+    except BaseException:
+        opened.close()
+        raise
+
+
+def _open_source(spec: str | None, say: Say) -> tuple[Source, Callable[[], Source]]:
+    """Open the source and return it with a way to open it again."""
+
+    def camera() -> Source:
+        return find_source("camera").open("camera")
+
+    def chosen() -> Source:
+        name = spec or "demo"
+        return find_source(name).open(name)
+
+    if spec is None:
+        try:
+            return camera(), camera
+        except SourceUnavailable as reason:
+            say(f"No camera, so the demo driver plays instead: {_one_line(reason)}")
+    return chosen(), chosen
+
+
+def _open_sinks(specs: Sequence[str], format: Format, say: Say) -> list[Sink]:  # noqa: A002
+    if not specs:
+        try:
+            return [find_sink("camera").open("camera", format)]
+        except SinkUnavailable as reason:
+            say(f"No virtual camera, so a preview page and a file stand in: {_one_line(reason)}")
+            return [*_open_all(["preview"], format), _demo_file(format)]
+    return _open_all(specs, format)
+
+
+def _open_all(specs: Sequence[str], format: Format) -> list[Sink]:  # noqa: A002
+    with ExitStack() as opened:
+        sinks = []
+        for spec in specs:
+            sinks.append(find_sink(spec).open(spec, format))
+            opened.callback(sinks[-1].close)
+        opened.pop_all()
+        return sinks
+
+
+def _demo_file(format: Format) -> Sink:  # noqa: A002
+    path = str(free_name(Path("demo.mp4")))
+    return Bounded(find_sink(path).open(path, format), round(DEMO_SECONDS * format.fps))
+
+
+def free_name(path: Path) -> Path:
+    """Return ``path``, or the first of ``path-2``, ``path-3``... that nobody has taken."""
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
+    return next(name for name in itertools.chain([path], numbered) if not name.exists())
+
+
+class Bounded:
+    """A sink that closes after so many pictures and ignores the rest."""
+
+    def __init__(self, sink: Sink, pictures: int) -> None:
+        self.where = sink.where
+        self._sink = sink
+        self._left = pictures
+
+    def write(self, image: Image) -> None:
+        """Pass a picture on while there is room."""
+        if self._left:
+            self._sink.write(image)
+            self._left -= 1
+            if not self._left:
+                self._sink.close()
+
+    def close(self) -> None:
+        """Close the sink."""
+        self._sink.close()
+
+
+def _one_line(reason: Exception) -> str:
+    return " ".join(str(reason).split())

@@ -1,0 +1,1 @@
+"""Decides what may leave the machine."""

@@ -1,0 +1,100 @@
+"""The one door out: turns the guard's verdicts into pictures that sinks accept."""
+
+from dataclasses import dataclass
+from typing import final
+
+import cv2
+import numpy as np
+
+from visard.daemon.guard.card import card
+from visard.daemon.guard.rules import Facts, Look, State, Verdict, decide
+from visard.daemon.media.frame import Frame
+from visard.daemon.media.letterbox import letterbox
+from visard.models.face import Image
+
+_SEAL = object()
+
+
+@final
+class Cleared:
+    """A picture that passed the guard. Only a Gate can make one, and outlets accept nothing else."""
+
+    __slots__ = ("frame", "image", "verdict")
+
+    def __init__(self, image: Image, verdict: Verdict, frame: Frame | None, *, seal: object) -> None:
+        if seal is not _SEAL:
+            raise TypeError("only a Gate clears pictures")
+        self.image = image
+        self.verdict = verdict
+        self.frame = frame
+        """The camera frame that this answers; None when a picture is repeated because nothing new came."""
+
+
+@dataclass(slots=True)
+class Made:
+    """A frame after swapping or animating: ``picture`` may still show the driver."""
+
+    frame: Frame
+    picture: Image
+    look: Look | None
+    animated: bool = False
+    """Made from the portrait alone, so that no camera pixel can be in it."""
+    cut: bool = False
+    """The first frame of another scene of a film: where faces were says nothing any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The card's text, and the portrait that replaces it in animate mode while there is no driver."""
+
+    text: str
+    still: Image | None = None
+
+
+class Gate:
+    """Holds the guard's state and the last good picture; one thread."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self._size = width, height
+        self._state = State()
+        self._good: Image | None = None
+        self._raw: Image | None = None
+
+    @property
+    def why(self) -> str:
+        """The reason for the last verdict."""
+        return self._state.why
+
+    def clear(self, facts: Facts, made: Made | None, now: float, words: Words) -> Cleared:
+        """Ask the guard about ``made`` (None: nothing new came) and return what may go out."""
+        look = made.look if made else None
+        if made and made.cut:
+            self._state = State()
+        verdict, self._state = decide(self._state, facts, look, now)
+        if made and verdict is Verdict.frame:
+            self._good = made.picture
+        self._raw = (made.picture if made else self._raw) if verdict is Verdict.raw else None
+        image = self._picture(verdict, facts, made, words)
+        return Cleared(image, verdict, made.frame if made else None, seal=_SEAL)
+
+    def _picture(self, verdict: Verdict, facts: Facts, made: Made | None, words: Words) -> Image:
+        image: Image | None = None
+        if verdict in (Verdict.frame, Verdict.last_good):
+            image = self._good
+        elif verdict is Verdict.raw:
+            image = self._raw
+        elif verdict is Verdict.blur:
+            base = made.picture if made else self._good
+            image = None if base is None else blurred(base)
+        elif facts.animate and facts.covers and not facts.camera_gone and words.still is not None:
+            image = letterbox(words.still, *self._size)
+        return card(*self._size, words.text) if image is None else image
+
+
+def blurred(image: Image) -> Image:
+    """Blur past recognition: down to as many pixels as 16 x 9, smoothed, and up again."""
+    height, width = image.shape[:2]
+    scale = (16 * 9 / (width * height)) ** 0.5
+    size = max(round(width * scale), 2), max(round(height * scale), 2)
+    tiny = cv2.GaussianBlur(cv2.resize(image, size, interpolation=cv2.INTER_AREA), (0, 0), 1.2)
+    return np.asarray(cv2.resize(tiny, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)

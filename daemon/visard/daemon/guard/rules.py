@@ -1,0 +1,161 @@
+"""Decides what may leave the machine. Pure: the same facts, state and time always give the same verdict.
+
+=====================================================  ==========================================
+situation                                              verdict
+=====================================================  ==========================================
+camera gone                                            card
+the person chose *Show my real face*                   raw
+paused, no persona, nothing seen yet                   card
+every face that must be swapped was found and swapped  frame
+else, for less than HOLD seconds                       last_good
+else                                                   blur or card, as configured
+=====================================================  ==========================================
+"""
+
+import math
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from visard.daemon.config.settings import WhenLost
+from visard.models.face import Face, Sighting
+
+HOLD = 0.5
+"""Seconds for which the last good frame stands in."""
+SETTLE_TIME, SETTLE_FRAMES = 1.0, 5
+"""How long a face that jumped must stay steady to be believed; by then the detector has looked again."""
+FORGET = 2.0
+"""Seconds after which a place where a face was says nothing any more."""
+
+
+class Verdict(StrEnum):
+    """What goes out."""
+
+    frame = "frame"
+    last_good = "last-good"
+    blur = "blur"
+    card = "card"
+    raw = "raw"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the person wants and whether the camera works, as far as the guard is concerned."""
+
+    covers: bool = False
+    reveal: bool = False
+    animate: bool = False
+    """The output is made from the portrait alone, so no camera pixel can be in it."""
+    when_lost: WhenLost = WhenLost.blur
+    camera_gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen in one frame and what was done about it."""
+
+    sighting: Sighting
+    wanted: frozenset[int] | None
+    """Ids of the faces that must be swapped; None is every face."""
+    swapped: frozenset[int]
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Where one face was last, and whether it is believed."""
+
+    id: int
+    centre: tuple[float, float]
+    size: float
+    seen: float
+    jumped: float | None = None
+    """When it last jumped, until it has settled again."""
+    steady: int = 0
+
+
+def continues(old: Track, new: Track) -> bool:
+    """Whether a head could have gone from one to the other: its own size in a frame, twice that in a gap."""
+    small, large = sorted((old.size, new.size))
+    gap = max(new.seen - old.seen, 0.0)
+    return math.dist(old.centre, new.centre) <= small * min(2.0, 0.7 + 4 * gap) and large <= 1.7 * small
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the guard remembers between frames."""
+
+    good_at: float | None = None
+    tracks: tuple[Track, ...] = ()
+    why: str = "starting"
+    """The reason for the last verdict, for status and summaries."""
+
+
+def decide(state: State, facts: Facts, look: Look | None, now: float) -> tuple[Verdict, State]:
+    """Return the verdict for the frame that ``look`` describes (None: no frame came) at ``now`` seconds."""
+    if facts.camera_gone:
+        return Verdict.card, State(why="camera gone")
+    if facts.reveal:
+        return Verdict.raw, State(why="shown on request")
+    if not facts.covers:
+        return Verdict.card, State(why="paused or no persona")
+    tracks = state.tracks if look is None else _follow(state.tracks, look.sighting, now)
+    why = _objection(facts, look, tracks, now)
+    if not why:
+        return Verdict.frame, State(now, tracks, why="")
+    return _stand_in(state, facts, look, now), replace(state, tracks=tracks, why=why)
+
+
+def _stand_in(state: State, facts: Facts, look: Look | None, now: float) -> Verdict:
+    """Return what goes out instead of a frame that must not."""
+    if state.good_at is not None and 0 <= now - state.good_at < HOLD:
+        return Verdict.last_good
+    if facts.animate or (state.good_at is None and look is None):
+        return Verdict.card
+    return Verdict(facts.when_lost.value)
+
+
+def _objection(facts: Facts, look: Look | None, tracks: tuple[Track, ...], now: float) -> str:
+    """Say why this frame must not go out; empty when it may."""
+    if look is None:
+        return "no frame"
+    found = {face.id for face in look.sighting.faces}
+    wanted = found if look.wanted is None else look.wanted
+    if facts.animate:
+        wanted, tracks = look.swapped, ()
+    missing = wanted & set(look.sighting.missing) or (look.wanted is None and look.sighting.missing)
+    objections = (
+        (look.failed, "swap failed"),
+        (not found or not wanted, "no face"),
+        (not wanted <= look.swapped & found, "a face was not swapped"),
+        (missing and not facts.animate, "a face is missing"),
+        (any(t.jumped is not None for t in tracks if t.id in wanted), "a face jumped"),
+        (look.wanted is None and _left_behind(tracks, found, now), "a face has just gone"),
+    )
+    return next((why for objects, why in objections if objects), "")
+
+
+def _follow(old: tuple[Track, ...], sighting: Sighting, now: float) -> tuple[Track, ...]:
+    before = {track.id: track for track in old}
+    here = {face.id: _advance(before.get(face.id), face, now) for face in sighting.faces}
+    absent = [t for t in old if t.id not in here and now - t.seen < FORGET]
+    return (*here.values(), *absent)
+
+
+def _advance(old: Track | None, face: Face, now: float) -> Track:
+    new = Track(face.id, face.centre, face.size, now)
+    if not (math.isfinite(sum(new.centre)) and 0 < new.size < math.inf):
+        return Track(face.id, (0.0, 0.0), 1.0, now, jumped=now)
+    if old is None:
+        return new
+    if not continues(old, new):
+        return replace(new, jumped=now)
+    if old.jumped is None or (old.steady + 1 >= SETTLE_FRAMES and now - old.jumped >= SETTLE_TIME):
+        return new
+    return replace(new, jumped=old.jumped, steady=old.steady + 1)
+
+
+def _left_behind(tracks: tuple[Track, ...], found: set[int], now: float) -> bool:
+    """Whether a face vanished moments ago from a place where no face is now."""
+    here = [t for t in tracks if t.id in found]
+    recent = (t for t in tracks if t.id not in found and now - t.seen < HOLD)
+    return any(not any(continues(gone, replace(t, seen=gone.seen)) for t in here) for gone in recent)

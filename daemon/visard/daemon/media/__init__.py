@@ -1,0 +1,1 @@
+"""Frames and how they travel; files of pictures and sound."""

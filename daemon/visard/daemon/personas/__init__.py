@@ -1,0 +1,1 @@
+"""The library of personas, and how one is prepared."""

@@ -1,0 +1,1 @@
+"""The running pipeline: capture, track, swap or animate, blend, guard, sinks."""

@@ -1,0 +1,63 @@
+"""Which faces are swapped: all, or one that is kept for as long as it can be seen."""
+
+import math
+from dataclasses import dataclass
+
+from visard.daemon.config.settings import Who
+from visard.daemon.guard.rules import Track, continues
+from visard.models.face import Face, Sighting
+
+PATIENCE = 1.0
+"""Seconds for which a chosen face that left is waited for before another may be chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The face chosen, and where it was last."""
+
+    who: Who
+    track: Track
+
+
+def choose(
+    held: Choice | None, who: Who, sighting: Sighting, width: int, height: int, now: float
+) -> tuple[frozenset[int] | None, Choice | None]:
+    """Return the ids that must be swapped (None: every face) and the choice to pass in next time.
+
+    A chosen face that cannot be found stays chosen, so that the guard calls the frame lost and no
+    other face takes its place. Where a face was says more than its id, which may land on a poster.
+    """
+    if who is Who.all:
+        return None, None
+    if held is not None and held.who is who:
+        track = _again(held.track, sighting, now)
+        if track is not None:
+            return frozenset({track.id}), Choice(who, track)
+        if held.track.id in sighting.missing or now - held.track.seen < PATIENCE:
+            return frozenset({held.track.id}), held
+    if not sighting.faces:
+        return frozenset(), None
+    track = _track(_best(who, sighting.faces, width, height), now)
+    return frozenset({track.id}), Choice(who, track)
+
+
+def _track(face: Face, now: float) -> Track:
+    return Track(face.id, face.centre, face.size, now)
+
+
+def _again(held: Track, sighting: Sighting, now: float) -> Track | None:
+    """Find the held face under its id where it can have gone, or under another id in its old place."""
+    tracks = [_track(face, now) for face in sighting.faces]
+    for track in tracks:
+        if track.id == held.id and continues(held, track):
+            return track
+    for track in tracks:
+        if continues(held, track) and math.dist(track.centre, held.centre) < held.size / 2:
+            return track
+    return None
+
+
+def _best(who: Who, faces: tuple[Face, ...], width: int, height: int) -> Face:
+    if who is Who.largest:
+        return max(faces, key=lambda face: face.size)
+    return min(faces, key=lambda face: math.dist(face.centre, (width / 2, height / 2)))

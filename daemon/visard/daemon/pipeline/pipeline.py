@@ -1,0 +1,283 @@
+"""The running pipeline: capture, track, make, emit, each on a thread that waits for the one before."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from types import TracebackType
+from typing import Self
+
+from visard.daemon.errors import SinkError, VisardError
+from visard.daemon.guard.gate import Gate, Made
+from visard.daemon.media.frame import Frame
+from visard.daemon.media.ports import Sink, Source
+from visard.daemon.media.slot import Closed, Slot
+from visard.daemon.pipeline.capture import Intake, Presence
+from visard.daemon.pipeline.compositor import Cover
+from visard.daemon.pipeline.guard_input import facts, words
+from visard.daemon.pipeline.heartbeat import Pulse
+from visard.daemon.pipeline.recipe import Recipe
+from visard.daemon.pipeline.scene_cuts import Cuts
+from visard.daemon.pipeline.sink_thread import Outlet
+from visard.daemon.pipeline.stats import Stats
+from visard.daemon.pipeline.status import Status
+from visard.daemon.pipeline.tracking import Tracking
+from visard.models.face import Image, Sighting
+
+log = logging.getLogger(__name__)
+
+REPEAT_AFTER = 1.5
+"""Frame intervals without anything new after which a live pipeline asks the guard what to show."""
+RESTING = 1.0
+"""Seconds between two pictures while there is nothing to show and nobody to show it to."""
+
+
+@dataclass(slots=True)
+class _Tracked:
+    frame: Frame
+    sighting: Sighting | None
+    now: float
+    cut: bool
+
+
+class Pipeline:
+    """Source in, sinks out, one recipe at a time.
+
+    Live pipelines keep the newest frame and drop older ones; others pass every frame on. Every picture that
+    reaches a sink went through the Gate. ``tracking`` is called on the thread that will use the tracker;
+    ``seen`` gets every camera picture and must not keep or change it.
+    """
+
+    def __init__(
+        self,
+        source: Source | Intake,
+        sinks: Sequence[Sink],
+        recipe: Recipe,
+        tracking: Callable[[int], Tracking],
+        *,
+        live: bool | None = None,
+        reopen: Callable[[], Source] | None = None,
+        seen: Callable[[Image], None] = lambda _: None,
+    ) -> None:
+        self.recipe = recipe
+        self.live = source.format.live if live is None else live
+        self.stats = Stats()
+        self.pulse = Pulse()
+        self._intake = source if isinstance(source, Intake) else Intake(source, reopen if self.live else None)
+        self._seen = seen
+        self._cover = Cover(source.format, self.stats)
+        self._gate = Gate(source.format.width, source.format.height)
+        self._new_tracker = tracking
+        self._captured: Slot[Frame] = Slot()
+        self._tracked: Slot[_Tracked] = Slot()
+        self._made: Slot[Made] = Slot()
+        self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._outlets = [Outlet(sink, self.stats, live=self.live) for sink in sinks]
+        self._verdict = "card"
+        self._error: Exception | None = None
+        self._done = Event()
+        self._threads = [
+            self._thread("capture", self._capture, self._captured.close),
+            self._thread("track", self._track, self._tracked.close),
+            self._thread("make", self._make, self._made.close),
+            self._thread("emit", self._emit, self._finish),
+        ]
+
+    def start(self) -> Self:
+        """Start every thread."""
+        for thread in (*(outlet.thread for outlet in self._outlets), *self._threads):
+            thread.start()
+        return self
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def use(self, recipe: Recipe) -> None:
+        """Take ``recipe`` from the next frame on; pausing and hiding the real face work at once."""
+        self.recipe = recipe
+
+    def calibrate(self) -> None:
+        """Take the next frame as the neutral reference, and forget what was learned about the driver."""
+        self._orders.put(lambda: self._cover.forget(self.recipe))
+
+    def seek(self, on: bool) -> None:
+        """Start or stop looking for a better reference by itself."""
+        self._orders.put(lambda: setattr(self._cover.reference, "seeking", on))
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until everything is written; false when ``timeout`` seconds pass. Raises what ended it."""
+        if not self._done.wait(timeout):
+            return False
+        deadline = None if timeout is None else time.monotonic() + timeout
+        if not self._join((outlet.thread for outlet in self._outlets), deadline):
+            return False
+        self._raise()
+        return True
+
+    def stop(self, timeout: float = 0.9, finish: float = 5.0) -> None:
+        """Stop every thread and close everything.
+
+        A step that blocks is left behind after ``timeout`` seconds; sinks get ``finish`` more to end files.
+        """
+        deadline = time.monotonic() + timeout
+        self._intake.stop()
+        for slot in (self._captured, self._tracked, self._made):
+            slot.close()
+        self._join(self._threads, deadline)
+        self._join((outlet.thread for outlet in self._outlets), time.monotonic() + finish)
+
+    def settle(self, timeout: float) -> bool:
+        """Wait for steps that ``stop`` left behind: a program that ends inside a network is aborted."""
+        return self._join(self._threads, time.monotonic() + timeout)
+
+    def status(self) -> Status:
+        """Return what is going on."""
+        recipe, outlets = self.recipe, self._outlets
+        inner = self._captured.dropped + self._tracked.dropped + self._made.dropped
+        return Status(
+            persona=recipe.persona,
+            mode=recipe.mode.value,
+            paused=recipe.paused,
+            reveal=recipe.reveal,
+            verdict=self._verdict,
+            why=self._gate.why,
+            source=self._intake.why or ("no source" if self._intake.gone else "ok"),
+            sinks={outlet.where: str(outlet.error or "ok") for outlet in outlets},
+            drops=inner + max((outlet.dropped for outlet in outlets), default=0),
+            reference=self._cover.reference.score,
+            seeking=self._cover.reference.seeking,
+            stats=self.stats.snapshot(),
+        )
+
+    def _thread(self, name: str, step: Callable[[], None], after: Callable[[], None]) -> Thread:
+        return Thread(target=self._guarded, args=(name, step, after), name=f"visard {name}", daemon=True)
+
+    def _guarded(self, name: str, step: Callable[[], None], after: Callable[[], None]) -> None:
+        """Run one step to its end, then tell the next; a bug in a step ends the pipeline."""
+        try:
+            step()
+        except Closed:
+            pass
+        except Exception as error:  # the thread's last chance to say what happened
+            self._fail(name, error)
+        finally:
+            after()
+
+    def _fail(self, name: str, error: Exception) -> None:
+        if not isinstance(error, VisardError):
+            log.error("the %s step stopped", name, exc_info=error)
+            cause, error = error, VisardError(f"the {name} step stopped ({type(error).__name__}: {error})")
+            error.__cause__ = cause
+        self._error = self._error or error
+        self._intake.stop()
+        for slot in (self._captured, self._tracked, self._made):
+            slot.close()
+
+    def _finish(self) -> None:
+        for outlet in self._outlets:
+            outlet.close()
+        self._intake.stop()
+        self._done.set()
+
+    def _capture(self) -> None:
+        pass_on = self._captured.put if self.live else self._captured.hand
+        for frame in self._intake.frames():
+            self._seen(frame.image)
+            pass_on(frame)
+
+    def _track(self) -> None:
+        pass_on = self._tracked.put if self.live else self._tracked.hand
+        tracker, openings, paused = self._new_tracker(self.recipe.settings.max_faces), 1, False
+        cuts = Cuts()
+        self._captured.dropped = 0  # what came while the networks were loading is no sign of slowness
+        while (frame := self._captured.take()) is not None:
+            recipe = self.recipe
+            tracker.max_faces = recipe.settings.max_faces
+            if openings != self._intake.openings:
+                openings = self._intake.openings
+                self.calibrate()
+                tracker.forget()
+            cut = not self.live and cuts(frame.image)  # a camera shows one scene only
+            if cut or (paused and not recipe.paused):
+                tracker.forget()
+            paused = recipe.paused
+            now = self._time(frame)
+            with self.pulse.beat("track"):
+                sighting = None if paused else self._look(tracker, frame, now)
+            pass_on(_Tracked(frame, sighting, now, cut))
+
+    def _look(self, tracker: Tracking, frame: Frame, now: float) -> Sighting:
+        with frame.span("track"):
+            try:
+                return tracker.update(frame.image, now)
+            except Exception as error:  # the guard treats it as a face that was lost
+                if self.stats.failed("track", error):
+                    log.error("tracking failed, the guard stands in: %s: %s", type(error).__name__, error)
+                return Sighting(())
+
+    def _make(self) -> None:
+        pass_on = self._made.put if self.live else self._made.hand
+        while (item := self._tracked.take()) is not None:
+            with suppress(Empty):
+                while True:
+                    self._orders.get_nowait()()
+            if item.cut:
+                self._cover.cut()
+            with self.pulse.beat("make"):
+                made = self._cover(item.frame, item.sighting, self.recipe, item.now)
+            made.cut = item.cut
+            pass_on(made)
+
+    def _emit(self) -> None:
+        while True:
+            self._clear(self._made.take(self._patience()))
+
+    def _patience(self) -> float | None:
+        """Return the seconds after which a picture goes out although nothing new came."""
+        if not self.live:
+            return None
+        resting = self._intake.presence is Presence.resting
+        return RESTING if resting else REPEAT_AFTER / max(self._intake.format.fps, 1)
+
+    def _clear(self, made: Made | None) -> None:
+        """Ask the guard and send what it clears to every outlet that still works."""
+        recipe = self.recipe
+        start = time.perf_counter()
+        now = self._time(made.frame) if made and not self.live else start
+        cleared = self._gate.clear(facts(recipe, self._intake, made), made, now, words(recipe, self._intake))
+        self._verdict = cleared.verdict.value
+        if made:
+            made.frame.trace["guard"] = time.perf_counter() - start
+            self.stats.cleared(made.frame, cleared.verdict, self._gate.why)
+        alive = [outlet.send(cleared) for outlet in self._outlets]
+        if not any(alive):
+            raise self._broken()
+
+    def _time(self, frame: Frame) -> float:
+        """Return when the frame was taken: by the clock, or by its place in a file."""
+        return frame.captured if self.live else frame.index / self._intake.format.fps
+
+    def _broken(self) -> SinkError:
+        reasons = "; ".join(f"{outlet.where}: {outlet.error}" for outlet in self._outlets)
+        return SinkError(f"no output is left ({reasons})")
+
+    def _join(self, threads: Iterable[Thread], deadline: float | None) -> bool:
+        """Wait for threads that were started; false when time ran out."""
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join(None if deadline is None else max(deadline - time.monotonic(), 0))
+                if thread.is_alive():
+                    return False
+        return True
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error
+        if all(outlet.error for outlet in self._outlets):
+            raise self._broken()

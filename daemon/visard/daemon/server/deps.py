@@ -1,0 +1,64 @@
+"""What the routes work with: the service, its announcer and the preview page, started and stopped as one."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+
+from visard.daemon.server.events import Announcer
+from visard.daemon.service.service import Service
+
+if TYPE_CHECKING:
+    from visard.daemon.server.preview import Page
+
+
+class Api:
+    """One running daemon, for its routes; ``end`` is called when a client asks for the end."""
+
+    def __init__(self, service: Service, end: Callable[[], None]) -> None:
+        self.service = service
+        self.announcer = Announcer(service)
+        self.end = end
+        self._page: Page | None = None
+        self._stopping: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start the service."""
+        await asyncio.to_thread(self.service.start)
+
+    def hang_up(self) -> "asyncio.Task[None]":
+        """Begin to stop: every stream ends, whoever reads it; return what finishes with the rest."""
+        if self._stopping is None:
+            self.announcer.close()
+            self._stopping = asyncio.create_task(self._stop(), name="visard stop")
+        return self._stopping
+
+    async def _stop(self) -> None:
+        try:
+            if self._page is not None:
+                await self._page.close()
+        finally:
+            await asyncio.to_thread(self.service.stop)
+
+    def page(self) -> "Page":
+        """Return the preview page, which exists from the first call on."""
+        if self._page is None:
+            from visard.daemon.server.preview import Page
+
+            self._page = Page(self.service, self.announcer)
+        return self._page
+
+
+async def _api(request: Request) -> Api:
+    api = request.app.state.api
+    assert isinstance(api, Api)
+    return api
+
+
+async def _service(request: Request) -> Service:
+    return (await _api(request)).service
+
+
+Using = Annotated[Api, Depends(_api)]
+Heart = Annotated[Service, Depends(_service)]

@@ -1,0 +1,74 @@
+"""What every request for the preview page must pass before anything else sees it.
+
+====================  ==================================================================================
+who is kept out       how
+====================  ==================================================================================
+other computers       the server listens on the loopback address only
+names made to lead    Host must be exactly ours
+here
+other web pages       Origin and Sec-Fetch-Site must not tell of another page; to change anything Origin
+                      must be ours; the cookie is strict; nothing may be framed, embedded or read
+other users           the link is good for one visit, the session is a secret, and on Linux the kernel
+                      tells whose the connection is
+====================  ==================================================================================
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from visard.daemon.server.preview.peers import stranger
+from visard.daemon.server.preview.server import HOST
+
+_SAFE = {"GET", "HEAD"}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request is not answered: HTTP status, a code for machines, a sentence for people."""
+
+    status: int
+    code: str
+    message: str
+
+
+_HOST = Refusal(403, "host", f"open this page by {HOST} or localhost")
+_FOREIGN = Refusal(403, "origin", "only the preview page itself may ask that")
+_USER = Refusal(403, "user", "this page belongs to another user of this computer")
+
+
+def refusal(request: Request, port: int) -> Refusal | None:
+    """Return the first thing wrong with a request to our server on ``port``; None when all is well."""
+    checks: tuple[tuple[Callable[[], bool], Refusal], ...] = (
+        (lambda: _named(request, port), _HOST),
+        (lambda: _from_our_origin(request), _FOREIGN),
+        (lambda: _fetched_by_us(request), _FOREIGN),
+        (lambda: _same_user(request), _USER),
+    )
+    return next((wrong for passes, wrong in checks if not passes()), None)
+
+
+def _named(request: Request, port: int) -> bool:
+    """Whether the request calls us by our own name: any other may be a stranger's that leads here."""
+    return request.headers.getlist("host") in ([f"{HOST}:{port}"], [f"localhost:{port}"])
+
+
+def _from_our_origin(request: Request) -> bool:
+    """Whether the page that asks is ours; only for reading it may be left unsaid."""
+    origins = request.headers.getlist("origin")
+    return origins == [f"http://{request.headers['host']}"] or (not origins and request.method in _SAFE)
+
+
+def _fetched_by_us(request: Request) -> bool:
+    """Whether the browser, if it tells at all, says that our page asks, or a person who follows a link."""
+    sites = request.headers.getlist("sec-fetch-site")
+    if not sites or sites == ["same-origin"]:
+        return True
+    visit = request.headers.get("sec-fetch-mode") == "navigate" and request.scope["path"] == "/"
+    return request.method in _SAFE and (visit or sites == ["none"])
+
+
+def _same_user(request: Request) -> bool:
+    client, server = request.scope.get("client"), request.scope.get("server")
+    return not (client and server and stranger(tuple(client), tuple(server)))

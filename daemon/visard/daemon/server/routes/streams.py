@@ -1,0 +1,34 @@
+"""Routes that go on for as long as somebody reads, and the link to the preview page."""
+
+import json
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from starlette.responses import StreamingResponse
+
+from visard.daemon.api.schema import Link
+from visard.daemon.server import mjpeg
+from visard.daemon.server.deps import Heart, Using
+from visard.daemon.server.openapi import Video
+
+router = APIRouter(tags=["streams"])
+
+
+@router.get("/events", response_class=EventSourceResponse)
+async def events(api: Using) -> AsyncIterator[ServerSentEvent]:
+    """Tell what happens: ``status`` at once and when it changes, ``progress`` of a job, ``alert``."""
+    async for event in api.announcer.events():
+        yield ServerSentEvent(event=event.event, raw_data=json.dumps(event.data))
+
+
+@router.get("/preview", response_class=Video)
+async def preview(service: Heart) -> StreamingResponse:
+    """Show what goes out, as JPEGs one after the other; the newest picture wins."""
+    return Video(mjpeg.parts(service.result))
+
+
+@router.post("/preview")
+async def link(api: Using) -> Link:
+    """Return where the preview page is; the link is good for one visit."""
+    return Link(url=await api.page().link())

@@ -1,0 +1,64 @@
+"""Routes for how the daemon works: settings, cameras, engines, its end."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, status
+from pydantic import BaseModel, WithJsonSchema
+
+from visard.daemon.api.engines import EnginesInfo
+from visard.daemon.api.schema import CameraInfo
+from visard.daemon.config.file import Config
+from visard.daemon.server.deps import Heart, Using
+from visard.daemon.server.openapi import REFERENCE, UNKNOWN
+
+router = APIRouter(tags=["working"])
+
+
+def _some_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema of a body with any fields of a model that is described elsewhere in the document."""
+    whole = model.model_json_schema(ref_template=REFERENCE)
+    fields = {
+        name: {"anyOf": [{k: v for k, v in field.items() if k != "default"}, {"type": "null"}]}
+        for name, field in whole["properties"].items()
+    }
+    return {"type": "object", "properties": fields, "additionalProperties": False}
+
+
+Changes = Annotated[dict[str, Any], WithJsonSchema(_some_of(Config))]
+Key = Annotated[str, Path(json_schema_extra={"enum": list(Config.model_fields)})]
+
+
+@router.get("/settings")
+def settings(service: Heart) -> Config:
+    """Return everything that is remembered."""
+    return service.config()
+
+
+@router.patch("/settings", responses=UNKNOWN)
+def change(service: Heart, body: Changes) -> Config:
+    """Change some settings, all or none; null takes one back to its default."""
+    return service.change(body)
+
+
+@router.delete("/settings/{key}")
+def unset(service: Heart, key: Key) -> Config:
+    """Take a setting back to its default."""
+    return service.change({key: None})
+
+
+@router.get("/cameras")
+def cameras(service: Heart) -> list[CameraInfo]:
+    """List the cameras of this machine."""
+    return service.cameras()
+
+
+@router.get("/engines")
+def engines(service: Heart) -> EnginesInfo:
+    """Tell what runs networks here, what serves, and what is compiled and kept."""
+    return service.engines()
+
+
+@router.post("/shutdown", status_code=status.HTTP_202_ACCEPTED)
+async def shutdown(api: Using) -> None:
+    """End the daemon."""
+    api.end()

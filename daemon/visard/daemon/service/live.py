@@ -1,0 +1,122 @@
+"""Camera, pipeline and outputs of one format; another format takes another stage."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from visard.daemon.config.file import Config
+from visard.daemon.devices.viewers import open_audience
+from visard.daemon.media.frame import Format
+from visard.daemon.media.jpeg_stream import Newest
+from visard.daemon.media.ports import Sink
+from visard.daemon.media.slot import Closed
+from visard.daemon.pipeline import tracking
+from visard.daemon.pipeline.capture import Intake
+from visard.daemon.pipeline.pipeline import Pipeline
+from visard.daemon.pipeline.recipe import Recipe
+from visard.daemon.sinks import find_sink
+from visard.daemon.sinks._reconnecting import Lasting
+from visard.daemon.sources._select import Supply
+from visard.models.face import Image
+
+log = logging.getLogger(__name__)
+
+
+class _Closing(Protocol):
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class OnDevice(Protocol):
+    """A sink that others read as a device of this machine."""
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """What can be looked at besides the virtual camera."""
+
+    result: Newest
+    driver: Newest
+
+    where = "preview"
+
+    def write(self, image: Image) -> None:
+        """Show what goes out, if somebody looks."""
+        _offer(self.result, image)
+
+    def seen(self, image: Image) -> None:
+        """Show what the camera gives, if somebody looks."""
+        _offer(self.driver, image)
+
+    def close(self) -> None:
+        """Leave the views to the next stage."""
+
+
+def _offer(newest: Newest, image: Image) -> None:
+    try:
+        newest.offer(image)
+    except Closed:
+        log.debug("a picture came after the end")
+
+
+class Stage:
+    """``readers`` is told how many programs read the virtual camera; None when nobody can tell."""
+
+    def __init__(
+        self,
+        config: Config,
+        recipe: Recipe,
+        supply: Supply,
+        views: Views,
+        readers: Callable[[int | None], None],
+        track: Callable[[int], tracking.Tracking] = tracking.live,
+    ) -> None:
+        self.format = Format(config.width, config.height, config.fps)
+        self.intake = Intake(None, format=self.format)
+        self.output = Lasting(config.output, self._open_output, self._output_changed)
+        self.pipeline = Pipeline(self.intake, [self.output, views], recipe, track, seen=views.seen)
+        self._spec = config.output
+        self._supply = supply
+        self._readers = readers
+        self._audience: _Closing | None = None
+
+    @property
+    def fits(self) -> tuple[Format, str]:
+        """What a configuration must ask for to be served by this stage."""
+        return self.format, self._spec
+
+    def wake(self, camera: str) -> None:
+        """Open what the setting ``camera`` means, and keep trying while it cannot be."""
+        self.intake.use(lambda: self._supply.open(camera, self.format), "the camera is being opened")
+
+    def sleep(self) -> None:
+        """Let go of the camera; a card goes out now and then."""
+        self.intake.use(None, "nobody needs the camera")
+
+    def plugged(self) -> None:
+        """Look again for what was missing: a device came or went."""
+        self.intake.hurry()
+        self.output.hurry()
+
+    def stop(self) -> None:
+        """Stop everything in well under a second."""
+        self.pipeline.stop(timeout=0.5, finish=0.3)
+        self._dismiss()
+
+    def _open_output(self) -> Sink:
+        return find_sink(self._spec).open(self._spec, self.format)
+
+    def _output_changed(self, sink: Sink | None) -> None:
+        self._dismiss()
+        if isinstance(sink, OnDevice):
+            self._audience = open_audience(sink.device, self._readers)
+        if self._audience is None:
+            self._readers(0 if sink is None else None)
+
+    def _dismiss(self) -> None:
+        audience, self._audience = self._audience, None
+        if audience is not None:
+            audience.close()

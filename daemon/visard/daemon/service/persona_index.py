@@ -1,0 +1,61 @@
+"""The library as the API tells of it, read anew only when it changed."""
+
+from threading import Lock
+
+from visard.daemon.api.schema import PersonaInfo
+from visard.daemon.personas.library import Library
+from visard.daemon.personas.record import THUMBNAIL, Damaged, Persona
+
+
+class Catalogue:
+    """Any thread; notices also what other programs do to the library."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._lock = Lock()
+        self._stamp = 0
+        self._infos: tuple[PersonaInfo, ...] = ()
+
+    def infos(self) -> tuple[PersonaInfo, ...]:
+        """Return every entry."""
+        with self._lock:
+            stamp = self._library.root.stat().st_mtime_ns
+            if stamp != self._stamp:
+                self._infos = tuple(map(info, self._library.entries()))
+                self._stamp = stamp
+            return self._infos
+
+    def usable(self) -> list[str]:
+        """Return the names of what can be worn."""
+        return [entry.name for entry in self.infos() if entry.damaged is None]
+
+
+def info(entry: Persona | Damaged) -> PersonaInfo:
+    """Describe one entry."""
+    if isinstance(entry, Damaged):
+        return PersonaInfo(name=entry.name, title=entry.name, damaged=entry.reason)
+    record = entry.record
+    return PersonaInfo(
+        name=entry.name,
+        title=record.title,
+        kind=record.kind.value,
+        consent=record.consent.value if record.consent else None,
+        shipped=entry.shipped,
+        warnings=record.warnings,
+    )
+
+
+def thumbnail(persona: Persona) -> bytes:
+    """Return a JPEG of at most 256 pixels."""
+    import io
+
+    from PIL import Image as Pillow
+
+    kept = persona.folder / THUMBNAIL
+    if kept.is_file():
+        return kept.read_bytes()
+    made = io.BytesIO()
+    with Pillow.open(persona.picture) as picture:
+        picture.thumbnail((256, 256))
+        picture.convert("RGB").save(made, "JPEG", quality=88)
+    return made.getvalue()

@@ -1,0 +1,60 @@
+"""What the networks we ship are tried with before they serve: three generated people."""
+
+from collections.abc import Callable
+from functools import cache
+
+import cv2
+import numpy as np
+
+from visard.engines import Array
+from visard.models.assets import asset
+from visard.models.blendshapes import SUBSET
+from visard.models.face import Image
+from visard.models.geometry import mesh
+
+_PEOPLE = 3
+_SIDE = 256
+_EYES = (33, 133), (362, 263)
+"""Landmarks at the corners of the eyes, in the order of the irises."""
+
+
+def samples(name: str) -> list[tuple[Array, ...]]:
+    """Return inputs as the tracker gives them to a network we ship; noise would say nothing of faces."""
+    return [(_INPUTS[name](picture),) for picture in _pictures()]
+
+
+@cache
+def _pictures() -> tuple[Image, ...]:
+    paths = [str(asset(f"sample_{number + 1}.jpg")) for number in range(_PEOPLE)]
+    return tuple(np.asarray(cv2.imread(path)) for path in paths)
+
+
+def _signed(side: int) -> Callable[[Image], Array]:
+    """Pictures as detectors take them, -1 to 1."""
+    return lambda picture: _unsigned(side)(picture) * 2 - 1
+
+
+def _unsigned(side: int) -> Callable[[Image], Array]:
+    def tensor(picture: Image) -> Array:
+        small = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+        return cv2.cvtColor(small, cv2.COLOR_BGR2RGB).astype(np.float32)[None] / 255
+
+    return tensor
+
+
+def _points(picture: Image) -> Array:
+    """The canonical face with its irises in the middle of the eyes, a little larger for brighter pictures."""
+    face = mesh.canonical().points[:, :2] * (1, -1)
+    irises = [np.repeat(face[list(eye)].mean(0)[None], 5, 0) for eye in _EYES]
+    side = 10 + 4 * float(picture.mean()) / 255
+    points = np.concatenate([face, *irises]) * side + _SIDE / 2
+    return np.asarray(points[SUBSET], np.float32)[None]
+
+
+_INPUTS: dict[str, Callable[[Image], Array]] = {
+    "mp_face_detector_short": _signed(128),
+    "mp_face_detection_full_range": _signed(192),
+    "mp_face_landmarks_v2_478": _unsigned(256),
+    "mp_face_blendshapes_52": _points,
+    "mp_selfie_segmentation": _unsigned(256),
+}

@@ -1,0 +1,82 @@
+"""What is learned about one driver over time: neutral shape, light, hair over the face, glasses."""
+
+from functools import cache
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from visard.models.face import Face, Image, Landmarks
+from visard.models.geometry.expression import displacement
+from visard.models.geometry.pose import Pose
+from visard.models.geometry.uv import Sampler, edge_distance, reduced
+from visard.models.swap.mesh.glasses import SIDE as GLASSES_SIDE
+from visard.models.swap.mesh.glasses import Spectacles
+from visard.models.swap.mesh.light import SIDE, Relight, Skin, smoothstep
+from visard.models.swap.mesh.texture import MASK_SIDE, hair
+
+Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.uint8]
+
+ALPHA_SIDE = 192
+"""Side of the mask on the texture plane: fine enough for the rim of glasses."""
+
+_NEUTRAL_FRAMES = 300
+"""Frames over which a driver's neutral shape is averaged."""
+
+
+class Driver:
+    """One driver, as far as a persona on top needs to know them."""
+
+    def __init__(self, own: Image) -> None:
+        """``own`` is the persona's texture at the size of light."""
+        self._relight = Relight(own)
+        self._neutral: Landmarks | None = None
+        self._frames = 0
+        self._hair = np.zeros((MASK_SIDE, MASK_SIDE), np.float32)
+        self._gain: Floats | None = None
+        self._looks = False
+        self._spectacles = Spectacles(_sampler(GLASSES_SIDE))
+
+    def shape(self, face: Face, pose: Pose) -> Landmarks:
+        """Take the face into account and return the neutral shape so far, upright centimetres."""
+        now = pose.upright(face.landmarks) - displacement(face.blendshapes)
+        self._frames = min(self._frames + 1, _NEUTRAL_FRAMES)
+        known = now if self._neutral is None else self._neutral
+        self._neutral = np.asarray(known + (now - known) / self._frames, np.float32)
+        return self._neutral
+
+    def surface(self, image: Image, points: Landmarks) -> tuple[Mask, Floats]:
+        """Where the persona may show on the texture plane, uint8 [192, 192], and its light, [32, 32, 3].
+
+        The light is the same object as long as it is the same light.
+
+        What hangs or sits on the driver's face stays the driver's: a fringe, the rim of glasses.
+        """
+        self._looks = not self._looks  # light and fringe change slowly: every other frame shows them
+        if self._looks or self._gain is None:
+            self._gain = self._look(image, points)
+        bare = cv2.resize(1 - self._hair, (ALPHA_SIDE, ALPHA_SIDE)) * _fade()
+        frame = self._spectacles(image, points)
+        if frame is not None:
+            bare *= 1 - cv2.resize(frame, (ALPHA_SIDE, ALPHA_SIDE))
+        return np.asarray(bare * 255, np.uint8), self._gain
+
+    def _look(self, image: Image, points: Landmarks) -> Floats:
+        """Learn where hair hangs and return the light; both are averaged over some frames."""
+        scene = _sampler(MASK_SIDE)(image, points[:, :2])
+        small = reduced(scene, SIDE)
+        skin = Skin.fit(small)
+        self._hair += np.float32(0.4) * (hair(scene, skin) - self._hair)
+        return self._relight(small, skin)
+
+
+@cache
+def _sampler(side: int) -> Sampler:
+    return Sampler(side)
+
+
+@cache
+def _fade() -> Floats:
+    """The seam: 0 at the edge of the oval, 1 inside."""
+    return smoothstep(edge_distance(ALPHA_SIDE), 0.0, 0.035)

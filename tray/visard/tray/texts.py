@@ -1,0 +1,106 @@
+"""How the tray puts a status into words."""
+
+import textwrap
+from enum import StrEnum
+
+from visard.daemon.api.schema import Job, PersonaInfo, Problem, State, Status
+from visard.tray.i18n import _, english
+
+_COMPILING = "compiling "
+"""How the daemon's jobs begin that compile a network."""
+
+
+class Look(StrEnum):
+    """What the icon says: the daemon's state, or that there is none."""
+
+    revealed = "revealed"
+    problem = "problem"
+    paused = "paused"
+    sleeping = "sleeping"
+    starting = "starting"
+    live = "live"
+    absent = "absent"
+
+
+def look(status: Status | None) -> Look:
+    """Return what the icon says."""
+    return Look(status.state.value) if status else Look.absent
+
+
+def headline(status: Status | None) -> str:
+    """Return the state in one line."""
+    if status is None:
+        return _("Visard is not running")
+    says = {
+        State.revealed: _("Others see your real face"),
+        State.problem: _("Visard needs you"),
+        State.paused: _("Paused: others see a card"),
+        State.sleeping: _("Asleep: nobody is watching"),
+        State.starting: _("Starting …"),
+        State.live: _("Live as {persona}").format(persona=wearing(status)),
+    }
+    return says[status.state]
+
+
+def title(status: Status | None) -> str:
+    """Return what the icon says when it is pointed at."""
+    said = headline(status)
+    return said if "Visard" in said else f"Visard: {said}"
+
+
+def wearing(status: Status) -> str:
+    """Return what the present persona is called."""
+    return next((called(info) for info in status.personas if info.name == status.persona), _("nobody"))
+
+
+def called(persona: PersonaInfo) -> str:
+    """Return what a persona is called before people."""
+    return persona.title or persona.name
+
+
+def share(job: Job | None) -> str:
+    """Return how much of a job is done, ready to stand behind its name."""
+    return " …" if job is None or job.progress is None else f" … {job.progress * 100:.0f} %"
+
+
+def job(running: Job) -> str:
+    """Return what goes on in the background, and how far it is."""
+    return _work(running) + share(running)
+
+
+def _work(job: Job) -> str:
+    known = {"drawing a person who does not exist": _("Drawing a person who does not exist")}
+    if job.title.startswith(_COMPILING):
+        return _("Compiling {network}").format(network=job.title.removeprefix(_COMPILING))
+    return known.get(job.title, capital(job.title))
+
+
+def failed(job: Job) -> str:
+    """Return what went wrong in the background."""
+    return f"{_work(job)}: {job.error}"
+
+
+def short(text: str, most: int = 70) -> str:
+    """Return ``text`` cut at a word so that it fits into a menu."""
+    return textwrap.shorten(text, most, placeholder=" …")
+
+
+def problem(found: Problem) -> str:
+    """Return what is wrong: the daemon's own English words, or what its code means in another language."""
+    known = {
+        "camera-missing": _("The camera is gone or busy. Visard takes it again as soon as it can."),
+        "device-lost": _("A graphics processor failed. Visard goes on without it."),
+        "engine-demoted": _("A faster way to compute failed its check, so Visard takes a slower one."),
+        "engine-not-kept": _("What was compiled could not be kept. The next start takes longer."),
+        "no-camera": _("There is no camera, so the demo driver plays instead. Plug one in."),
+        "no-output": _("There is no virtual camera that other programs could choose."),
+        "no-persona": _("There is no persona. Add one from a picture."),
+        "not-saved": _("A setting could not be saved. It is lost when Visard ends."),
+        "persona-unusable": _("The chosen persona cannot be put on."),
+    }
+    return capital(found.message if english() else known.get(found.code, found.message))
+
+
+def capital(text: str) -> str:
+    """Return ``text`` as a sentence begins."""
+    return text[:1].upper() + text[1:]
