@@ -26,7 +26,7 @@ from visard.daemon.api.schema import (
 from visard.daemon.config.file import Config, ConfigFile
 from visard.daemon.config.settings import Mode
 from visard.daemon.errors import PersonaError, PersonaUnknown, PictureUnreadable
-from visard.daemon.media.jpeg_stream import Newest
+from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.media.slot import Closed
 from visard.daemon.personas.record import Consent, check_name
 from visard.daemon.service import snapshot
@@ -48,7 +48,7 @@ class FakeService(Service):
 
     def __init__(self, config: ConfigFile, frames: float = 10) -> None:
         # The real one's parts are not wanted here, so its own beginning is left out.
-        self.result, self.driver = Newest(self._looked), Newest(self._looked)
+        self.result, self.driver = JpegStream(self._looked), JpegStream(self._looked)
         self.calls: list[str] = []
         self.well = True
         self.working: tuple[EngineInfo, ...] = ()

@@ -26,7 +26,7 @@ def labelled(items: tuple[Item, ...], start: str) -> Item:
 
 
 def worn(items: tuple[Item, ...]) -> list[str]:
-    return [i.action.name for i in every(items) if isinstance(i.action, actions.Wear) and i.checked]
+    return [i.action.name for i in every(items) if isinstance(i.action, actions.SwitchPersona) and i.checked]
 
 
 class FakeClient:

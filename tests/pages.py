@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import httpx
 from fake_service import FakeService
 
-from visard.daemon.server.events import Announcer
-from visard.daemon.server.preview import QUIET, Page
+from visard.daemon.server.events import EventBroadcaster
+from visard.daemon.server.preview import QUIET, PreviewPage
 
 T = TypeVar("T")
 
@@ -25,9 +25,9 @@ class Running:
         self._thread.start()
         self.announcer, self.page = self.do(self._make(service, quiet))
 
-    async def _make(self, service: FakeService, quiet: float) -> tuple[Announcer, Page]:
-        announcer = Announcer(service)
-        return announcer, Page(service, announcer, quiet=quiet)
+    async def _make(self, service: FakeService, quiet: float) -> tuple[EventBroadcaster, PreviewPage]:
+        announcer = EventBroadcaster(service)
+        return announcer, PreviewPage(service, announcer, quiet=quiet)
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine where the page runs."""

@@ -23,7 +23,7 @@ from visard.daemon.media.ports import Source
 from visard.daemon.personas.library import Library
 from visard.daemon.service import live
 from visard.daemon.service.service import Service
-from visard.daemon.sources._select import Supply
+from visard.daemon.sources._select import SourceSelector
 from visard.daemon.sources.demo import CLIP
 from visard.models.face import Image
 
@@ -93,7 +93,7 @@ class Watcher:
         """Nothing is held."""
 
 
-class Camera(Supply):
+class Camera(SourceSelector):
     """The demo driver with a dot on the nose, whose cable is pulled now and then."""
 
     driver: Driver

@@ -24,7 +24,7 @@ from visard.daemon.errors import DaemonAbsent
 from visard.daemon.personas.library import Library
 from visard.daemon.service import live
 from visard.daemon.service.service import Service
-from visard.daemon.sources._select import Supply
+from visard.daemon.sources._select import SourceSelector
 from visard.models.face import Image
 
 IDLE = 30
@@ -65,7 +65,7 @@ def inside(home: Path) -> None:
     live.find_sink = lambda _: type("Kind", (), {"open": lambda *_: sink})()
     (home / "personas").mkdir()
     service = Service(
-        ConfigFile(home / "config.toml"), Library(home / "personas"), Supply(home / "last-camera")
+        ConfigFile(home / "config.toml"), Library(home / "personas"), SourceSelector(home / "last-camera")
     )
     start = time.perf_counter()
     service.start()

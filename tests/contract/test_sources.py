@@ -13,7 +13,7 @@ from visard.daemon.errors import SourceEnded, SourceError, SourceUnavailable
 from visard.daemon.media.frame import Format
 from visard.daemon.media.ports import Source
 from visard.daemon.sources import SourceKind, find_source, sources
-from visard.daemon.sources._cameras import Camera
+from visard.daemon.sources._cameras import CameraDevice
 
 KINDS = sorted(sources.all())
 
@@ -33,7 +33,7 @@ def camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A camera that is not there really, for everything above OpenCV."""
     node = tmp_path / "video0"
     node.touch()
-    here = Camera(0, "Front Camera", "usb-Front", str(node), busy=False)
+    here = CameraDevice(0, "Front Camera", "usb-Front", str(node), busy=False)
     monkeypatch.setattr(sources.get("camera"), "_cameras", lambda: [here])
     monkeypatch.setattr(sources.get("camera"), "_capture", lambda _: FakeCapture())
 

@@ -5,21 +5,21 @@ from collections.abc import Callable
 
 import pytest
 
-from visard.daemon.service.idle import Attention, Wanting
+from visard.daemon.service.idle import Demand, IdleMonitor
 
 
 @pytest.mark.parametrize(
     ("wanting", "needed"),
     [
-        (Wanting(readers=0), False),
-        (Wanting(readers=1), True),
-        (Wanting(readers=None), True),  # nobody can tell, so somebody may
-        (Wanting(readers=0, lookers=1), True),
-        (Wanting(readers=0, always=True), True),
-        (Wanting(readers=3, lookers=2, always=True, paused=True), False),
+        (Demand(readers=0), False),
+        (Demand(readers=1), True),
+        (Demand(readers=None), True),  # nobody can tell, so somebody may
+        (Demand(readers=0, lookers=1), True),
+        (Demand(readers=0, always=True), True),
+        (Demand(readers=3, lookers=2, always=True, paused=True), False),
     ],
 )
-def test_who_needs_the_camera(wanting: Wanting, needed: bool) -> None:
+def test_who_needs_the_camera(wanting: Demand, needed: bool) -> None:
     assert wanting.needed is needed
 
 
@@ -28,8 +28,8 @@ class Camera:
 
     def __init__(self, linger: float) -> None:
         self.told: list[str] = []
-        self.attention = Attention(
-            lambda: self.told.append("wake"), lambda: self.told.append("sleep"), linger, Wanting(readers=0)
+        self.attention = IdleMonitor(
+            lambda: self.told.append("wake"), lambda: self.told.append("sleep"), linger, Demand(readers=0)
         )
 
 

@@ -17,7 +17,7 @@ from threading import Condition
 import pytest
 
 from visard.daemon.devices import open_files, v4l2, v4l2loopback, viewers
-from visard.daemon.devices.viewers import Audience, open_audience
+from visard.daemon.devices.viewers import ViewerCount, watch_viewers
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's video devices")
 
@@ -55,7 +55,7 @@ def device(tmp_path: Path) -> Path:
 @pytest.fixture
 def said(device: Path) -> Iterator[Said]:
     said = Said()
-    with closing(Audience(str(device), said)):
+    with closing(ViewerCount(str(device), said)):
         said.until(0)
         yield said
 
@@ -140,7 +140,7 @@ def test_this_process_does_not_count(device: Path, said: Said, monkeypatch: pyte
 
 def test_a_reader_from_before_counts(device: Path) -> None:
     said = Said()
-    with program(device, MAPS), closing(Audience(str(device), said)):
+    with program(device, MAPS), closing(ViewerCount(str(device), said)):
         said.until(1)
 
 
@@ -165,7 +165,7 @@ def test_when_the_device_goes_nobody_reads_it(
 @pytest.mark.parametrize("vanish", [unlink, move])
 def test_when_the_device_goes_the_thread_ends(device: Path, vanish: Callable[[Path], None]) -> None:
     said, threads = Said(), threading.active_count()
-    with closing(Audience(str(device), said)):
+    with closing(ViewerCount(str(device), said)):
         said.until(0)
         vanish(device)
         while threading.active_count() > threads:
@@ -175,7 +175,7 @@ def test_when_the_device_goes_the_thread_ends(device: Path, vanish: Callable[[Pa
 
 def test_nothing_is_told_after_closing(device: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = Said()
-    listening = Audience(str(device), said)
+    listening = ViewerCount(str(device), said)
     said.until(0)
     listening.close()
     listening.close()
@@ -186,7 +186,7 @@ def test_nothing_is_told_after_closing(device: Path, monkeypatch: pytest.MonkeyP
 
 def test_no_file_and_no_thread_is_left(device: Path) -> None:
     files, threads = len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
-    Audience(str(device), Said()).close()
+    ViewerCount(str(device), Said()).close()
     assert len(list(Path("/proc/self/fd").iterdir())) == files
     assert threading.active_count() == threads
 
@@ -217,7 +217,7 @@ def test_files_of_unseen_processes_count_once_they_stay_open(
     monkeypatch.setattr(v4l2loopback, "open_files", lambda _: opened[0])
     monkeypatch.setattr(open_files, "_STRANGER", 0.3)
     said = Said()
-    with closing(Audience(str(device), said)):
+    with closing(ViewerCount(str(device), said)):
         said.until(0)
         opened[0] = 1
         a_probe(device)
@@ -232,7 +232,7 @@ def test_an_unseen_probe_does_not_count(device: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(v4l2loopback, "open_files", lambda _: opened[0])
     monkeypatch.setattr(open_files, "_STRANGER", 60.0)
     said = Said()
-    with searches(monkeypatch) as made, closing(Audience(str(device), said)):
+    with searches(monkeypatch) as made, closing(ViewerCount(str(device), said)):
         said.until(0)
         for opened[0] in (1, 0):
             before = len(made)
@@ -250,7 +250,7 @@ def test_processes_that_are_seen_are_no_strangers(device: Path, monkeypatch: pyt
         device.open("wb"),  # our own writer
         program(device, HOLDS),
         program(device, HOLDS, "ab"),
-        closing(Audience(str(device), said)),
+        closing(ViewerCount(str(device), said)),
     ):
         said.until(0)
 
@@ -258,20 +258,20 @@ def test_processes_that_are_seen_are_no_strangers(device: Path, monkeypatch: pyt
 def test_where_nobody_can_tell_there_is_no_audience(
     device: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert open_audience(str(tmp_path / "missing"), Said()) is None
+    assert watch_viewers(str(tmp_path / "missing"), Said()) is None
     real = os.stat
     monkeypatch.setattr(
         os, "stat", lambda path, **more: real("/no" if path == "/proc/self/fd" else path, **more)
     )
-    assert open_audience(str(device), Said()) is None
+    assert watch_viewers(str(device), Said()) is None
     monkeypatch.setattr(sys, "platform", "win32")
-    assert open_audience(str(device), Said()) is None
+    assert watch_viewers(str(device), Said()) is None
 
 
 def test_a_link_is_followed(device: Path) -> None:
     link, said = device.with_name("by-id"), Said()
     link.symlink_to(device)
-    with program(device, MAPS), closing(Audience(str(link), said)):
+    with program(device, MAPS), closing(ViewerCount(str(link), said)):
         said.until(1)
 
 

@@ -7,10 +7,10 @@ from fakes import Mask, Reel, Truth, no_thread_left
 from rich.console import Console
 
 from visard.daemon.foreground import bench
-from visard.daemon.guard.rules import Verdict
+from visard.daemon.guard.rules import GuardVerdict
 from visard.daemon.media.frame import Frame
 from visard.daemon.pipeline.recipe import Recipe
-from visard.daemon.pipeline.stats import WINDOW, Spread, Stats
+from visard.daemon.pipeline.stats import WINDOW, Percentiles, Stats
 
 
 @pytest.fixture
@@ -64,21 +64,21 @@ def test_memory_of_the_statistics_is_bounded():
     stats = Stats()
     for number in range(3 * WINDOW):
         frame = Frame(number, 0.0, None, {"track": 0.001 * (number >= 2 * WINDOW)})
-        stats.cleared(frame, Verdict.frame, "")
+        stats.cleared(frame, GuardVerdict.frame, "")
         stats.written(frame, 0.002)
     snapshot = stats.snapshot()
     assert snapshot.frames == 3 * WINDOW
-    assert snapshot.steps["track"] == Spread(1.0, 1.0), "only the window counts"
+    assert snapshot.steps["track"] == Percentiles(1.0, 1.0), "only the window counts"
     assert snapshot.verdicts == {"frame": 3 * WINDOW}
 
 
 def test_spreads_are_percentiles_in_milliseconds():
     from collections import deque
 
-    spread = Spread.of(deque(n / 1000 for n in range(101)))
+    spread = Percentiles.of(deque(n / 1000 for n in range(101)))
     assert math.isclose(spread.p50, 50)
     assert math.isclose(spread.p99, 99)
-    assert Spread.of(deque()) == Spread(0, 0)
+    assert Percentiles.of(deque()) == Percentiles(0, 0)
 
 
 def test_each_kind_of_error_is_news_once():

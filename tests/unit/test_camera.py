@@ -15,11 +15,11 @@ from visard.daemon.errors import SourceEnded, SourceError, SourceLost, SourceUna
 from visard.daemon.media.frame import Format
 from visard.daemon.sources import _cameras
 from visard.daemon.sources import camera as module
-from visard.daemon.sources._cameras import Camera, list_cameras
+from visard.daemon.sources._cameras import CameraDevice, list_cameras
 from visard.daemon.sources.camera import CameraKind, Webcam, choose
 
-FRONT = Camera(0, "Front Camera", "usb-Front_1234-video-index0", "/dev/video0", busy=False)
-DESK = Camera(2, "Desk Camera", "usb-Desk_77-video-index0", "/dev/video2", busy=False)
+FRONT = CameraDevice(0, "Front Camera", "usb-Front_1234-video-index0", "/dev/video0", busy=False)
+DESK = CameraDevice(2, "Desk Camera", "usb-Desk_77-video-index0", "/dev/video2", busy=False)
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def opened(tmp_path: Path) -> Callable[..., Webcam]:
     """Open a fake camera whose device is a file of this test's."""
     node = tmp_path / "video0"
     node.touch()
-    camera = Camera(0, "Front Camera", "usb-Front", str(node), busy=False)
+    camera = CameraDevice(0, "Front Camera", "usb-Front", str(node), busy=False)
 
     def open_with(fake: FakeCapture, wanted: Format | None = None) -> Webcam:
         return CameraKind(lambda: [camera], lambda _: fake).open("camera", wanted)
@@ -175,12 +175,12 @@ def test_a_camera_that_opencv_does_not_open(opened: Callable[..., Webcam]) -> No
         ("/dev/video2", DESK),
     ],
 )
-def test_choosing(which: str, wanted: Camera) -> None:
+def test_choosing(which: str, wanted: CameraDevice) -> None:
     assert choose(which, [FRONT, DESK]) is wanted
 
 
 def test_by_default_the_first_that_is_free() -> None:
-    taken = Camera(0, "Front Camera", "a", "/dev/video0", busy=True)
+    taken = CameraDevice(0, "Front Camera", "a", "/dev/video0", busy=True)
     assert choose("", [taken, DESK]) is DESK
     assert choose("", [taken]) is taken
 
@@ -197,7 +197,7 @@ def test_no_camera_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 
 
 def open_at(path: Path) -> None:
-    camera = Camera(0, "Front Camera", "a", str(path), busy=False)
+    camera = CameraDevice(0, "Front Camera", "a", str(path), busy=False)
     CameraKind(lambda: [camera], lambda _: FakeCapture()).open("camera")
 
 
@@ -229,10 +229,10 @@ def test_the_list_leaves_out_what_is_no_camera(monkeypatch: pytest.MonkeyPatch) 
         v4l2,
         "devices",
         lambda: [
-            v4l2.Device("/dev/video0", "uvcvideo", "Front Camera", "usb-1", capture),
-            v4l2.Device("/dev/video1", "uvcvideo", "Front Camera", "usb-1", 0x800000),  # its metadata
-            v4l2.Device("/dev/video9", "v4l2 loopback", "Visard Camera", "platform", capture),
-            v4l2.Device("/dev/video10", "v4l2 loopback", "Phone", "platform:10", capture),
+            v4l2.V4l2Device("/dev/video0", "uvcvideo", "Front Camera", "usb-1", capture),
+            v4l2.V4l2Device("/dev/video1", "uvcvideo", "Front Camera", "usb-1", 0x800000),  # its metadata
+            v4l2.V4l2Device("/dev/video9", "v4l2 loopback", "Visard Camera", "platform", capture),
+            v4l2.V4l2Device("/dev/video10", "v4l2 loopback", "Phone", "platform:10", capture),
         ],
     )
     cameras = list_cameras()

@@ -9,7 +9,7 @@ import pytest
 
 from visard.daemon.devices import v4l2
 from visard.daemon.sources import _cameras
-from visard.daemon.sources._cameras import Camera, list_cameras
+from visard.daemon.sources._cameras import CameraDevice, list_cameras
 from visard.daemon.sources.camera import choose
 
 CAPTURE = 1
@@ -20,13 +20,13 @@ class Machine:
     """Devices, and what udev and the kernel say of them."""
 
     root: Path
-    there: list[v4l2.Device]
+    there: list[v4l2.V4l2Device]
 
     def plug(self, number: int, by_id: str = "", by_path: str = "", bus: str = "", index: int = 0) -> None:
         """Plug a webcam in; like udev, let the first of several have a link."""
         node = self.root / f"video{number}"
         node.touch()
-        self.there.append(v4l2.Device(str(node), "uvcvideo", "Webcam", bus, CAPTURE))
+        self.there.append(v4l2.V4l2Device(str(node), "uvcvideo", "Webcam", bus, CAPTURE))
         claims = {f"by-id/{by_id}": by_id, f"by-path/{by_path}": by_path}
         for link, name in claims.items():
             if name and not (self.root / "v4l" / link).exists():
@@ -121,7 +121,7 @@ def loopbacks(machine: Machine) -> Callable[..., list[str]]:
         path = machine.root / f"video{number}"
         path.touch()
         machine.there.append(
-            v4l2.Device(str(path), "v4l2 loopback", label[:31], f"platform:{number}", CAPTURE)
+            v4l2.V4l2Device(str(path), "v4l2 loopback", label[:31], f"platform:{number}", CAPTURE)
         )
     return lambda output="": [camera.name for camera in list_cameras(output)]
 
@@ -165,7 +165,7 @@ def test_a_real_camera_may_have_any_name(machine: Machine) -> None:
 
 
 def test_of_two_with_one_name_the_free_one_is_chosen() -> None:
-    busy = Camera(0, "Webcam", "a", "/dev/video0", busy=True)
-    free = Camera(2, "Webcam", "b", "/dev/video2", busy=False)
+    busy = CameraDevice(0, "Webcam", "a", "/dev/video0", busy=True)
+    free = CameraDevice(2, "Webcam", "b", "/dev/video2", busy=False)
     assert choose("webcam", [busy, free]) is free
     assert choose("a", [busy, free]) is busy

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from visard.daemon.devices import keep_format, v4l2, v4l2loopback
-from visard.daemon.devices.v4l2 import CAPTURE, OUTPUT, Device, Holder
+from visard.daemon.devices.v4l2 import CAPTURE, OUTPUT, Holder, V4l2Device
 from visard.daemon.errors import SinkError, SinkUnavailable
 from visard.daemon.media.frame import Format
 from visard.daemon.sinks import find_sink
@@ -27,7 +27,7 @@ class Kernel:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.devices: dict[str, Device] = {}
+        self.devices: dict[str, V4l2Device] = {}
         self.holders: list[Holder] = []
         self.held = ""
         self.healed = 0
@@ -35,17 +35,17 @@ class Kernel:
     def add(self, card: str = "Visard Camera", driver: str = "v4l2 loopback", can: int = OUTPUT) -> str:
         path = str(self.folder / f"video{60 + len(self.devices)}")
         Path(path).touch()
-        self.devices[path] = Device(path, driver, card, "platform", can)
+        self.devices[path] = V4l2Device(path, driver, card, "platform", can)
         return path
 
-    def query(self, path: str) -> Device:
+    def query(self, path: str) -> V4l2Device:
         if path not in self.devices or not Path(path).exists():
             raise FileNotFoundError(2, "No such file or directory", path)
         return self.devices[path]
 
     def turn(self, path: str, can: int) -> None:
         old = self.devices[path]
-        self.devices[path] = Device(path, old.driver, old.card, old.bus, can)
+        self.devices[path] = V4l2Device(path, old.driver, old.card, old.bus, can)
 
     def heal(self, path: str) -> None:
         self.healed += 1

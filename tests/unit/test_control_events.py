@@ -12,9 +12,9 @@ from fake_service import FakeService
 
 from visard.daemon.api.schema import Event, Status
 from visard.daemon.server import events as module
-from visard.daemon.server.events import ROOM, Announcer, differences
+from visard.daemon.server.events import ROOM, EventBroadcaster, differences
 
-Start = Callable[[], AbstractAsyncContextManager[tuple[FakeService, Announcer]]]
+Start = Callable[[], AbstractAsyncContextManager[tuple[FakeService, EventBroadcaster]]]
 
 
 @pytest.fixture
@@ -24,9 +24,9 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
     monkeypatch.setattr(module, "BREATH", 0.001)
 
     @asynccontextmanager
-    async def begin() -> AsyncIterator[tuple[FakeService, Announcer]]:
+    async def begin() -> AsyncIterator[tuple[FakeService, EventBroadcaster]]:
         service = fake(tmp_path)
-        announcer = Announcer(service)
+        announcer = EventBroadcaster(service)
         try:
             yield service, announcer
         finally:

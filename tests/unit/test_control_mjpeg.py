@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from control import run
 
-from visard.daemon.media.jpeg_stream import Newest
+from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.server import mjpeg
 from visard.models.face import Image
 
@@ -27,7 +27,7 @@ def level_of(part: bytes) -> int:
     return int(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR).mean())
 
 
-def wait_for(newest: Newest, number: int) -> None:
+def wait_for(newest: JpegStream, number: int) -> None:
     """Wait until the picture of this number was encoded and given to who looks."""
     deadline = time.monotonic() + 20
     while newest.number() < number and time.monotonic() < deadline:
@@ -37,7 +37,7 @@ def wait_for(newest: Newest, number: int) -> None:
 
 def test_a_late_reader_gets_the_newest_picture() -> None:
     async def work() -> None:
-        newest = Newest()
+        newest = JpegStream()
         async with aclosing(mjpeg.parts(newest)) as parts:
             assert await anext(parts) == f"--{mjpeg.BOUNDARY}\r\n".encode()
             for number, level in enumerate((10, 90, 200), 1):
@@ -54,7 +54,7 @@ def test_a_late_reader_gets_the_newest_picture() -> None:
 def test_reading_counts_as_looking_and_costs_no_thread() -> None:
     async def work() -> None:
         counts: list[int] = []
-        newest = Newest(counts.append)
+        newest = JpegStream(counts.append)
         before = threading.active_count()
         readers = [mjpeg.parts(newest) for _ in range(50)]
         for parts in readers:
@@ -70,7 +70,7 @@ def test_reading_counts_as_looking_and_costs_no_thread() -> None:
 
 def test_the_end_of_the_pictures_ends_the_stream() -> None:
     async def work() -> None:
-        newest = Newest()
+        newest = JpegStream()
         parts = mjpeg.parts(newest)
         await anext(parts)
         threading.Timer(0.05, newest.close).start()

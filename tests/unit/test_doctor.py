@@ -13,7 +13,7 @@ from networks import NETWORKS
 import visard.models.assets
 from visard.daemon.diagnostics import engine_checks
 from visard.daemon.diagnostics.doctor import _daemon, examine
-from visard.daemon.diagnostics.findings import Finding, State, render, status
+from visard.daemon.diagnostics.findings import Finding, FindingState, render, status
 from visard.engines import load
 from visard.engines.interfaces import backends
 from visard.models.swap import swappers
@@ -32,7 +32,7 @@ def test_a_healthy_installation_can_do_the_main_job() -> None:
     found = findings()
     assert status(found.values()) == 0
     for name in ("python", "processor", "engine openvino", "engine onnxruntime", "networks", "personas"):
-        assert found[name].state is State.ok, found[name]
+        assert found[name].state is FindingState.ok, found[name]
 
 
 def test_findings_are_json() -> None:
@@ -43,17 +43,20 @@ def test_findings_are_json() -> None:
 
 def test_a_check_that_fails_is_a_finding_and_the_next_goes_on() -> None:
     def _broken() -> Iterator[Finding]:
-        yield Finding("first", State.ok, "fine")
+        yield Finding("first", FindingState.ok, "fine")
         raise OSError("no such thing")
 
-    found = examine([_broken, lambda: [Finding("second", State.ok, "fine")]])
-    assert [(f.name, f.state) for f in found] == [("broken", State.problem), ("second", State.ok)]
+    found = examine([_broken, lambda: [Finding("second", FindingState.ok, "fine")]])
+    assert [(f.name, f.state) for f in found] == [
+        ("broken", FindingState.problem),
+        ("second", FindingState.ok),
+    ]
     assert "no such thing" in found[0].detail
     assert status(found) == 1
 
 
 def test_missing_parts_do_not_stop_the_main_job() -> None:
-    assert status([Finding("camera", State.missing, "none")]) == 0
+    assert status([Finding("camera", FindingState.missing, "none")]) == 0
 
 
 @pytest.mark.parametrize("harm", ["cut", "gone"])
@@ -69,7 +72,7 @@ def test_a_damaged_network_is_a_problem_with_a_fix(
         network.unlink()
     monkeypatch.setattr(visard.models.assets, "asset", copy.joinpath)
     found = findings()["networks"]
-    assert found.state is State.problem
+    assert found.state is FindingState.problem
     assert "mp_face_landmarks_v2_478.onnx" in found.detail
     assert found.fix
 
@@ -86,14 +89,14 @@ def test_one_engine_is_enough_and_none_is_a_problem(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(type(openvino), "unavailable", lambda _: "no CPU device")
     found = findings()
     assert (found["engine openvino"].state, found["engine openvino"].detail) == (
-        State.missing,
+        FindingState.missing,
         "no CPU device",
     )
     assert "engines" not in found
     monkeypatch.setattr(type(onnxruntime), "open", lambda *_args, **_: 1 / 0)
     found = findings()
     assert "ZeroDivisionError" in found["engine onnxruntime"].detail
-    assert found["engines"].state is State.problem
+    assert found["engines"].state is FindingState.problem
 
 
 def test_compiled_networks_are_counted_and_one_of_another_version_is_told(
@@ -113,14 +116,14 @@ def test_compiled_networks_are_counted_and_one_of_another_version_is_told(
 def test_a_plugin_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(backends.broken, "tensorrt", "ImportError: no such library")
     found = findings()["plugin tensorrt"]
-    assert found.state is State.missing
+    assert found.state is FindingState.missing
     assert "no such library" in found.detail
 
 
 def test_nothing_to_swap_with_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(swappers, "all", dict)
     found = findings()["swappers"]
-    assert found.state is State.problem
+    assert found.state is FindingState.problem
     assert found.fix
 
 
@@ -128,24 +131,26 @@ def test_a_damaged_persona_is_named(home: Path) -> None:
     folder = home / "data/personas/broken"
     folder.mkdir(parents=True)
     found = findings()
-    assert found["personas"].state is State.ok
+    assert found["personas"].state is FindingState.ok
     assert found["persona broken"].fix == "visard personas remove broken"
 
 
 def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage("/")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=2**20))
-    assert findings()["own files"].state is State.missing
+    assert findings()["own files"].state is FindingState.missing
 
 
 def test_a_folder_that_cannot_be_made_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("VISARD_HOME", str(tmp_path / "file"))
-    assert findings()["own files"].state is State.problem
+    assert findings()["own files"].state is FindingState.problem
 
 
 def test_a_fix_has_a_line_of_its_own() -> None:
-    text = render([Finding("a", State.ok, "fine"), Finding("longer", State.missing, "none", "sudo x --y")])
+    text = render(
+        [Finding("a", FindingState.ok, "fine"), Finding("longer", FindingState.missing, "none", "sudo x --y")]
+    )
     assert text.plain.splitlines() == [
         "a       ok       fine",
         "longer  missing  none",
@@ -155,8 +160,8 @@ def test_a_fix_has_a_line_of_its_own() -> None:
 
 def test_a_daemon_that_does_not_run_is_told_how_to_start(home: Path) -> None:
     found = findings()
-    assert (found["daemon"].state, found["daemon"].fix) == (State.missing, "visard daemon")
-    assert found["settings"].state is State.ok
+    assert (found["daemon"].state, found["daemon"].fix) == (FindingState.missing, "visard daemon")
+    assert found["settings"].state is FindingState.ok
 
 
 def test_a_running_daemon_tells_its_problems(home: Path) -> None:
@@ -172,5 +177,5 @@ def test_a_wrong_configuration_is_a_problem_that_names_the_file(home: Path, text
     (home / "config").mkdir(parents=True)
     (home / "config/config.toml").write_text(text)
     found = findings()["settings"]
-    assert found.state is State.problem
+    assert found.state is FindingState.problem
     assert str(home / "config/config.toml") in found.detail

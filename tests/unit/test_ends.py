@@ -35,7 +35,7 @@ def world(monkeypatch, tmp_path):
 
 def opened(source=None, sinks=()):
     said = []
-    return endpoints.open_ends(source, sinks, said.append), said
+    return endpoints.open_endpoints(source, sinks, said.append), said
 
 
 def test_what_was_asked_for_is_opened_and_nothing_is_said(world):

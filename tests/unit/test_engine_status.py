@@ -10,7 +10,7 @@ from statuses import status
 from visard.daemon.api.engines import BuildingInfo, EngineInfo, RungInfo
 from visard.daemon.cli import status_text
 from visard.daemon.diagnostics import engine_checks, engine_report
-from visard.daemon.diagnostics.findings import State
+from visard.daemon.diagnostics.findings import FindingState
 from visard.daemon.server.events import differences
 from visard.daemon.service import snapshot
 from visard.engines import Precision, Progress, Rung, Serving, load
@@ -161,7 +161,7 @@ def test_status_says_it_in_a_line() -> None:
 
 def test_doctor_says_what_was_demoted_and_why() -> None:
     fine, bad = (engine_checks.serving(engine(*rungs)) for rungs in ((SLOW,), (FAST, SLOW)))
-    assert fine.state is State.ok
-    assert bad.state is State.missing
+    assert fine.state is FindingState.ok
+    assert bad.state is FindingState.missing
     assert "tensorrt cuda:0 fp16 is wrong: 4 dB" in bad.detail
     assert bad.fix == "visard engines check"

@@ -5,30 +5,30 @@ import pytest
 from fakes import DRIVER, face_at, picture, shows_driver
 
 from visard.daemon.guard.card import card
-from visard.daemon.guard.gate import Cleared, Gate, Made, Words, blurred
-from visard.daemon.guard.rules import Facts, Look, Verdict
+from visard.daemon.guard.gate import Cleared, Composed, Gate, Words, blurred
+from visard.daemon.guard.rules import FaceEvidence, Facts, GuardVerdict
 from visard.daemon.media.frame import Frame
-from visard.daemon.pipeline.sink_thread import Outlet
+from visard.daemon.pipeline.sink_thread import SinkThread
 from visard.daemon.pipeline.stats import Stats
 from visard.models.face import Sighting
 
 ON, WORDS = Facts(covers=True), Words("One moment")
-GOOD = Look(Sighting((face_at(90, 130),)), None, frozenset({1}))
-LOST = Look(Sighting(()), None, frozenset())
+GOOD = FaceEvidence(Sighting((face_at(90, 130),)), None, frozenset({1}))
+LOST = FaceEvidence(Sighting(()), None, frozenset())
 
 
 def made(look, value=50, number=0):
-    return Made(Frame(number, 0.0, picture(number)), np.full((240, 320, 3), value, np.uint8), look)
+    return Composed(Frame(number, 0.0, picture(number)), np.full((240, 320, 3), value, np.uint8), look)
 
 
 def raw(look, number=0):
     frame = Frame(number, 0.0, picture(number))
-    return Made(frame, frame.image, look)
+    return Composed(frame, frame.image, look)
 
 
 def test_nobody_else_can_clear_a_picture():
     with pytest.raises(TypeError):
-        Cleared(picture(0), Verdict.frame, None, seal=object())
+        Cleared(picture(0), GuardVerdict.frame, None, seal=object())
 
 
 def test_an_outlet_refuses_what_was_not_cleared():
@@ -36,7 +36,7 @@ def test_an_outlet_refuses_what_was_not_cleared():
         where = "nowhere"
 
     with pytest.raises(TypeError):
-        Outlet(Sink(), Stats(), live=True).send(picture(0))
+        SinkThread(Sink(), Stats(), live=True).send(picture(0))
 
 
 def test_only_the_outlet_writes_to_sinks(repository):
@@ -59,12 +59,12 @@ def test_only_the_outlet_writes_to_sinks(repository):
 def test_the_last_good_picture_stands_in_then_a_blur():
     gate = Gate(320, 240)
     good = gate.clear(ON, made(GOOD, 50), 1.0, WORDS)
-    assert (good.verdict, good.frame is not None) == (Verdict.frame, True)
+    assert (good.verdict, good.frame is not None) == (GuardVerdict.frame, True)
     held = gate.clear(ON, raw(LOST, 1), 1.1, WORDS)
-    assert held.verdict is Verdict.last_good
+    assert held.verdict is GuardVerdict.last_good
     assert np.array_equal(held.image, good.image)
     lost = gate.clear(ON, raw(LOST, 2), 2.0, WORDS)
-    assert lost.verdict is Verdict.blur
+    assert lost.verdict is GuardVerdict.blur
     assert not shows_driver(lost.image)
 
 
@@ -72,7 +72,7 @@ def test_nothing_new_repeats_then_blurs_what_was_good():
     gate = Gate(320, 240)
     gate.clear(ON, made(GOOD, 50), 1.0, WORDS)
     assert gate.clear(ON, None, 1.2, WORDS).frame is None
-    assert gate.clear(ON, None, 3.0, WORDS).verdict is Verdict.blur
+    assert gate.clear(ON, None, 3.0, WORDS).verdict is GuardVerdict.blur
 
 
 def test_raw_goes_out_only_on_request_and_is_not_repeated_after():
@@ -91,7 +91,7 @@ def test_starting_shows_the_card():
 def test_animate_falls_back_to_the_portrait():
     gate, still = Gate(320, 240), np.full((50, 50, 3), 33, np.uint8)
     shown = gate.clear(Facts(covers=True, animate=True), raw(LOST), 0.0, Words("x", still))
-    assert shown.verdict is Verdict.card
+    assert shown.verdict is GuardVerdict.card
     assert shown.image[120, 160].tolist() == [33, 33, 33]
     paused = gate.clear(Facts(animate=True), raw(LOST), 0.0, Words("Paused", still))
     assert np.array_equal(paused.image, card(320, 240, "Paused"))

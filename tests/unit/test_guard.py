@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visard.daemon.config.settings import WhenLost
-from visard.daemon.guard.rules import HOLD, SETTLE_TIME, Facts, Look, State, Verdict, decide
+from visard.daemon.guard.rules import HOLD, SETTLE_TIME, FaceEvidence, Facts, GuardState, GuardVerdict, decide
 from visard.models.face import Sighting
 
 ON = Facts(covers=True)
@@ -18,7 +18,7 @@ FRAME = 1 / 30
 
 def look(*faces, swapped=None, missing=(), wanted=None, failed=False):
     done = {face.id for face in faces} if swapped is None else swapped
-    return Look(Sighting(faces, tuple(missing)), wanted, frozenset(done), failed)
+    return FaceEvidence(Sighting(faces, tuple(missing)), wanted, frozenset(done), failed)
 
 
 ALICE, BOB = face_at(100, 100, 1), face_at(300, 100, 2)
@@ -27,41 +27,41 @@ ALICE, BOB = face_at(100, 100, 1), face_at(300, 100, 2)
 @pytest.mark.parametrize(
     ("facts", "seen", "good_ago", "verdict"),
     [
-        (ON, look(ALICE), None, Verdict.frame),
-        (ON, look(ALICE, BOB), None, Verdict.frame),
-        (ON, look(), 0.1, Verdict.last_good),
-        (ON, look(), HOLD, Verdict.blur),
-        (ON, look(), None, Verdict.blur),
-        (ON, None, None, Verdict.card),
-        (ON, None, 0.1, Verdict.last_good),
-        (ON, None, 2, Verdict.blur),
-        (ON, look(ALICE, BOB, swapped={1}), None, Verdict.blur),
-        (ON, look(ALICE, missing=[2]), 0.1, Verdict.last_good),
-        (ON, look(ALICE, failed=True), 0.1, Verdict.last_good),
-        (ON, look(ALICE, BOB, swapped={1}, wanted=frozenset({1})), None, Verdict.frame),
-        (ON, look(BOB, swapped={2}, wanted=frozenset({1})), None, Verdict.blur),
-        (ON, look(ALICE, BOB, swapped=(), wanted=frozenset()), None, Verdict.blur),
-        (ON, look(ALICE, missing=[2], wanted=frozenset({1})), None, Verdict.frame),
-        (ON, look(ALICE, missing=[1], wanted=frozenset({1})), None, Verdict.blur),
-        (Facts(covers=True, when_lost=WhenLost.card), look(), 2, Verdict.card),
-        (Facts(), look(ALICE), 0.1, Verdict.card),
-        (Facts(reveal=True), look(), None, Verdict.raw),
-        (Facts(covers=True, reveal=True), look(ALICE), 0.1, Verdict.raw),
-        (Facts(covers=True, reveal=True, camera_gone=True), None, 0.1, Verdict.card),
-        (Facts(covers=True, camera_gone=True), None, 0.1, Verdict.card),
-        (Facts(covers=True, animate=True), look(ALICE), None, Verdict.frame),
-        (Facts(covers=True, animate=True), look(), 0.1, Verdict.last_good),
-        (Facts(covers=True, animate=True), look(), 2, Verdict.card),
+        (ON, look(ALICE), None, GuardVerdict.frame),
+        (ON, look(ALICE, BOB), None, GuardVerdict.frame),
+        (ON, look(), 0.1, GuardVerdict.last_good),
+        (ON, look(), HOLD, GuardVerdict.blur),
+        (ON, look(), None, GuardVerdict.blur),
+        (ON, None, None, GuardVerdict.card),
+        (ON, None, 0.1, GuardVerdict.last_good),
+        (ON, None, 2, GuardVerdict.blur),
+        (ON, look(ALICE, BOB, swapped={1}), None, GuardVerdict.blur),
+        (ON, look(ALICE, missing=[2]), 0.1, GuardVerdict.last_good),
+        (ON, look(ALICE, failed=True), 0.1, GuardVerdict.last_good),
+        (ON, look(ALICE, BOB, swapped={1}, wanted=frozenset({1})), None, GuardVerdict.frame),
+        (ON, look(BOB, swapped={2}, wanted=frozenset({1})), None, GuardVerdict.blur),
+        (ON, look(ALICE, BOB, swapped=(), wanted=frozenset()), None, GuardVerdict.blur),
+        (ON, look(ALICE, missing=[2], wanted=frozenset({1})), None, GuardVerdict.frame),
+        (ON, look(ALICE, missing=[1], wanted=frozenset({1})), None, GuardVerdict.blur),
+        (Facts(covers=True, when_lost=WhenLost.card), look(), 2, GuardVerdict.card),
+        (Facts(), look(ALICE), 0.1, GuardVerdict.card),
+        (Facts(reveal=True), look(), None, GuardVerdict.raw),
+        (Facts(covers=True, reveal=True), look(ALICE), 0.1, GuardVerdict.raw),
+        (Facts(covers=True, reveal=True, camera_gone=True), None, 0.1, GuardVerdict.card),
+        (Facts(covers=True, camera_gone=True), None, 0.1, GuardVerdict.card),
+        (Facts(covers=True, animate=True), look(ALICE), None, GuardVerdict.frame),
+        (Facts(covers=True, animate=True), look(), 0.1, GuardVerdict.last_good),
+        (Facts(covers=True, animate=True), look(), 2, GuardVerdict.card),
     ],
 )
 def test_table(facts, seen, good_ago, verdict):
-    state = State(None if good_ago is None else 100 - good_ago)
+    state = GuardState(None if good_ago is None else 100 - good_ago)
     assert decide(state, facts, seen, 100.0)[0] is verdict
 
 
 def play(*looks, facts=ON, gap=FRAME):
     """Run looks one frame apart and return the verdicts."""
-    state, verdicts = State(), []
+    state, verdicts = GuardState(), []
     for number, seen in enumerate(looks):
         verdict, state = decide(state, facts, seen, 10 + number * gap)
         verdicts.append(verdict)
@@ -70,54 +70,54 @@ def play(*looks, facts=ON, gap=FRAME):
 
 def test_a_face_that_moves_as_people_do_is_believed():
     path = [look(face_at(100 + 300 * math.sin(n / 10), 100, 1)) for n in range(60)]
-    assert set(play(*path)) == {Verdict.frame}
+    assert set(play(*path)) == {GuardVerdict.frame}
 
 
 def test_a_face_that_jumps_is_lost_until_it_has_settled():
     stays = int(SETTLE_TIME / FRAME)
     verdicts = play(look(ALICE), *[look(face_at(300, 100, 1))] * (stays + 3))
-    assert Verdict.frame not in verdicts[1:stays]
-    assert verdicts[-1] is Verdict.frame
+    assert GuardVerdict.frame not in verdicts[1:stays]
+    assert verdicts[-1] is GuardVerdict.frame
 
 
 def test_a_settled_face_waits_while_another_is_missing():
     verdicts = play(look(ALICE, BOB), *[look(face_at(300, 100, 1), missing=[2])] * 90)
-    assert set(verdicts[1:]) == {Verdict.last_good, Verdict.blur}
+    assert set(verdicts[1:]) == {GuardVerdict.last_good, GuardVerdict.blur}
 
 
 def test_jumping_on_and_on_never_settles():
     verdicts = play(look(ALICE), *[look(face_at(100 + 300 * (n % 2), 100, 1)) for n in range(1, 90)])
-    assert Verdict.frame not in verdicts[1:]
+    assert GuardVerdict.frame not in verdicts[1:]
 
 
 def test_a_face_that_changes_size_at_once_has_jumped():
-    assert play(look(ALICE), look(face_at(100, 100, 1, size=200)))[1] is Verdict.last_good
+    assert play(look(ALICE), look(face_at(100, 100, 1, size=200)))[1] is GuardVerdict.last_good
 
 
 def test_a_vanished_face_holds_even_when_nobody_calls_it_missing():
     verdicts = play(look(ALICE, BOB), *[look(ALICE)] * 30)
     held = int(HOLD / FRAME)
-    assert set(verdicts[1:held]) == {Verdict.last_good}
-    assert verdicts[-1] is Verdict.frame
+    assert set(verdicts[1:held]) == {GuardVerdict.last_good}
+    assert verdicts[-1] is GuardVerdict.frame
 
 
 def test_the_same_place_under_a_new_id_is_the_same_face():
-    assert play(look(ALICE), look(face_at(102, 101, 7))) == [Verdict.frame] * 2
+    assert play(look(ALICE), look(face_at(102, 101, 7))) == [GuardVerdict.frame] * 2
 
 
 def test_a_poster_that_takes_over_at_once_is_held():
-    assert play(look(ALICE), look(face_at(400, 90, 5)))[1] is Verdict.last_good
+    assert play(look(ALICE), look(face_at(400, 90, 5)))[1] is GuardVerdict.last_good
 
 
 def test_nonsense_landmarks_are_lost():
-    assert play(look(face_at(math.nan, 100, 1)))[0] is Verdict.blur
-    assert play(look(face_at(100, 100, 1, size=0)))[0] is Verdict.blur
+    assert play(look(face_at(math.nan, 100, 1)))[0] is GuardVerdict.blur
+    assert play(look(face_at(100, 100, 1, size=0)))[0] is GuardVerdict.blur
 
 
 def test_pausing_drops_the_last_good_frame():
-    _, state = decide(State(), ON, look(ALICE), 1.0)
+    _, state = decide(GuardState(), ON, look(ALICE), 1.0)
     _, state = decide(state, Facts(), look(ALICE), 1.1)
-    assert decide(state, ON, look(), 1.2)[0] is Verdict.blur
+    assert decide(state, ON, look(), 1.2)[0] is GuardVerdict.blur
 
 
 def test_every_combination_of_small_cases():
@@ -126,24 +126,24 @@ def test_every_combination_of_small_cases():
     wants = [None, frozenset(), frozenset({1}), frozenset({3})]
     facts = [Facts(*bits) for bits in itertools.product((0, 1), (0, 1), (0, 1), WhenLost, (0, 1))]
     looks = [None] + [
-        Look(Sighting(f, m), w, s, bool(x))
+        FaceEvidence(Sighting(f, m), w, s, bool(x))
         for f, m, w, s, x in itertools.product(faces, [(), (1,), (9,)], wants, swaps, (0, 1))
     ]
     for fact, seen, good in itertools.product(facts, looks, (None, 9.9, 5.0)):
-        check(State(good), fact, seen, 10.0)
+        check(GuardState(good), fact, seen, 10.0)
 
 
 def check(state, facts, seen, now):
     """Judge one verdict by the rules as a person would state them."""
     verdict, after = decide(state, facts, seen, now)
     recent = state.good_at is not None and 0 <= now - state.good_at < HOLD
-    if verdict is Verdict.raw:
+    if verdict is GuardVerdict.raw:
         assert facts.reveal
     if facts.camera_gone or (not facts.covers and not facts.reveal):
-        assert verdict is Verdict.card
-    if verdict is Verdict.last_good:
+        assert verdict is GuardVerdict.card
+    if verdict is GuardVerdict.last_good:
         assert recent
-    if verdict is Verdict.frame:
+    if verdict is GuardVerdict.frame:
         assert facts.covers
         assert not facts.reveal
         assert seen is not None
@@ -173,7 +173,7 @@ some_faces = st.lists(
 )
 ids = st.frozensets(st.integers(1, 4))
 looks = st.none() | st.builds(
-    Look,
+    FaceEvidence,
     st.builds(Sighting, some_faces.map(tuple), ids.map(tuple)),
     st.none() | ids,
     ids,
@@ -187,7 +187,7 @@ some_facts = st.builds(
 @settings(deadline=None, max_examples=300)
 @given(st.lists(st.tuples(some_facts, looks, st.floats(0, 3)), max_size=12))
 def test_any_history_keeps_the_rules(steps):
-    state, now = State(), 0.0
+    state, now = GuardState(), 0.0
     for facts, seen, gap in steps:
         now += gap
         state = check(state, facts, seen, now)

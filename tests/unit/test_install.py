@@ -8,22 +8,22 @@ import pytest
 
 from visard.daemon import install
 from visard.daemon.errors import InstallError
-from visard.daemon.install import Wish
+from visard.daemon.install import InstallOptions
 from visard.daemon.install.icons import SIZES
 from visard.daemon.install.linux import Linux
-from visard.daemon.install.machine import Machine, Record
+from visard.daemon.install.machine import InstallRecord, Machine
 from visard.daemon.install.registry import NoRegistry
-from visard.daemon.install.steps import Link, Remove, Run, Start, Step, Write
+from visard.daemon.install.steps import Remove, Run, StartProcess, Step, Symlink, Write
 
 BRIDGE = ("/usr/bin/python3", "/opt/my tools/keep_format.py", "Visard Camera")
-WISH = Wish(("/opt/my tools/visard",))
+WISH = InstallOptions(("/opt/my tools/visard",))
 
 
 class Recorder(Machine):
     """A machine whose programs are only written down."""
 
     def __init__(self, record: Path) -> None:
-        super().__init__(Record(record), NoRegistry())
+        super().__init__(InstallRecord(record), NoRegistry())
         self.commands: list[tuple[str, ...]] = []
         self.refuses: tuple[str, ...] = ()
 
@@ -54,7 +54,7 @@ def linux(tmp_path: Path) -> Linux:
 
 def carry_out(steps: Sequence[Step], machine: Recorder) -> list[str]:
     """Do the steps as the next call of the program would, with the record read anew."""
-    machine.record = Record(machine.record.path)
+    machine.record = InstallRecord(machine.record.path)
     return install.carry_out(steps, machine, lambda _: None)
 
 
@@ -143,10 +143,10 @@ def test_install_keeps_a_foreign_file_that_is_in_the_way(linux: Linux, machine: 
 def test_what_an_older_version_wrote_is_replaced_and_removed_quietly(
     linux: Linux, machine: Recorder, tmp_path: Path
 ) -> None:
-    carry_out(linux.install(Wish(("/old/visard",))).steps, machine)
+    carry_out(linux.install(InstallOptions(("/old/visard",))).steps, machine)
     carry_out(linux.install(WISH).steps, machine)
     assert not list(tmp_path.rglob("*.bak*"))
-    carry_out(linux.install(Wish(("/old/visard",))).steps, machine)
+    carry_out(linux.install(InstallOptions(("/old/visard",))).steps, machine)
     carry_out(linux.uninstall(WISH).steps, machine)
     assert not list(tmp_path.iterdir())
 
@@ -173,7 +173,7 @@ def test_no_start_and_no_session_start_nothing_and_say_when(linux: Linux, machin
     still = linux.install(replace(WISH, start=False))
     alone = replace(linux, session=False, desktop=False).install(WISH)
     for plan in (still, alone):
-        assert not [step for step in plan.steps if isinstance(step, Start)]
+        assert not [step for step in plan.steps if isinstance(step, StartProcess)]
         assert not [step for step in plan.steps if isinstance(step, Run) and "restart" in step.command]
         assert any("next login" in note for note in plan.notes)
     carry_out(alone.steps, machine)
@@ -219,7 +219,7 @@ def test_a_daemon_that_cannot_be_stopped_does_not_stop_uninstalling(
 
 
 def test_links_replace_links_and_keep_files(machine: Recorder, tmp_path: Path) -> None:
-    link = Link(tmp_path / "a/link", tmp_path / "new")
+    link = Symlink(tmp_path / "a/link", tmp_path / "new")
     link.path.parent.mkdir()
     link.path.symlink_to(tmp_path / "old")
     carry_out([link], machine)

@@ -12,7 +12,7 @@ import pytest
 from visard.daemon import install
 from visard.daemon.cli import main
 from visard.daemon.errors import InstallError
-from visard.daemon.install.machine import Machine, Record, runs
+from visard.daemon.install.machine import InstallRecord, Machine, runs
 from visard.daemon.install.registry import NoRegistry
 
 
@@ -65,7 +65,7 @@ def test_trays_are_told_from_other_programs(command: list[str], is_one: bool) ->
 def test_only_the_daemon_of_this_home_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, children: list[subprocess.Popen[bytes]]
 ) -> None:
-    machine = Machine(Record(tmp_path / "record"), NoRegistry())
+    machine = Machine(InstallRecord(tmp_path / "record"), NoRegistry())
     monkeypatch.setenv("VISARD_HOME", str(tmp_path / "ours"))
     ours = sleeper("daemon", children)
     monkeypatch.setenv("VISARD_HOME", str(tmp_path / "another"))

@@ -9,13 +9,13 @@ import pytest
 
 from visard.daemon import install
 from visard.daemon.errors import InstallError
-from visard.daemon.install import Wish
-from visard.daemon.install.machine import Machine, Record
+from visard.daemon.install import InstallOptions
+from visard.daemon.install.machine import InstallRecord, Machine
 from visard.daemon.install.macos import DAEMON, TRAY, MacOS
 from visard.daemon.install.registry import NoRegistry
 from visard.daemon.install.windows import KEY, Windows
 
-WISH = Wish(("/opt/my tools/visard",), (("VISARD_HOME", "/Users/me/a place"),))
+WISH = InstallOptions(("/opt/my tools/visard",), (("VISARD_HOME", "/Users/me/a place"),))
 
 
 class Values:
@@ -39,7 +39,7 @@ class Away(Machine):
 
     def __init__(self, record: Path) -> None:
         self.values = Values()
-        super().__init__(Record(record), self.values)
+        super().__init__(InstallRecord(record), self.values)
         self.loaded: set[str] = set()
         self.started: list[tuple[str, ...]] = []
         self.ended: list[str] = []
@@ -72,8 +72,8 @@ def macos(tmp_path: Path) -> MacOS:
     return MacOS(tmp_path / "Library/LaunchAgents", 501)
 
 
-def carry_out(plan: install.Plan, machine: Away) -> list[str]:
-    machine.record = Record(machine.record.path)
+def carry_out(plan: install.InstallPlan, machine: Away) -> list[str]:
+    machine.record = InstallRecord(machine.record.path)
     return install.carry_out(plan.steps, machine, lambda _: None)
 
 
@@ -122,7 +122,7 @@ def test_launchd_forgets_everything(macos: MacOS, away: Away, tmp_path: Path) ->
 
 
 PYTHON = r"C:\Program Files\Python\pythonw.exe"
-WINDOWS = Wish((PYTHON, "-m", "visard.daemon"))
+WINDOWS = InstallOptions((PYTHON, "-m", "visard.daemon"))
 
 
 def test_windows_runs_both_at_login(away: Away) -> None:

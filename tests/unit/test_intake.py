@@ -10,7 +10,7 @@ from fakes import HEIGHT, WIDTH, Reel, number_of, unplug
 from visard.daemon.errors import SourceLost, SourceUnavailable
 from visard.daemon.media.frame import Format, Frame
 from visard.daemon.media.ports import Source
-from visard.daemon.pipeline.capture import Intake, Presence
+from visard.daemon.pipeline.capture import Capture, Presence
 
 FORM = Format(WIDTH, HEIGHT, 100)
 
@@ -18,7 +18,7 @@ FORM = Format(WIDTH, HEIGHT, 100)
 class Reader:
     """Reads an intake on a thread and keeps the numbers of its frames."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: Capture) -> None:
         self.numbers: list[int] = []
         self.error: Exception | None = None
         self.came = threading.Condition()
@@ -44,8 +44,8 @@ class Reader:
 
 
 @pytest.fixture
-def intake() -> Iterator[Intake]:
-    made = Intake(None, format=FORM)
+def intake() -> Iterator[Capture]:
+    made = Capture(None, format=FORM)
     yield made
     made.stop()
 
@@ -54,7 +54,7 @@ def live(first: int = 0, **kwargs: Callable[[int], None]) -> Reel:
     return Reel(100_000, live=True, first=first, **kwargs)
 
 
-def test_rests_until_told_what_to_read(intake: Intake) -> None:
+def test_rests_until_told_what_to_read(intake: Capture) -> None:
     reader = Reader(intake)
     time.sleep(0.05)
     assert intake.presence is Presence.resting
@@ -67,7 +67,7 @@ def test_rests_until_told_what_to_read(intake: Intake) -> None:
     assert reader.numbers[:3] == [0, 1, 2]
 
 
-def test_another_source_takes_over_and_the_first_is_closed(intake: Intake) -> None:
+def test_another_source_takes_over_and_the_first_is_closed(intake: Capture) -> None:
     first, second = live(), live(first=1000)
     reader = Reader(intake)
     intake.use(lambda: first, "opening")
@@ -79,7 +79,7 @@ def test_another_source_takes_over_and_the_first_is_closed(intake: Intake) -> No
     assert intake.openings == 2
 
 
-def test_resting_closes_the_source_even_while_it_blocks(intake: Intake) -> None:
+def test_resting_closes_the_source_even_while_it_blocks(intake: Capture) -> None:
     reel = live()
     blocked = threading.Event()
 
@@ -99,7 +99,7 @@ def test_resting_closes_the_source_even_while_it_blocks(intake: Intake) -> None:
     reader.until(lambda: 51 in reader.numbers)
 
 
-def test_hurrying_tries_at_once_what_was_lost(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hurrying_tries_at_once_what_was_lost(intake: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("visard.daemon.pipeline.capture.FIRST_WAIT", 1000.0)
     there = threading.Event()
     tries = []
@@ -122,7 +122,7 @@ def test_hurrying_tries_at_once_what_was_lost(intake: Intake, monkeypatch: pytes
     assert len(tries) == 2
 
 
-def test_hurrying_while_resting_opens_nothing(intake: Intake) -> None:
+def test_hurrying_while_resting_opens_nothing(intake: Capture) -> None:
     reader = Reader(intake)
     intake.hurry()
     time.sleep(0.05)
@@ -130,7 +130,7 @@ def test_hurrying_while_resting_opens_nothing(intake: Intake) -> None:
     assert not reader.numbers
 
 
-def test_a_source_that_opens_after_another_was_chosen_is_closed(intake: Intake) -> None:
+def test_a_source_that_opens_after_another_was_chosen_is_closed(intake: Capture) -> None:
     slow, go = live(), threading.Event()
 
     def opening() -> Source:
@@ -147,7 +147,7 @@ def test_a_source_that_opens_after_another_was_chosen_is_closed(intake: Intake) 
     assert slow.closed.is_set()
 
 
-def test_stopping_ends_a_resting_intake(intake: Intake) -> None:
+def test_stopping_ends_a_resting_intake(intake: Capture) -> None:
     reader = Reader(intake)
     intake.stop()
     reader.thread.join(10)
@@ -156,21 +156,21 @@ def test_stopping_ends_a_resting_intake(intake: Intake) -> None:
 
 
 def test_without_a_way_to_reopen_a_lost_source_is_an_error() -> None:
-    intake = Intake(Reel(10, before=unplug))
+    intake = Capture(Reel(10, before=unplug))
     with pytest.raises(SourceLost):
         list(intake.frames())
 
 
 def test_a_finite_source_ends_it() -> None:
-    assert [frame.index for frame in Intake(Reel(3)).frames()] == [0, 1, 2]
+    assert [frame.index for frame in Capture(Reel(3)).frames()] == [0, 1, 2]
 
 
 def test_other_sizes_are_fitted() -> None:
-    intake = Intake(Reel(1), format=Format(640, 360, 30))
+    intake = Capture(Reel(1), format=Format(640, 360, 30))
     (frame,) = intake.frames()
     assert frame.image.shape == (360, 640, 3)
 
 
 def test_needs_a_source_or_a_format() -> None:
     with pytest.raises(ValueError, match="format"):
-        Intake(None)
+        Capture(None)

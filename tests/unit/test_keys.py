@@ -1,6 +1,6 @@
 import pytest
 
-from visard.daemon.foreground.keys import CTRL_C, ESCAPE, HELP, Command, Wear, press
+from visard.daemon.foreground.keys import CTRL_C, ESCAPE, HELP, Command, SwitchTo, press
 from visard.daemon.pipeline.recipe import Recipe
 
 START = Recipe("p")
@@ -46,7 +46,7 @@ def test_any_number_of_presses_stays_valid(key, field):
 @pytest.mark.parametrize(
     ("key", "outcome"),
     [
-        ("1", Wear(0)), ("9", Wear(8)), ("a", Command.previous), ("D", Command.following),
+        ("1", SwitchTo(0)), ("9", SwitchTo(8)), ("a", Command.previous), ("D", Command.following),
         ("q", Command.generate), ("x", Command.calibrate), ("f", Command.seek), ("l", Command.reload),
         ("i", Command.rate), (ESCAPE, Command.quit), (CTRL_C, Command.quit), ("!", None), ("", None),
         ("12", None), ("é", None),

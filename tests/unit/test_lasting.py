@@ -9,7 +9,7 @@ from fakes import HEIGHT, WIDTH, Basket
 from visard.daemon.errors import SinkError, SinkUnavailable
 from visard.daemon.media.ports import Sink
 from visard.daemon.sinks import _reconnecting
-from visard.daemon.sinks._reconnecting import Lasting
+from visard.daemon.sinks._reconnecting import ReconnectingSink
 
 PICTURE = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
 
@@ -21,7 +21,7 @@ class Bench:
         self.there: Sink | None = None
         self.tries = 0
         self.told: list[Sink | None] = []
-        self.sink = Lasting("camera", self.open, self.told.append)
+        self.sink = ReconnectingSink("camera", self.open, self.told.append)
 
     def open(self) -> Sink:
         self.tries += 1

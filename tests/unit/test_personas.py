@@ -18,8 +18,8 @@ from visard.daemon.personas.record import (
     THUMBNAIL,
     Consent,
     Damaged,
-    Kind,
     Persona,
+    PersonaKind,
     check_name,
 )
 from visard.models.portrait import read_picture
@@ -80,7 +80,7 @@ def test_add_keeps_the_photo_upright_and_without_its_metadata(library: Library, 
     again = library.get("aunt may")
     assert again == added
     assert again.record.title == "Tante Maï"
-    assert again.record.kind is Kind.photo
+    assert again.record.kind is PersonaKind.photo
     with Image.open(again.picture) as kept, Image.open(SHIPPED / "hanna" / PICTURE) as original:
         assert not kept.getexif()
         difference = np.abs(np.asarray(kept, np.int16) - np.asarray(original, np.int16)).mean()
@@ -274,7 +274,7 @@ def test_generated_takes_the_first_usable_attempt(library: Library) -> None:
 
     made = library.generate(person, 17)
     assert asked == [(17, 0), (17, 1), (17, 2)]
-    assert (made.name, made.record.seed, made.record.kind) == ("person-17", 17, Kind.generated)
+    assert (made.name, made.record.seed, made.record.kind) == ("person-17", 17, PersonaKind.generated)
     assert library.get("person-17") == made
 
 

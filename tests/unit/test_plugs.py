@@ -11,7 +11,7 @@ from threading import Semaphore
 import pytest
 
 from visard.daemon.devices import hotplug as module
-from visard.daemon.devices.hotplug import Plugs
+from visard.daemon.devices.hotplug import Hotplug
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="inotify")
 
@@ -25,7 +25,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def told(tmp_path: Path) -> Iterator[Semaphore]:
     """Can be acquired once for every call."""
     told = Semaphore(0)
-    with closing(Plugs(told.release, tmp_path)):
+    with closing(Hotplug(told.release, tmp_path)):
         yield told
 
 
@@ -83,7 +83,7 @@ def test_reading_and_writing_are_no_news(tmp_path: Path, told: Semaphore) -> Non
 def test_after_closing_nothing_is_told_and_nothing_is_left(tmp_path: Path) -> None:
     files, threads = len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
     told = Semaphore(0)
-    plugs = Plugs(told.release, tmp_path)
+    plugs = Hotplug(told.release, tmp_path)
     (tmp_path / "video0").touch()
     plugs.close()
     plugs.close()
@@ -95,11 +95,11 @@ def test_after_closing_nothing_is_told_and_nothing_is_left(tmp_path: Path) -> No
 def test_elsewhere_it_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     threads = threading.active_count()
-    with closing(Plugs(lambda: None, tmp_path)):
+    with closing(Hotplug(lambda: None, tmp_path)):
         assert threading.active_count() == threads
 
 
 def test_where_it_cannot_watch_it_does_nothing(tmp_path: Path) -> None:
     files = len(list(Path("/proc/self/fd").iterdir()))
-    Plugs(lambda: None, tmp_path / "missing").close()
+    Hotplug(lambda: None, tmp_path / "missing").close()
     assert len(list(Path("/proc/self/fd").iterdir())) == files

@@ -10,7 +10,7 @@ from drivers import Driver
 from visard.models.animate.puppet.animator import animator
 from visard.models.animate.puppet.eyes import EYES
 from visard.models.animate.puppet.matte import behind, fill, person
-from visard.models.animate.puppet.motion import Reference, expression, soften
+from visard.models.animate.puppet.motion import DriverReference, expression, soften
 from visard.models.blendshapes import NAMES
 from visard.models.face import Face
 from visard.models.geometry.pose import fit_pose
@@ -160,7 +160,7 @@ def test_calibrating_later_is_exact(animation, driver):
     smile = driver.does(mouthSmileLeft=0.9, mouthSmileRight=0.9)
     animation.calibrate(smile)
     np.testing.assert_allclose(
-        expression(Reference.exact(smile), smile, fit_pose(smile.landmarks), driver.shape), 0, atol=1e-4
+        expression(DriverReference.exact(smile), smile, fit_pose(smile.landmarks), driver.shape), 0, atol=1e-4
     )
     animation.calibrate(driver.does())
     rest = animation(driver.does()).astype(int)

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from visard.models.buffers import Scratch
+from visard.models.buffers import Buffers
 
 
 def test_the_same_name_gives_the_same_memory() -> None:
-    scratch = Scratch()
+    scratch = Buffers()
     first = scratch.bytes("a", 10, 20, 3)
     assert first.shape == (10, 20, 3)
     assert first.dtype == np.uint8
@@ -16,7 +16,7 @@ def test_the_same_name_gives_the_same_memory() -> None:
 
 
 def test_it_grows_and_what_was_given_before_stays_whole() -> None:
-    scratch = Scratch()
+    scratch = Buffers()
     small = scratch.bytes("a", 3, 3)
     small.fill(7)
     large = scratch.bytes("a", 50, 50)
@@ -26,7 +26,7 @@ def test_it_grows_and_what_was_given_before_stays_whole() -> None:
 
 
 def test_floats() -> None:
-    scratch = Scratch()
+    scratch = Buffers()
     array = scratch.floats("map", 5, 7, 2)
     assert array.shape == (5, 7, 2)
     assert array.dtype == np.float32
@@ -38,4 +38,4 @@ def test_floats() -> None:
 
 
 def test_nothing_is_a_size_too() -> None:
-    assert Scratch().bytes("a", 0, 5).shape == (0, 5)
+    assert Buffers().bytes("a", 0, 5).shape == (0, 5)

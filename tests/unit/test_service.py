@@ -21,10 +21,10 @@ from visard.daemon.personas.record import Consent
 from visard.daemon.pipeline.recipe import Recipe
 from visard.daemon.service import controller, service
 from visard.daemon.service import live as stage
-from visard.daemon.service.idle import Attention
-from visard.daemon.service.prepared import Wardrobe
+from visard.daemon.service.idle import IdleMonitor
+from visard.daemon.service.prepared import PreparedPersonas
 from visard.daemon.service.service import Service
-from visard.daemon.sources._select import Supply
+from visard.daemon.sources._select import SourceSelector
 
 COLOURS = {"clara": 40, "hanna": 80, "marco": 120, "nico": 160, "robin": 200, "walter": 240}
 
@@ -36,7 +36,7 @@ def soon(true: Callable[[], object], seconds: float = 10) -> bool:
     return bool(true())
 
 
-class Camera(Supply):
+class Camera(SourceSelector):
     """Gives one live source after another, unless it is told that there is none."""
 
     def __init__(self, tmp_path: Path) -> None:
@@ -85,9 +85,9 @@ def world(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
             return made.sink()
 
     monkeypatch.setattr(stage, "find_sink", lambda spec: Kind())
-    monkeypatch.setattr(controller, "Stage", partial(stage.Stage, track=lambda _: Truth()))
-    monkeypatch.setattr(service, "Wardrobe", partial(Wardrobe, prepare=made.prepare))
-    monkeypatch.setattr(controller, "Attention", partial(Attention, linger=0.05))
+    monkeypatch.setattr(controller, "Stage", partial(stage.LivePipeline, track=lambda _: Truth()))
+    monkeypatch.setattr(service, "PreparedPersonas", partial(PreparedPersonas, prepare=made.prepare))
+    monkeypatch.setattr(controller, "IdleMonitor", partial(IdleMonitor, linger=0.05))
     return made
 
 

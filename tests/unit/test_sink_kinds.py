@@ -16,7 +16,7 @@ from visard.daemon.media.frame import Format
 from visard.daemon.media.ports import Sink
 from visard.daemon.media.video import VideoReader
 from visard.daemon.sinks import find_sink, preview
-from visard.daemon.sinks.preview import Page
+from visard.daemon.sinks.preview import PreviewSink
 
 LIVE = Format(160, 120, 25)
 STILL = Format(160, 120, 25, live=False)
@@ -141,7 +141,7 @@ def test_a_failure_at_the_end_is_reported_by_close(tmp_path: Path, monkeypatch: 
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
+def page() -> Iterator[PreviewSink]:
     sink = preview.sink.open("preview", LIVE)
     yield sink
     sink.close()
@@ -170,7 +170,7 @@ class Running:
         self._thread.join()
 
 
-def get(page: Page, path: str, host: str | None = None) -> http.client.HTTPResponse:
+def get(page: PreviewSink, path: str, host: str | None = None) -> http.client.HTTPResponse:
     port = urlsplit(page.where).port
     assert port
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
@@ -180,7 +180,7 @@ def get(page: Page, path: str, host: str | None = None) -> http.client.HTTPRespo
     return connection.getresponse()
 
 
-def test_the_page(page: Page) -> None:
+def test_the_page(page: PreviewSink) -> None:
     answer = get(page, "/")
     text = answer.read().decode()
     assert answer.status == 200
@@ -189,7 +189,7 @@ def test_the_page(page: Page) -> None:
     assert get(page, "/nothing").status == 404
 
 
-def test_a_snapshot_is_the_newest_picture(page: Page) -> None:
+def test_a_snapshot_is_the_newest_picture(page: PreviewSink) -> None:
     with Running(page):
         answer = get(page, "/snapshot.jpg")
         data = answer.read()
@@ -198,7 +198,7 @@ def test_a_snapshot_is_the_newest_picture(page: Page) -> None:
     assert cv2.PSNR(image[60:], picture(160, 120)[60:]) > 28
 
 
-def test_no_picture_is_no_snapshot(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_picture_is_no_snapshot(page: PreviewSink, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preview, "_PATIENCE", 0.1)
     assert get(page, "/snapshot.jpg").status == 503
 
@@ -214,7 +214,7 @@ def read_part(answer: http.client.HTTPResponse) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
 
 
-def test_the_stream_shows_moving_pictures(page: Page) -> None:
+def test_the_stream_shows_moving_pictures(page: PreviewSink) -> None:
     with Running(page):
         answer = get(page, "/stream")
         assert "multipart/x-mixed-replace; boundary=visard-frame" in answer.headers["Content-Type"]
@@ -224,7 +224,7 @@ def test_the_stream_shows_moving_pictures(page: Page) -> None:
     assert not np.array_equal(pictures[0], pictures[4])
 
 
-def test_stats_tell_size_and_rate(page: Page) -> None:
+def test_stats_tell_size_and_rate(page: PreviewSink) -> None:
     assert json.load(get(page, "/stats")) == {"width": 160, "height": 120, "fps": 0}
     with Running(page):
         get(page, "/snapshot.jpg").read()
@@ -234,22 +234,22 @@ def test_stats_tell_size_and_rate(page: Page) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/stream", "/snapshot.jpg", "/stats"])
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost:1"])
-def test_other_host_names_are_refused(page: Page, path: str, host: str) -> None:
+def test_other_host_names_are_refused(page: PreviewSink, path: str, host: str) -> None:
     assert get(page, path, host).status == 403
 
 
-def test_both_names_of_this_computer_are_served_but_not_to_other_pages(page: Page) -> None:
+def test_both_names_of_this_computer_are_served_but_not_to_other_pages(page: PreviewSink) -> None:
     for host in ("localhost", "127.0.0.1", page.where.split("/")[2]):
         answer = get(page, "/stats", host)
         assert answer.status == 200
         assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
-def test_it_listens_on_loopback_only(page: Page) -> None:
+def test_it_listens_on_loopback_only(page: PreviewSink) -> None:
     assert page._server.socket.getsockname()[0] == "127.0.0.1"
 
 
-def test_nothing_is_encoded_while_nobody_looks(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_encoded_while_nobody_looks(page: PreviewSink, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = threading.Event()
     encode = cv2.imencode
 
@@ -267,7 +267,7 @@ def test_nothing_is_encoded_while_nobody_looks(page: Page, monkeypatch: pytest.M
     assert encoded.is_set()
 
 
-def test_a_reader_that_never_reads_holds_up_nobody(page: Page) -> None:
+def test_a_reader_that_never_reads_holds_up_nobody(page: PreviewSink) -> None:
     port = urlsplit(page.where).port
     noise = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), np.uint8)
     with socket.create_connection(("127.0.0.1", port)) as stuck, Running(page, noise):
@@ -278,7 +278,7 @@ def test_a_reader_that_never_reads_holds_up_nobody(page: Page) -> None:
         assert page._server.newest.number() >= first + 10
 
 
-def test_the_port_can_be_chosen_and_must_be_free(page: Page) -> None:
+def test_the_port_can_be_chosen_and_must_be_free(page: PreviewSink) -> None:
     port = urlsplit(page.where).port
     with pytest.raises(SinkUnavailable, match=f"port {port} cannot be used"):
         open_sink(f"preview:{port}")
@@ -291,7 +291,7 @@ def test_the_port_can_be_chosen_and_must_be_free(page: Page) -> None:
     again.close()
 
 
-def test_closing_ends_streams_and_refuses_more(page: Page) -> None:
+def test_closing_ends_streams_and_refuses_more(page: PreviewSink) -> None:
     with Running(page):
         answer = get(page, "/stream")
         read_part(answer)

@@ -5,37 +5,37 @@ import pytest
 from fakes import HEIGHT, WIDTH, Mask, Reel, face_at
 
 from visard.daemon.config.settings import Mode
-from visard.daemon.guard.gate import Made
-from visard.daemon.guard.rules import Look
+from visard.daemon.guard.gate import Composed
+from visard.daemon.guard.rules import FaceEvidence
 from visard.daemon.media.frame import Frame
-from visard.daemon.pipeline.capture import Intake
+from visard.daemon.pipeline.capture import Capture
 from visard.daemon.pipeline.guard_input import facts, words
 from visard.daemon.pipeline.recipe import Recipe
 from visard.models.face import Sighting
 
 FRAME = Frame(0, 0.0, np.zeros((HEIGHT, WIDTH, 3), np.uint8))
-LOOK = Look(Sighting((face_at(90, 130),)), None, frozenset({1}))
+LOOK = FaceEvidence(Sighting((face_at(90, 130),)), None, frozenset({1}))
 
 
 @pytest.mark.parametrize(
     ("mode", "made", "animate"),
     [
-        (Mode.animate, Made(FRAME, FRAME.image, LOOK, animated=False), False),  # may hold camera pixels
-        (Mode.animate, Made(FRAME, FRAME.image, LOOK, animated=True), True),
-        (Mode.swap, Made(FRAME, FRAME.image, LOOK, animated=True), True),
+        (Mode.animate, Composed(FRAME, FRAME.image, LOOK, animated=False), False),  # may hold camera pixels
+        (Mode.animate, Composed(FRAME, FRAME.image, LOOK, animated=True), True),
+        (Mode.swap, Composed(FRAME, FRAME.image, LOOK, animated=True), True),
         (Mode.animate, None, True),
-        (Mode.swap, Made(FRAME, FRAME.image, None), False),
-        (Mode.animate, Made(FRAME, FRAME.image, None), True),
+        (Mode.swap, Composed(FRAME, FRAME.image, None), False),
+        (Mode.animate, Composed(FRAME, FRAME.image, None), True),
     ],
 )
-def test_a_frame_is_judged_by_how_it_was_made(mode: Mode, made: Made | None, animate: bool) -> None:
+def test_a_frame_is_judged_by_how_it_was_made(mode: Mode, made: Composed | None, animate: bool) -> None:
     recipe = Recipe("p", swap=Mask(), mode=mode)
-    assert facts(recipe, Intake(Reel(1)), made).animate is animate
+    assert facts(recipe, Capture(Reel(1)), made).animate is animate
 
 
 def test_the_card_says_why_it_is_there() -> None:
-    here = Intake(Reel(1))
-    away = Intake(None, format=here.format)
+    here = Capture(Reel(1))
+    away = Capture(None, format=here.format)
     assert words(Recipe(paused=True), here).text == "Paused"
     assert words(Recipe(), here).text == "No persona chosen"
     assert words(Recipe("p", swap=Mask()), here).text == "One moment"

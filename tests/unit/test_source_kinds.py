@@ -13,7 +13,7 @@ from visard.daemon.media.frame import Format
 from visard.daemon.media.ports import Source
 from visard.daemon.sources import demo as demo_module
 from visard.daemon.sources import find_source
-from visard.daemon.sources.demo import Demo
+from visard.daemon.sources.demo import DemoKind
 
 
 def open_source(spec: object, **options: object) -> Source:
@@ -236,11 +236,11 @@ def test_folders_without_a_picture_that_can_be_read(tmp_path: Path) -> None:
 
 def test_a_missing_demo_says_so(tmp_path: Path) -> None:
     with pytest.raises(SourceUnavailable, match="demo clip is not part"):
-        Demo(tmp_path / "absent.mp4").open("demo")
+        DemoKind(tmp_path / "absent.mp4").open("demo")
 
 
 def test_the_demo_plays_its_clip(make_clip: MakeClip) -> None:
-    source = Demo(make_clip(frames=5)).open("demo", loop=False, paced=False)
+    source = DemoKind(make_clip(frames=5)).open("demo", loop=False, paced=False)
     assert len(drain(source)) == 5
 
 

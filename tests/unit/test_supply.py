@@ -8,12 +8,12 @@ from fakes import Reel
 from visard.daemon.errors import SourceUnavailable
 from visard.daemon.media.frame import Format
 from visard.daemon.sources import _select as module
-from visard.daemon.sources._cameras import Camera
-from visard.daemon.sources._select import Supply
+from visard.daemon.sources._cameras import CameraDevice
+from visard.daemon.sources._select import SourceSelector
 
 FORM = Format(640, 360, 30)
-DESK = Camera(0, "Desk", "usb-desk", "/dev/video0", busy=False)
-LID = Camera(2, "Lid", "usb-lid", "/dev/video2", busy=False)
+DESK = CameraDevice(0, "Desk", "usb-desk", "/dev/video0", busy=False)
+LID = CameraDevice(2, "Lid", "usb-lid", "/dev/video2", busy=False)
 
 
 class Cameras:
@@ -21,7 +21,7 @@ class Cameras:
 
     name, rank, summary = "camera", 10, "a webcam"
 
-    def __init__(self, *there: Camera) -> None:
+    def __init__(self, *there: CameraDevice) -> None:
         self.there = list(there)
         self.opened: list[str] = []
         self.broken: set[str] = set()
@@ -47,12 +47,12 @@ def cameras(monkeypatch: pytest.MonkeyPatch) -> Cameras:
 
 
 @pytest.fixture
-def supply(cameras: Cameras, tmp_path: Path) -> Supply:
-    return Supply(tmp_path / "last-camera", lambda: cameras.there)
+def supply(cameras: Cameras, tmp_path: Path) -> SourceSelector:
+    return SourceSelector(tmp_path / "last-camera", lambda: cameras.there)
 
 
-def test_auto_takes_a_free_camera_and_remembers_it(supply: Supply, cameras: Cameras) -> None:
-    cameras.there = [Camera(0, "Desk", "usb-desk", "/dev/video0", busy=True), LID]
+def test_auto_takes_a_free_camera_and_remembers_it(supply: SourceSelector, cameras: Cameras) -> None:
+    cameras.there = [CameraDevice(0, "Desk", "usb-desk", "/dev/video0", busy=True), LID]
     supply.open("auto", FORM)
     assert cameras.opened == ["usb-lid"]
     assert (supply.name, supply.path, supply.demo) == ("Lid", "/dev/video2", False)
@@ -61,17 +61,19 @@ def test_auto_takes_a_free_camera_and_remembers_it(supply: Supply, cameras: Came
     assert cameras.opened == ["usb-lid", "usb-lid"]
 
 
-def test_auto_follows_a_camera_to_another_number(supply: Supply, cameras: Cameras) -> None:
+def test_auto_follows_a_camera_to_another_number(supply: SourceSelector, cameras: Cameras) -> None:
     cameras.there = [DESK, LID]
     supply.open("auto", FORM)
-    cameras.there = [Camera(0, "Lid", "usb-lid", "/dev/video0", busy=False)]
-    cameras.there.append(Camera(5, "Desk", "usb-desk", "/dev/video5", busy=False))
+    cameras.there = [CameraDevice(0, "Lid", "usb-lid", "/dev/video0", busy=False)]
+    cameras.there.append(CameraDevice(5, "Desk", "usb-desk", "/dev/video5", busy=False))
     supply.open("auto", FORM)
     assert cameras.opened == ["usb-desk", "usb-desk"]
     assert supply.path == "/dev/video5"
 
 
-def test_auto_takes_the_next_one_when_the_first_cannot_be_opened(supply: Supply, cameras: Cameras) -> None:
+def test_auto_takes_the_next_one_when_the_first_cannot_be_opened(
+    supply: SourceSelector, cameras: Cameras
+) -> None:
     cameras.there = [DESK, LID]
     cameras.broken = {"usb-desk"}
     supply.open("auto", FORM)
@@ -81,7 +83,7 @@ def test_auto_takes_the_next_one_when_the_first_cannot_be_opened(supply: Supply,
         supply.open("auto", FORM)
 
 
-def test_the_demo_plays_only_where_no_camera_was_ever_seen(supply: Supply, cameras: Cameras) -> None:
+def test_the_demo_plays_only_where_no_camera_was_ever_seen(supply: SourceSelector, cameras: Cameras) -> None:
     source = supply.open("auto", FORM)
     assert supply.demo
     source.close()
@@ -94,7 +96,7 @@ def test_the_demo_plays_only_where_no_camera_was_ever_seen(supply: Supply, camer
 
 
 @pytest.mark.parametrize("spec", ["usb-lid", "Lid", "camera:usb-lid", "camera:Lid", "/dev/video2"])
-def test_a_chosen_camera_is_the_only_one_taken(supply: Supply, cameras: Cameras, spec: str) -> None:
+def test_a_chosen_camera_is_the_only_one_taken(supply: SourceSelector, cameras: Cameras, spec: str) -> None:
     cameras.there = [DESK]
     with pytest.raises(SourceUnavailable):
         supply.open(spec, FORM)
@@ -106,7 +108,7 @@ def test_a_chosen_camera_is_the_only_one_taken(supply: Supply, cameras: Cameras,
 
 
 def test_what_a_driver_raises_is_a_source_that_cannot_be_opened(
-    supply: Supply, cameras: Cameras, monkeypatch: pytest.MonkeyPatch
+    supply: SourceSelector, cameras: Cameras, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def explode(*_: object) -> Reel:
         raise ZeroDivisionError("driver")
@@ -117,7 +119,7 @@ def test_what_a_driver_raises_is_a_source_that_cannot_be_opened(
         supply.open("auto", FORM)
 
 
-def test_the_demo_can_be_chosen(supply: Supply, cameras: Cameras) -> None:
+def test_the_demo_can_be_chosen(supply: SourceSelector, cameras: Cameras) -> None:
     cameras.there = [DESK]
     source = supply.open("demo", FORM)
     assert (supply.name, supply.demo) == ("demo", False)

@@ -85,10 +85,10 @@ def test_exactly_one_persona_is_ticked_when_one_is_worn(
     now = names[worn_index % len(names)]
     items = menu(status(state, personas=personas, persona=now, wanted=wanted, mode=mode))
     assert worn(items) == [now]
-    top = [i.action.name for i in items if isinstance(i.action, actions.Wear)]
+    top = [i.action.name for i in items if isinstance(i.action, actions.SwitchPersona)]
     assert now in top
     assert len(top) <= 12
-    assert {i.action.name for i in every(items) if isinstance(i.action, actions.Wear)} == set(names)
+    assert {i.action.name for i in every(items) if isinstance(i.action, actions.SwitchPersona)} == set(names)
     modes = [i.checked for i in items if isinstance(i.action, actions.Put)]
     assert modes == [mode is Mode.swap, mode is Mode.animate]
     assert worn(menu(status(state, personas=personas, persona=None))) == []
@@ -138,7 +138,7 @@ def test_nothing_in_the_menu_reveals_without_asking(state: State) -> None:
             for yes in (True, False):
                 dialogs = FakeDialogs(yes=yes)
                 asked = do(item.action, dialogs)
-                assert (("reveal", True) in asked) is (yes and isinstance(item.action, actions.Reveal))
+                assert (("reveal", True) in asked) is (yes and isinstance(item.action, actions.ShowRealFace))
                 assert ("reveal", True) not in asked or dialogs.seen == ["question"]
 
 
@@ -148,7 +148,7 @@ def test_a_revealed_face_is_hidden_by_the_first_entry_at_once() -> None:
     assert do(items[0].action, dialogs) == [("reveal", False)]
     assert dialogs.seen == []
     assert items[1].label == "Others see your real face"
-    assert not any(isinstance(item.action, actions.Reveal) for item in every(items))
+    assert not any(isinstance(item.action, actions.ShowRealFace) for item in every(items))
 
 
 def test_problems_are_told_with_their_fix() -> None:

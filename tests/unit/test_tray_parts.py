@@ -16,11 +16,11 @@ from visard.daemon.api.schema import Event, Job, Problem, State, Status
 from visard.daemon.config.file import Config
 from visard.daemon.errors import DaemonAbsent, DaemonError, VisardError
 from visard.tray import actions, browser, launch, reconnect, system_gi
-from visard.tray.notifications import Notices
-from visard.tray.reconnect import Doorbell
+from visard.tray.notifications import Notifications
+from visard.tray.reconnect import ReconnectTimer
 from visard.tray.single_instance import TrayRunning, only_one
 from visard.tray.status_stream import follow, update
-from visard.tray.worker import Crew
+from visard.tray.worker import Workers
 
 LOST = Problem(code="camera-missing", message="the camera is gone")
 MINOR = Problem(code="no-camera", message="the demo plays", blocking=False)
@@ -30,7 +30,7 @@ def event(now: Status) -> Event:
     return Event(event="status", data=now.model_dump(mode="json"))
 
 
-class Bell(Doorbell):
+class Bell(ReconnectTimer):
     """Notes what it is asked for, and does not wait."""
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ def test_progress_of_a_job_is_put_into_the_status() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what happens in a folder")
 def test_a_doorbell_rings_when_something_appears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconnect, "_FIRST", 3600.0)
-    bell = Doorbell(tmp_path)
+    bell = ReconnectTimer(tmp_path)
     rung = threading.Event()
     thread = threading.Thread(target=lambda: (bell.wait(), rung.set()), daemon=True)
     thread.start()
@@ -101,14 +101,14 @@ def test_a_doorbell_rings_when_something_appears(tmp_path: Path, monkeypatch: py
 
 
 def test_a_doorbell_without_a_folder_to_watch_waits_a_little(tmp_path: Path) -> None:
-    bell = Doorbell(tmp_path / "missing")
+    bell = ReconnectTimer(tmp_path / "missing")
     bell.wait()
     bell.wait()
     bell.close()
 
 
 def test_news_are_told_once() -> None:
-    notices = Notices()
+    notices = Notifications()
     assert notices.news(status()) == []
     assert notices.news(status(problems=(LOST, MINOR))) == ["The camera is gone"]
     assert notices.news(status(problems=(LOST,))) == []
@@ -117,7 +117,7 @@ def test_news_are_told_once() -> None:
 
 
 def test_work_that_failed_is_told_once() -> None:
-    notices = Notices()
+    notices = Notifications()
     job = Job(id=1, title="drawing a person who does not exist", done=True, error="no network")
     assert notices.news(status(jobs=(job,))) == ["Drawing a person who does not exist: no network"]
     assert notices.news(status(jobs=(job,))) == []
@@ -126,7 +126,7 @@ def test_work_that_failed_is_told_once() -> None:
 
 def test_notifications_can_be_turned_off() -> None:
     silent = Config(notifications=False)
-    notices = Notices()
+    notices = Notifications()
     assert notices.news(status(settings=silent, problems=(LOST,))) == []
     assert notices.news(status(problems=(LOST,))) == [], "it was seen in the menu meanwhile"
 
@@ -150,7 +150,7 @@ def test_an_action_that_still_runs_is_not_begun_again_and_others_are() -> None:
             assert go.wait(30)
 
     one, other = Slow("one"), Slow("other")
-    crew = Crew(tools(), lambda _: None)
+    crew = Workers(tools(), lambda _: None)
     for action in (one, one, other, one):
         crew.do(action)
     for _ in range(2):
@@ -167,7 +167,7 @@ def test_what_fails_is_told() -> None:
         def __call__(self, _: actions.Tools) -> None:
             raise DaemonAbsent("no daemon answers")
 
-    Crew(tools(), lambda error: (told.append(str(error)), done.set())).do(Failing())  # type: ignore[func-returns-value]
+    Workers(tools(), lambda error: (told.append(str(error)), done.set())).do(Failing())  # type: ignore[func-returns-value]
     assert done.wait(30)
     assert told == ["no daemon answers"]
 

@@ -8,7 +8,7 @@ from threading import Event, current_thread
 
 import pytest
 
-from visard.daemon.devices.poll_thread import Vigil
+from visard.daemon.devices.poll_thread import PollThread
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's eventfd")
 
@@ -46,7 +46,7 @@ class Steps:
 
 def test_it_steps_at_once_and_when_the_file_speaks(pipe: tuple[int, int]) -> None:
     steps = Steps(pipe)
-    vigil = Vigil("test", pipe[0], steps.step, steps.ended.set)
+    vigil = PollThread("test", pipe[0], steps.step, steps.ended.set)
     assert steps.first.wait(5)
     os.write(pipe[1], b"hello")
     assert steps.more.wait(5)
@@ -57,14 +57,14 @@ def test_it_steps_at_once_and_when_the_file_speaks(pipe: tuple[int, int]) -> Non
 
 def test_it_steps_again_when_patience_ends(pipe: tuple[int, int]) -> None:
     steps = Steps(pipe, patience=0.01)
-    vigil = Vigil("test", pipe[0], steps.step, steps.ended.set)
+    vigil = PollThread("test", pipe[0], steps.step, steps.ended.set)
     assert steps.more.wait(5)
     vigil.close()
 
 
 def test_a_failing_step_ends_it(pipe: tuple[int, int]) -> None:
     steps = Steps(pipe)
-    vigil = Vigil("test", pipe[0], steps.step, steps.ended.set)
+    vigil = PollThread("test", pipe[0], steps.step, steps.ended.set)
     assert steps.first.wait(5)
     steps.fail = True
     os.write(pipe[1], b"!")
@@ -82,7 +82,7 @@ def test_it_can_be_closed_by_its_own_step(pipe: tuple[int, int]) -> None:
         threads.append(current_thread())
         vigil.close()
 
-    vigil = Vigil("test", pipe[0], step, ended.set)
+    vigil = PollThread("test", pipe[0], step, ended.set)
     made.set()
     assert ended.wait(5)
     assert len(threads) == 1
@@ -91,5 +91,5 @@ def test_it_can_be_closed_by_its_own_step(pipe: tuple[int, int]) -> None:
 def test_it_leaves_no_file_open(pipe: tuple[int, int]) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     steps = Steps(pipe)
-    Vigil("test", pipe[0], steps.step, steps.ended.set).close()
+    PollThread("test", pipe[0], steps.step, steps.ended.set).close()
     assert len(list(Path("/proc/self/fd").iterdir())) == before

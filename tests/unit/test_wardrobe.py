@@ -12,7 +12,7 @@ from visard.daemon.errors import PersonaError
 from visard.daemon.personas.library import Library
 from visard.daemon.pipeline.recipe import Recipe
 from visard.daemon.service import prepared as module
-from visard.daemon.service.prepared import Wardrobe
+from visard.daemon.service.prepared import PreparedPersonas
 
 
 class Tailor:
@@ -60,21 +60,21 @@ def tailor() -> Tailor:
 
 
 @pytest.fixture
-def wardrobe(tailor: Tailor) -> Iterator[Wardrobe]:
-    made = Wardrobe(cast("Library", None), prepare=tailor)
+def wardrobe(tailor: Tailor) -> Iterator[PreparedPersonas]:
+    made = PreparedPersonas(cast("Library", None), prepare=tailor)
     yield made
     tailor.go.set()
     made.close(10)
     assert not any(worker.is_alive() for worker in made._workers)
 
 
-def order(wardrobe: Wardrobe, name: str, mode: Mode = Mode.swap) -> Answer:
+def order(wardrobe: PreparedPersonas, name: str, mode: Mode = Mode.swap) -> Answer:
     answer = Answer()
     wardrobe.order(name, mode, answer)
     return answer
 
 
-def test_what_was_ordered_is_kept(wardrobe: Wardrobe, tailor: Tailor) -> None:
+def test_what_was_ordered_is_kept(wardrobe: PreparedPersonas, tailor: Tailor) -> None:
     assert wardrobe.get("anna", Mode.swap) is None
     made = order(wardrobe, "anna").get()
     assert isinstance(made, Recipe)
@@ -84,7 +84,9 @@ def test_what_was_ordered_is_kept(wardrobe: Wardrobe, tailor: Tailor) -> None:
     assert tailor.made == ["anna"]
 
 
-def test_what_a_person_waits_for_does_not_wait_for_the_stock(wardrobe: Wardrobe, tailor: Tailor) -> None:
+def test_what_a_person_waits_for_does_not_wait_for_the_stock(
+    wardrobe: PreparedPersonas, tailor: Tailor
+) -> None:
     tailor.slow = {"a"}
     wardrobe.stock(["a", "b", "c"], Mode.swap)
     assert tailor.busy.wait(10)
@@ -94,7 +96,7 @@ def test_what_a_person_waits_for_does_not_wait_for_the_stock(wardrobe: Wardrobe,
     order(wardrobe, "d").get()
 
 
-def test_the_stock_is_made_without_asking(wardrobe: Wardrobe) -> None:
+def test_the_stock_is_made_without_asking(wardrobe: PreparedPersonas) -> None:
     wardrobe.stock(["a", "bad", "b"], Mode.animate)
     deadline = time.monotonic() + 10
     while not wardrobe.has("b", Mode.animate) and time.monotonic() < deadline:
@@ -104,14 +106,14 @@ def test_the_stock_is_made_without_asking(wardrobe: Wardrobe) -> None:
 
 @pytest.mark.parametrize(("name", "kind"), [("bad", PersonaError), ("bug", ZeroDivisionError)])
 def test_what_cannot_be_prepared_is_told_and_the_next_is_made(
-    wardrobe: Wardrobe, name: str, kind: type[Exception]
+    wardrobe: PreparedPersonas, name: str, kind: type[Exception]
 ) -> None:
     assert isinstance(order(wardrobe, name).get(), kind)
     assert not wardrobe.has(name, Mode.swap)
     assert isinstance(order(wardrobe, "anna").get(), Recipe)
 
 
-def test_only_so_many_are_kept(wardrobe: Wardrobe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_so_many_are_kept(wardrobe: PreparedPersonas, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "KEEP", 2)
     for name in ("a", "b"):
         order(wardrobe, name).get()
@@ -120,7 +122,7 @@ def test_only_so_many_are_kept(wardrobe: Wardrobe, monkeypatch: pytest.MonkeyPat
     assert [wardrobe.has(name, Mode.swap) for name in "abc"] == [True, False, True]
 
 
-def test_a_dropped_one_is_made_anew(wardrobe: Wardrobe, tailor: Tailor) -> None:
+def test_a_dropped_one_is_made_anew(wardrobe: PreparedPersonas, tailor: Tailor) -> None:
     order(wardrobe, "anna").get()
     wardrobe.drop("anna")
     order(wardrobe, "anna").get()
@@ -129,7 +131,7 @@ def test_a_dropped_one_is_made_anew(wardrobe: Wardrobe, tailor: Tailor) -> None:
 
 def test_progress_is_told(tailor: Tailor) -> None:
     seen: list[Any] = []
-    wardrobe = Wardrobe(
+    wardrobe = PreparedPersonas(
         cast("Library", None), lambda: seen.append((wardrobe.preparing, wardrobe.progress)), tailor
     )
     order(wardrobe, "anna").get()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         Range,
         TensorSpec,
     )
-    from visard.engines.load import load
+    from visard.engines.loader import load
     from visard.engines.runtime.candidates import Rung, Serving, State
     from visard.engines.runtime.managed import Served, serving, watch
 
@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 _PLACES = {
-    "load": "load",
+    "load": "loader",
     **dict.fromkeys(("Rung", "Serving", "State"), "runtime.candidates"),
     **dict.fromkeys(("Served", "serving", "watch"), "runtime.managed"),
 }

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 
-class Scratch:
+class Buffers:
     """Named arrays that grow when needed; one that was given is valid until its name is asked again."""
 
     def __init__(self) -> None:

@@ -21,8 +21,8 @@ import consumers
 from pattern import pattern
 
 from visard.daemon.devices import v4l2, v4l2loopback
-from visard.daemon.devices.hotplug import Plugs
-from visard.daemon.devices.viewers import Audience
+from visard.daemon.devices.hotplug import Hotplug
+from visard.daemon.devices.viewers import ViewerCount
 from visard.daemon.errors import SinkError
 from visard.daemon.media.frame import Format
 from visard.daemon.media.ports import Sink
@@ -64,9 +64,9 @@ class Said:
 
 
 @contextmanager
-def listening() -> Iterator[tuple[Audience, Said]]:
+def listening() -> Iterator[tuple[ViewerCount, Said]]:
     said = Said()
-    with closing(Audience(DEVICE, said)) as audience:
+    with closing(ViewerCount(DEVICE, said)) as audience:
         said.until(bool)
         yield audience, said
 
@@ -178,7 +178,7 @@ def stranger() -> Found:
         os.setgid(65534)
         os.setuid(65534)
         said = Said()
-        with closing(Audience(DEVICE, said)):
+        with closing(ViewerCount(DEVICE, said)):
             time.sleep(PATIENCE)
             os.write(child, json.dumps(said.all).encode())
             os._exit(0)
@@ -214,7 +214,7 @@ def plugs() -> Found:
     """Webcams and loopback devices come, and come again under other numbers."""
     subprocess.run(["modprobe", "-r", "v4l2loopback"], check=True)
     said = Said()
-    with closing(Plugs(said)):
+    with closing(Hotplug(said)):
         first = plug_in(said, 60, 61, 62)
         subprocess.run(["modprobe", "-r", "vivid", "v4l2loopback"], check=True)
         second = plug_in(said, 60, 0, 62)
@@ -235,7 +235,7 @@ def plug_in(said: Said, *numbers: int) -> list[Found]:
 
 def idle() -> Found:
     """What waiting costs, in seconds of processor time over twenty."""
-    with listening(), closing(Plugs(lambda: None)):
+    with listening(), closing(Hotplug(lambda: None)):
         time.sleep(1)
         start = time.process_time()
         time.sleep(20)

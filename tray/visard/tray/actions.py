@@ -66,7 +66,7 @@ class Action(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Wear:
+class SwitchPersona:
     """Put a persona on."""
 
     name: str
@@ -132,7 +132,7 @@ class Calibrate:
 
 
 @dataclass(frozen=True, slots=True)
-class Reveal:
+class ShowRealFace:
     """Show the real face, if the person says that they want it."""
 
     def __call__(self, tools: Tools) -> None:
@@ -151,7 +151,7 @@ class Reveal:
 
 
 @dataclass(frozen=True, slots=True)
-class Hide:
+class HideRealFace:
     """Hide the real face again."""
 
     def __call__(self, tools: Tools) -> None:
@@ -208,7 +208,7 @@ class ShowProblem:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StartDaemon:
     """Start the daemon."""
 
     def __call__(self, tools: Tools) -> None:

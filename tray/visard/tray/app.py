@@ -15,12 +15,12 @@ from visard.tray.actions import Action, Tools
 from visard.tray.dialogs import ChildDialogs
 from visard.tray.launch import start_daemon
 from visard.tray.menu import menu
-from visard.tray.notifications import Notices
+from visard.tray.notifications import Notifications
 from visard.tray.panel import Scene, open_panel
-from visard.tray.reconnect import Doorbell
+from visard.tray.reconnect import ReconnectTimer
 from visard.tray.status_stream import follow
 from visard.tray.thumbnails import Thumbnails
-from visard.tray.worker import Crew
+from visard.tray.worker import Workers
 
 
 class Tray:
@@ -29,14 +29,14 @@ class Tray:
     def __init__(self) -> None:
         self._dialogs = ChildDialogs()
         self._thumbnails = Thumbnails(lambda name: Client().thumbnail(name))
-        self._notices = Notices()
+        self._notices = Notifications()
         self._lock = Lock()
         self._status: Status | None = None
         self._cameras: tuple[CameraInfo, ...] = ()
         self._scene = scene(None, ())
         self._panel = open_panel(self._scene, self._clicked, self._refresh)
         tools = Tools(Client, self._dialogs, start_daemon, self._panel.stop)
-        self._crew = Crew(tools, self._failed)
+        self._crew = Workers(tools, self._failed)
 
     def run(self) -> None:
         """Show the icon until the person quits."""
@@ -47,7 +47,7 @@ class Tray:
             self._dialogs.close()
 
     def _follow(self) -> None:
-        bell = Doorbell(_folder())
+        bell = ReconnectTimer(_folder())
         for status in follow(Client, bell):
             changed = _camera(status) != _camera(self._status)
             self._status = status

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from PIL import Image, ImageDraw
 
-from visard.tray.texts import Look
+from visard.tray.texts import IconState
 
 Point = tuple[float, float]
 Paint = ImageDraw.ImageDraw
@@ -19,7 +19,7 @@ _WHITE, _INK = "#ffffff", "#17181c"
 _GREEN, _GREY, _BLUE, _AMBER, _RED, _PALE = "#12805c", "#6b7280", "#4f63d2", "#f5b301", "#d81e2c", "#9aa0aa"
 
 
-def draw(look: Look, size: int) -> Image.Image:
+def draw(look: IconState, size: int) -> Image.Image:
     """Return the icon for a state, ``size`` pixels square, RGBA."""
     side = size * _FINE
     image = Image.new("RGBA", (side, side))
@@ -141,12 +141,12 @@ def _absent(pen: _Pen) -> None:
     pen.line(across, _PALE, 5)
 
 
-_DRAWN: dict[Look, Callable[[_Pen], None]] = {
-    Look.live: _live,
-    Look.starting: _starting,
-    Look.paused: _paused,
-    Look.sleeping: _sleeping,
-    Look.problem: _problem,
-    Look.revealed: _revealed,
-    Look.absent: _absent,
+_DRAWN: dict[IconState, Callable[[_Pen], None]] = {
+    IconState.live: _live,
+    IconState.starting: _starting,
+    IconState.paused: _paused,
+    IconState.sleeping: _sleeping,
+    IconState.problem: _problem,
+    IconState.revealed: _revealed,
+    IconState.absent: _absent,
 }

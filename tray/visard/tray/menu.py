@@ -17,7 +17,7 @@ def menu(status: Status | None, cameras: Sequence[CameraInfo] = ()) -> tuple[Ite
     if status is None:
         return (
             note(texts.headline(None)),
-            Item(_("Start Visard"), actions.Start()),
+            Item(_("Start Visard"), actions.StartDaemon()),
             SEPARATOR,
             Item(_("Quit"), actions.Quit()),
         )
@@ -39,7 +39,7 @@ def menu(status: Status | None, cameras: Sequence[CameraInfo] = ()) -> tuple[Ite
 
 def _top(status: Status) -> Iterator[Item]:
     if status.revealed:
-        yield Item(_("Hide my real face"), actions.Hide())
+        yield Item(_("Hide my real face"), actions.HideRealFace())
     yield note(texts.headline(status))
     known = {info.name for info in status.personas}
     yield from (note(texts.job(job)) for job in status.jobs if job.persona not in known and not job.done)
@@ -75,7 +75,7 @@ def _persona(info: PersonaInfo, status: Status) -> Item:
         name = _("{persona} (preparing{share})").format(persona=name, share=texts.share(_job(info, status)))
     return Item(
         name,
-        actions.Wear(info.name),
+        actions.SwitchPersona(info.name),
         checked=info.name == status.persona,
         radio=True,
         thumbnail=info.name,
@@ -99,6 +99,6 @@ def _deeds(status: Status) -> Iterator[Item]:
     else:
         yield Item(_("Pause"), actions.Pause())
     if not status.revealed:
-        yield Item(_("Show my real face …"), actions.Reveal())
+        yield Item(_("Show my real face …"), actions.ShowRealFace())
     yield Item(_("Calibrate: look straight ahead"), actions.Calibrate(), enabled=status.mode is Mode.animate)
     yield Item(_("Open the preview"), actions.OpenPreview())

@@ -4,7 +4,7 @@ from visard.daemon.api.schema import Status
 from visard.tray import texts
 
 
-class Notices:
+class Notifications:
     """Remembers what has been told, also over restarts of the daemon."""
 
     def __init__(self) -> None:

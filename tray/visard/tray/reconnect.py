@@ -12,7 +12,7 @@ _OPENING = 0.05
 """Seconds from a socket being there to somebody listening to it."""
 
 
-class Doorbell:
+class ReconnectTimer:
     """Knows how long to wait before the next attempt; one thread."""
 
     def __init__(self, folder: Path) -> None:

@@ -8,12 +8,12 @@ from pydantic import ValidationError
 from visard.daemon.api.client import Client
 from visard.daemon.api.schema import Event, Job, Status
 from visard.daemon.errors import DaemonAbsent, DaemonError
-from visard.tray.reconnect import Doorbell
+from visard.tray.reconnect import ReconnectTimer
 
 log = logging.getLogger(__name__)
 
 
-def follow(connect: Callable[[], Client], bell: Doorbell) -> Iterator[Status | None]:
+def follow(connect: Callable[[], Client], bell: ReconnectTimer) -> Iterator[Status | None]:
     """Give every new status for ever; blocks in between."""
     while True:
         try:

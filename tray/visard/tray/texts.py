@@ -10,7 +10,7 @@ _COMPILING = "compiling "
 """How the daemon's jobs begin that compile a network."""
 
 
-class Look(StrEnum):
+class IconState(StrEnum):
     """What the icon says: the daemon's state, or that there is none."""
 
     revealed = "revealed"
@@ -22,9 +22,9 @@ class Look(StrEnum):
     absent = "absent"
 
 
-def look(status: Status | None) -> Look:
+def look(status: Status | None) -> IconState:
     """Return what the icon says."""
-    return Look(status.state.value) if status else Look.absent
+    return IconState(status.state.value) if status else IconState.absent
 
 
 def headline(status: Status | None) -> str:

@@ -7,7 +7,7 @@ from visard.daemon.errors import VisardError
 from visard.tray.actions import Action, Tools
 
 
-class Crew:
+class Workers:
     """One thread for each action; one that still runs, a dialogue for example, is not begun again."""
 
     def __init__(self, tools: Tools, failed: Callable[[VisardError], None]) -> None:

@@ -24,12 +24,12 @@ from visard.daemon.api.schema import (
     Link,
     NewPersona,
     PersonaInfo,
+    PersonaRequest,
     Rename,
-    Reveal,
+    RevealRequest,
     Status,
-    Wear,
 )
-from visard.daemon.api.sse import Events
+from visard.daemon.api.sse import EventStream
 from visard.daemon.config.file import Config
 from visard.daemon.config.settings import Mode
 from visard.daemon.errors import DaemonAbsent, DaemonError, VisardError
@@ -72,7 +72,7 @@ class Client:
 
     def wear(self, name: str, mode: Mode | None = None) -> Status:
         """Put a persona on."""
-        return self._ask("POST", "/persona", Status, Wear(name=name, mode=mode))
+        return self._ask("POST", "/persona", Status, PersonaRequest(name=name, mode=mode))
 
     def next(self) -> Status:
         """Put the next persona of the library on."""
@@ -92,7 +92,7 @@ class Client:
 
     def reveal(self, on: bool = True) -> Status:
         """Show the real face, or stop showing it."""
-        return self._ask("POST", "/reveal", Status, Reveal(on=on))
+        return self._ask("POST", "/reveal", Status, RevealRequest(on=on))
 
     def calibrate(self) -> Status:
         """Take the next frame as the neutral reference."""
@@ -159,7 +159,7 @@ class Client:
         """End the daemon."""
         self._send("POST", "/shutdown")
 
-    def events(self) -> Events:
+    def events(self) -> EventStream:
         """Return what happens from now on, the present status first; it ends when the daemon does."""
         self._reach()
         with ExitStack() as end:
@@ -170,7 +170,7 @@ class Client:
             if not answer.is_success:
                 answer.read()
                 raise failure(answer)
-            return Events(answer, end.pop_all())
+            return EventStream(answer, end.pop_all())
 
     def _ask(
         self,

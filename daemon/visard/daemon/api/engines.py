@@ -5,11 +5,11 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict
 
 
-class _Fact(BaseModel):
+class _EngineFact(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class RungInfo(_Fact):
+class RungInfo(_EngineFact):
     """One way to run a network, and how it went."""
 
     backend: str
@@ -23,7 +23,7 @@ class RungInfo(_Fact):
     cosine: float | None = None
 
 
-class BuildingInfo(_Fact):
+class BuildingInfo(_EngineFact):
     """A better engine that is being compiled while this one serves."""
 
     step: str
@@ -33,7 +33,7 @@ class BuildingInfo(_Fact):
     """Seconds."""
 
 
-class EngineInfo(_Fact):
+class EngineInfo(_EngineFact):
     """A network at work."""
 
     model: str
@@ -53,7 +53,7 @@ class EngineInfo(_Fact):
         return tuple(rung for rung in above if rung.state in ("refused", "wrong", "lost"))
 
 
-class BackendInfo(_Fact):
+class BackendInfo(_EngineFact):
     """An inference library, whether it can be used here, and what with."""
 
     name: str
@@ -65,7 +65,7 @@ class BackendInfo(_Fact):
     """By device, best first: what ``auto`` tries."""
 
 
-class CachedInfo(_Fact):
+class CachedInfo(_EngineFact):
     """A compiled network that is kept."""
 
     model: str
@@ -84,7 +84,7 @@ class CachedInfo(_Fact):
     """What was said of its precision, such as the layers that are left in fp32."""
 
 
-class EnginesInfo(_Fact):
+class EnginesInfo(_EngineFact):
     """Everything about engines."""
 
     backends: tuple[BackendInfo, ...]

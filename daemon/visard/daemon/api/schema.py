@@ -210,14 +210,14 @@ class Event(_Fact):
     data: dict[str, Any]
 
 
-class Wear(_Body):
+class PersonaRequest(_Body):
     """Which persona to put on, and how."""
 
     name: str
     mode: Mode | None = None
 
 
-class Reveal(_Body):
+class RevealRequest(_Body):
     """Show the real face, or stop showing it."""
 
     on: bool = Field(True, strict=True)

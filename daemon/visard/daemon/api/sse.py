@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from visard.daemon.api.schema import Event
 
 
-class Events(Iterator[Event]):
+class EventStream(Iterator[Event]):
     """What happens, one event after the other; ends when the daemon ends or any thread calls ``close``.
 
     ``end`` holds what is to be closed after the last one.

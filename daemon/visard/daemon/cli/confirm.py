@@ -8,10 +8,10 @@ import click
 from visard.daemon.cli.output import Output
 
 if TYPE_CHECKING:
-    from visard.daemon.install import Plan
+    from visard.daemon.install import InstallPlan
 
 
-def perform(output: Output, plan: "Plan", result: str, *, dry_run: bool) -> None:
+def perform(output: Output, plan: "InstallPlan", result: str, *, dry_run: bool) -> None:
     """Do all steps, or only say what they would do; progress goes to stderr, the outcome to stdout."""
     from visard.daemon import install
 

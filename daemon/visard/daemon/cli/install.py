@@ -19,5 +19,5 @@ def command(output: Output, no_tray: bool, no_start: bool, dry_run: bool) -> Non
     from visard.daemon import install
     from visard.daemon.cli.confirm import perform
 
-    wish = install.Wish(install.here(), install.environment(), tray=not no_tray, start=not no_start)
+    wish = install.InstallOptions(install.here(), install.environment(), tray=not no_tray, start=not no_start)
     perform(output, install.system().install(wish), "Visard starts with your session", dry_run=dry_run)

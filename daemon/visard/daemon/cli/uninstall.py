@@ -22,13 +22,13 @@ def command(output: Output, purge: bool, yes: bool, dry_run: bool) -> None:
     from visard.daemon.cli.confirm import ask, perform
     from visard.daemon.config import paths
 
-    plan = install.system().uninstall(install.Wish(install.here(), install.environment()))
+    plan = install.system().uninstall(install.InstallOptions(install.here(), install.environment()))
     places = paths.places()
     if purge:
         if not (yes or dry_run):
             ask(f"Delete your personas in {places['data']} and your settings in {places['config']} for good?")
-        plan = install.Plan((*plan.steps, *install.purge()), plan.notes)
+        plan = install.InstallPlan((*plan.steps, *install.purge()), plan.notes)
     elif install.left():
         kept = f"personas stay in {places['data']}, settings in {places['config']}; --purge deletes them"
-        plan = install.Plan(plan.steps, (*plan.notes, kept))
+        plan = install.InstallPlan(plan.steps, (*plan.notes, kept))
     perform(output, plan, "Visard no longer starts with your session", dry_run=dry_run)

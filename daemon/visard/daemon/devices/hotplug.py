@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from visard.daemon.devices.poll_thread import Vigil
+from visard.daemon.devices.poll_thread import PollThread
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ _SETTLE, _LATEST = 0.3, 1.0
 made the node."""
 
 
-class Plugs:
+class Hotplug:
     """Calls ``changed``, on a thread of its own, after a video device came, went or changed its permissions.
 
     Does nothing elsewhere than on Linux.
@@ -35,7 +35,7 @@ class Plugs:
         if self._vigil is not None:
             self._vigil.close()
 
-    def _watch(self, folder: Path) -> Vigil | None:
+    def _watch(self, folder: Path) -> PollThread | None:
         from inotify_simple import INotify, flags, masks  # type: ignore[import-untyped]
 
         with ExitStack() as unless_it_works:
@@ -46,7 +46,7 @@ class Plugs:
                 log.warning("cameras that are plugged in are not noticed at once: %s", error)
                 return None
             unless_it_works.pop_all()
-        return Vigil("plugs", self._inotify.fileno(), self._step, self._inotify.close)
+        return PollThread("plugs", self._inotify.fileno(), self._step, self._inotify.close)
 
     def _step(self) -> float | None:
         now = time.monotonic()

@@ -30,7 +30,7 @@ _REST = 5
 """How many times the processor time of a search of all processes must pass before the next one."""
 
 
-class Openers:
+class OpenFiles:
     """Counts readers of the device at ``path``; one thread. Raises OSError where that is impossible."""
 
     how = "programs that have the device open"

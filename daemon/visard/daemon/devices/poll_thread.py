@@ -13,7 +13,7 @@ _LETTING_GO = 1.0
 """Seconds to wait for the thread when closing, should it be busy with a call that waits for the closer."""
 
 
-class Vigil:
+class PollThread:
     """Calls ``step`` at once, whenever ``file`` is ready, and after the seconds that ``step`` gave. Linux.
 
     An OSError out of ``step`` ends the vigil; ``end`` is called in any case, last and on the same thread.

@@ -15,7 +15,7 @@ _CAPABILITY = struct.Struct("16s32s32s6I")
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class V4l2Device:
     """One video device as it was when asked."""
 
     path: str
@@ -62,20 +62,20 @@ def paths() -> list[str]:
     return [str(p) for p in sorted(found, key=lambda p: int(p.name[5:]))]
 
 
-def query(path: str) -> Device:
+def query(path: str) -> V4l2Device:
     """Ask a device what it is; raises OSError (missing, no permission, no video device)."""
     raw = _CAPABILITY.unpack(_ask(path, QUERYCAP, bytes(_CAPABILITY.size)))
     driver, card, bus = (field.split(b"\0")[0].decode(errors="replace") for field in raw[:3])
     _version, everything, this_node = raw[3:6]
-    return Device(path, driver, card, bus, this_node or everything)
+    return V4l2Device(path, driver, card, bus, this_node or everything)
 
 
-def devices() -> list[Device]:
+def devices() -> list[V4l2Device]:
     """Return every video device that answers."""
     return list(_answering())
 
 
-def _answering() -> Iterator[Device]:
+def _answering() -> Iterator[V4l2Device]:
     for path in paths():
         try:
             yield query(path)

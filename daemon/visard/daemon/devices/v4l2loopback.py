@@ -66,7 +66,7 @@ def _family() -> str:
     return next((name for name in names if name in _PACKAGES), "")
 
 
-def find(wanted: str = "") -> v4l2.Device:
+def find(wanted: str = "") -> v4l2.V4l2Device:
     """Return the device ``wanted`` by path or label; by default Visard's own, else the only one there is.
 
     Never a device that is not v4l2loopback's. Raises SinkUnavailable with what to do.
@@ -83,7 +83,7 @@ def find(wanted: str = "") -> v4l2.Device:
     raise SinkUnavailable(_missing(wanted, there))
 
 
-def _at(path: str) -> v4l2.Device:
+def _at(path: str) -> v4l2.V4l2Device:
     try:
         device = v4l2.query(str(Path(path).resolve()))
     except PermissionError:
@@ -97,7 +97,7 @@ def _at(path: str) -> v4l2.Device:
     return device
 
 
-def _missing(wanted: str, there: list[v4l2.Device]) -> str:
+def _missing(wanted: str, there: list[v4l2.V4l2Device]) -> str:
     if there:
         names = ", ".join(f"{device.card!r} ({device.path})" for device in there)
         return f"there is no virtual camera {wanted or LABEL!r}; choose one with camera:LABEL: {names}"
@@ -106,7 +106,7 @@ def _missing(wanted: str, there: list[v4l2.Device]) -> str:
     return f"there is no virtual camera yet. Run: {remedy()}"
 
 
-def prepare(device: v4l2.Device) -> None:
+def prepare(device: v4l2.V4l2Device) -> None:
     """Make ``device`` accept a writer; raises SinkUnavailable when another program writes to it."""
     writer = next((holder for holder in v4l2.holders(device.path) if holder.only_writes), None)
     if writer is None and not device.outputs:
@@ -128,7 +128,7 @@ def _reopen(path: str) -> None:
     v4l2.heal(path)
 
 
-def check_format(device: v4l2.Device, width: int, height: int) -> None:
+def check_format(device: v4l2.V4l2Device, width: int, height: int) -> None:
     """Raise SinkUnavailable when a program that watches ``device`` holds it at another format than ours.
 
     The driver keeps the old format for as long as anybody has the device open, and reports no error.

@@ -17,8 +17,8 @@ import sys
 from collections.abc import Callable
 from typing import Protocol
 
-from visard.daemon.devices.open_files import Openers
-from visard.daemon.devices.poll_thread import Vigil
+from visard.daemon.devices.open_files import OpenFiles
+from visard.daemon.devices.poll_thread import PollThread
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ _EVENT = struct.Struct("I0qI60s2I2l9I0q")
 """Type, count of readers, and nothing else of interest; 136 bytes where the program has 64 bits."""
 
 
-class _Way(Protocol):
+class _ViewerSource(Protocol):
     how: str
     interest: int
 
@@ -41,7 +41,7 @@ class _Way(Protocol):
     def close(self) -> None: ...
 
 
-class Audience:
+class ViewerCount:
     """Calls ``changed`` with the number of programs that read the device at ``path``, on a thread of its own.
 
     Once at the start, then whenever the number changes; 0 when the device disappears, which is the end. Open
@@ -56,7 +56,7 @@ class Audience:
         self._way = _way(os.path.realpath(path))
         self.how = self._way.how
         """Which way is used, in words."""
-        self._vigil = Vigil("audience", self._way.fileno(), self._step, self._end, self._way.interest)
+        self._vigil = PollThread("audience", self._way.fileno(), self._step, self._end, self._way.interest)
 
     def close(self) -> None:
         """Stop telling, at once."""
@@ -78,25 +78,25 @@ class Audience:
             self._changed(count)
 
 
-def open_audience(path: str, changed: Callable[[int], None]) -> Audience | None:
+def watch_viewers(path: str, changed: Callable[[int], None]) -> ViewerCount | None:
     """Return an Audience, or None where nobody can tell who reads."""
     if sys.platform != "linux":
         return None
     try:
-        return Audience(path, changed)
+        return ViewerCount(path, changed)
     except OSError as error:
         log.info("nobody can tell who reads %s: %s", path, error)
         return None
 
 
-def _way(path: str) -> _Way:
+def _way(path: str) -> _ViewerSource:
     try:
-        return _Events(path)
+        return _UsageEvents(path)
     except OSError:
-        return Openers(path)
+        return OpenFiles(path)
 
 
-class _Events:
+class _UsageEvents:
     """The driver's own count. Any open file may subscribe; ours neither reads nor writes."""
 
     how = "events of the driver"

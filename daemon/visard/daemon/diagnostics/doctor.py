@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visard.daemon.diagnostics import engine_checks
-from visard.daemon.diagnostics.findings import Finding, State
+from visard.daemon.diagnostics.findings import Finding, FindingState
 
 if TYPE_CHECKING:
     from visard.daemon.api.schema import Status
-    from visard.daemon.devices.v4l2 import Device
+    from visard.daemon.devices.v4l2 import V4l2Device
     from visard.engines.plugins import Registry
 
 ROOM = 500 * 2**20
@@ -36,12 +36,14 @@ def _careful(check: Check) -> list[Finding]:
         return list(check())
     except Exception as error:
         name = check.__name__.removeprefix("_").replace("_", " ")
-        return [Finding(name, State.problem, f"could not be examined: {type(error).__name__}: {error}")]
+        return [
+            Finding(name, FindingState.problem, f"could not be examined: {type(error).__name__}: {error}")
+        ]
 
 
 def _python() -> Iterator[Finding]:
     version = platform.python_version()
-    yield Finding("python", State.ok, f"{version} on {platform.system()} {platform.machine()}")
+    yield Finding("python", FindingState.ok, f"{version} on {platform.system()} {platform.machine()}")
 
 
 def _processor() -> Iterator[Finding]:
@@ -49,7 +51,9 @@ def _processor() -> Iterator[Finding]:
     known = {"avx2": "AVX2", "avx512f": "AVX-512", "avx512_bf16": "bfloat16", "amx_tile": "AMX"}
     has = [label for flag, label in known.items() if flag in flags]
     slow = "" if not flags or "avx2" in flags else "; without AVX2 expect few frames a second"
-    yield Finding("processor", State.ok, f"{_cores()} cores, {', '.join(has) or 'no known extensions'}{slow}")
+    yield Finding(
+        "processor", FindingState.ok, f"{_cores()} cores, {', '.join(has) or 'no known extensions'}{slow}"
+    )
 
 
 def _cpu_flags() -> set[str]:
@@ -69,9 +73,9 @@ def _networks() -> Iterator[Finding]:
     bad = [name for digest, name in lines if _digest(asset(name)) != digest]
     if bad:
         detail = f"damaged or missing: {', '.join(bad)}"
-        yield Finding("networks", State.problem, detail, REINSTALL)
+        yield Finding("networks", FindingState.problem, detail, REINSTALL)
     else:
-        yield Finding("networks", State.ok, f"all {len(lines)} are here and intact")
+        yield Finding("networks", FindingState.ok, f"all {len(lines)} are here and intact")
 
 
 def _digest(path: Path) -> str:
@@ -86,7 +90,7 @@ def _faces() -> Iterator[Finding]:
 
     for name, registry in (("swappers", swappers), ("animators", animators)):
         there = ", ".join(sorted(registry.all()))
-        state = State.ok if there else State.problem
+        state = FindingState.ok if there else FindingState.problem
         yield Finding(name, state, there or "none", None if there else REINSTALL)
 
 
@@ -95,7 +99,7 @@ def _plugins() -> Iterator[Finding]:
         registry.all()
         for name, reason in registry.broken.items():
             yield Finding(
-                f"plugin {name}", State.missing, f"of {registry.package} cannot be imported: {reason}"
+                f"plugin {name}", FindingState.missing, f"of {registry.package} cannot be imported: {reason}"
             )
 
 
@@ -115,15 +119,15 @@ def _cameras() -> Iterator[Finding]:
 
     cameras = list_cameras()
     for camera in cameras:
-        yield Finding("camera", State.ok, str(camera))
+        yield Finding("camera", FindingState.ok, str(camera))
     locked = [path for path in v4l2.paths() if not os.access(path, os.R_OK | os.W_OK)]
     if locked:
         yield Finding(
-            "camera", State.missing, f"no permission for {', '.join(locked)}", v4l2loopback.PERMISSION
+            "camera", FindingState.missing, f"no permission for {', '.join(locked)}", v4l2loopback.PERMISSION
         )
     elif not cameras:
         yield Finding(
-            "camera", State.missing, "none found; a video, a picture or the demo can take its place"
+            "camera", FindingState.missing, "none found; a video, a picture or the demo can take its place"
         )
 
 
@@ -133,9 +137,9 @@ def _virtual_camera() -> Iterator[Finding]:
     if importlib.util.find_spec("pyvirtualcam") is None:
         from visard.daemon.sinks.camera import LIBRARY
 
-        yield Finding("pyvirtualcam", State.missing, "needed for the virtual camera", LIBRARY)
+        yield Finding("pyvirtualcam", FindingState.missing, "needed for the virtual camera", LIBRARY)
     else:
-        yield Finding("pyvirtualcam", State.ok, "installed")
+        yield Finding("pyvirtualcam", FindingState.ok, "installed")
 
 
 def _loopback() -> Finding:
@@ -144,22 +148,24 @@ def _loopback() -> Finding:
 
     name = "virtual camera"
     if not v4l2loopback.installed():
-        return Finding(name, State.missing, "v4l2loopback is not installed", v4l2loopback.remedy())
+        return Finding(name, FindingState.missing, "v4l2loopback is not installed", v4l2loopback.remedy())
     if not v4l2loopback.loaded():
-        return Finding(name, State.missing, "v4l2loopback is installed, not loaded", v4l2loopback.remedy())
+        return Finding(
+            name, FindingState.missing, "v4l2loopback is installed, not loaded", v4l2loopback.remedy()
+        )
     try:
         return _described(v4l2loopback.find())
     except SinkUnavailable as error:
         message, _, fix = str(error).partition(" Run: ")
-        return Finding(name, State.missing, message, fix or None)
+        return Finding(name, FindingState.missing, message, fix or None)
 
 
-def _described(device: "Device") -> Finding:
+def _described(device: "V4l2Device") -> Finding:
     from visard.daemon.devices import v4l2
 
     writer = next((holder for holder in v4l2.holders(device.path) if holder.only_writes), None)
     doing = f"in use by {writer}" if writer else "free"
-    return Finding("virtual camera", State.ok, f"{device.card} ({device.path}), {doing}")
+    return Finding("virtual camera", FindingState.ok, f"{device.card} ({device.path}), {doing}")
 
 
 def _own_files() -> Iterator[Finding]:
@@ -170,14 +176,16 @@ def _own_files() -> Iterator[Finding]:
     detail = f"{folder}, {free / 2**30:.1f} GB free"
     if not os.access(folder, os.W_OK):
         yield Finding(
-            "own files", State.problem, f"{folder} cannot be written", f'sudo chown "$USER" "{folder}"'
+            "own files", FindingState.problem, f"{folder} cannot be written", f'sudo chown "$USER" "{folder}"'
         )
     elif free < ROOM:
         yield Finding(
-            "own files", State.missing, f"{detail}: make room, or set VISARD_HOME to a folder elsewhere"
+            "own files",
+            FindingState.missing,
+            f"{detail}: make room, or set VISARD_HOME to a folder elsewhere",
         )
     else:
-        yield Finding("own files", State.ok, detail)
+        yield Finding("own files", FindingState.ok, detail)
 
 
 def _personas() -> Iterator[Finding]:
@@ -187,11 +195,11 @@ def _personas() -> Iterator[Finding]:
     entries = Library().entries()
     damaged = [entry for entry in entries if isinstance(entry, Damaged)]
     whole = len(entries) - len(damaged)
-    state = State.ok if whole else State.problem
+    state = FindingState.ok if whole else FindingState.problem
     yield Finding("personas", state, f"{whole} in the library")
     for entry in damaged:
         fix = f"visard personas remove {entry.name}"
-        yield Finding(f"persona {entry.name}", State.missing, f"damaged: {entry.reason}", fix)
+        yield Finding(f"persona {entry.name}", FindingState.missing, f"damaged: {entry.reason}", fix)
 
 
 def _config() -> Iterator[Finding]:
@@ -203,11 +211,11 @@ def _config() -> Iterator[Finding]:
     try:
         config = ConfigFile(path).config
     except ConfigError as error:
-        yield Finding("settings", State.problem, str(error), f"mv '{path}' '{path}.bad'")
+        yield Finding("settings", FindingState.problem, str(error), f"mv '{path}' '{path}.bad'")
     else:
         changed = len(config.model_dump(exclude_defaults=True))
         yield Finding(
-            "settings", State.ok, f"{path}, {changed} changed" if path.exists() else "all as shipped"
+            "settings", FindingState.ok, f"{path}, {changed} changed" if path.exists() else "all as shipped"
         )
 
 
@@ -220,10 +228,13 @@ def _daemon() -> Iterator[Finding]:
             status = daemon.status()
     except DaemonAbsent:
         yield Finding(
-            "daemon", State.missing, "none runs; the tray and 'visard status' need one", "visard daemon"
+            "daemon",
+            FindingState.missing,
+            "none runs; the tray and 'visard status' need one",
+            "visard daemon",
         )
     except DaemonError as error:
-        yield Finding("daemon", State.problem, str(error))
+        yield Finding("daemon", FindingState.problem, str(error))
     else:
         yield from _running(status)
 
@@ -232,16 +243,16 @@ def _running(status: "Status") -> Iterator[Finding]:
     from importlib.metadata import version
 
     if status.version == version("visard"):
-        yield Finding("daemon", State.ok, f"runs ({status.state}, process {status.pid})")
+        yield Finding("daemon", FindingState.ok, f"runs ({status.state}, process {status.pid})")
     else:
         detail = f"is version {status.version}, this is {version('visard')}"
         yield Finding(
-            "daemon", State.missing, f"{detail}; start it again", "visard daemon --stop; visard daemon"
+            "daemon", FindingState.missing, f"{detail}; start it again", "visard daemon --stop; visard daemon"
         )
     for engine in status.engines:
         yield engine_checks.serving(engine)
     for problem in status.problems:
-        yield Finding("daemon", State.missing, problem.message, problem.fix)
+        yield Finding("daemon", FindingState.missing, problem.message, problem.fix)
 
 
 CHECKS: tuple[Check, ...] = (

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from visard.daemon.diagnostics.findings import Finding, State
+from visard.daemon.diagnostics.findings import Finding, FindingState
 
 if TYPE_CHECKING:
     from visard.daemon.api.engines import EngineInfo
@@ -18,10 +18,10 @@ def engines() -> Iterator[Finding]:
     for backend in sorted(backends.all().values(), key=lambda backend: backend.rank):
         reason = backend.unavailable() or _trial(backend)
         working += reason is None
-        state = State.missing if reason else State.ok
+        state = FindingState.missing if reason else FindingState.ok
         yield Finding(f"engine {backend.name}", state, reason or "runs the face detector")
     if not working:
-        yield Finding("engines", State.problem, "none works here", "pip install openvino onnxruntime")
+        yield Finding("engines", FindingState.problem, "none works here", "pip install openvino onnxruntime")
 
 
 def _trial(backend: "Backend") -> str | None:
@@ -47,15 +47,15 @@ def compiled() -> Iterator[Finding]:
     cache, entries = Cache(), cached()
     if reason := cache.usable():
         detail = f"{reason}; every start compiles anew"
-        yield Finding("compiled networks", State.missing, detail)
+        yield Finding("compiled networks", FindingState.missing, detail)
         return
     detail = f"{len(entries)} in {cache.folder}, {cache.size() / 1e6:.0f} MB"
-    yield Finding("compiled networks", State.ok, detail)
+    yield Finding("compiled networks", FindingState.ok, detail)
     for entry in entries:
         if entry.verdict != "usable":
             what = f"{entry.model} for {entry.backend} {entry.device} {entry.precision}"
             detail = f"{what}: {entry.verdict}; it is compiled anew when it is needed"
-            yield Finding("compiled networks", State.ok, detail)
+            yield Finding("compiled networks", FindingState.ok, detail)
 
 
 def serving(engine: "EngineInfo") -> Finding:
@@ -65,7 +65,7 @@ def serving(engine: "EngineInfo") -> Finding:
         f"{rung.backend} {rung.device} {rung.precision} is {rung.state}: {rung.reason}"
         for rung in engine.failed()
     ]
-    state = State.missing if failed or not engine.backend else State.ok
+    state = FindingState.missing if failed or not engine.backend else FindingState.ok
     detail = "; ".join(
         [f"{engine.model} on {way}" if engine.backend else f"{engine.model} on nothing", *failed]
     )

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
-class State(StrEnum):
+class FindingState(StrEnum):
     """How a part is."""
 
     ok = "ok"
@@ -24,7 +24,7 @@ class Finding:
     """What was found about one part."""
 
     name: str
-    state: State
+    state: FindingState
     detail: str
     fix: str | None = None
     """A line for a shell, when one can help."""
@@ -32,7 +32,7 @@ class Finding:
 
 def status(findings: Iterable[Finding]) -> int:
     """Return the exit status: 0 when the main job can run."""
-    return int(any(finding.state is State.problem for finding in findings))
+    return int(any(finding.state is FindingState.problem for finding in findings))
 
 
 def render(findings: Sequence[Finding]) -> "Text":
@@ -42,7 +42,7 @@ def render(findings: Sequence[Finding]) -> "Text":
     """
     from rich.text import Text
 
-    colours = {State.ok: "green", State.missing: "yellow", State.problem: "bold red"}
+    colours = {FindingState.ok: "green", FindingState.missing: "yellow", FindingState.problem: "bold red"}
     wide = max((len(finding.name) for finding in findings), default=0)
     text = Text()
     for finding in findings:

@@ -15,7 +15,7 @@ from visard.daemon.personas.prepare import prepare
 from visard.daemon.pipeline import tracking
 from visard.daemon.pipeline.pipeline import Pipeline
 from visard.daemon.pipeline.recipe import Recipe
-from visard.daemon.pipeline.stats import Spread
+from visard.daemon.pipeline.stats import Percentiles
 from visard.daemon.sources import find_source
 from visard.models.face import Image
 
@@ -29,17 +29,17 @@ class Report:
 
     fps: float
     drops: int
-    latency_ms: Spread
+    latency_ms: Percentiles
     cpu_ms_per_frame: float
     peak_memory_mb: float
-    steps: dict[str, Spread]
+    steps: dict[str, Percentiles]
 
     def json(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""
         return asdict(self)
 
 
-class _Nowhere:
+class _TimedSink:
     """A sink that takes everything at once."""
 
     where = "nowhere"
@@ -70,7 +70,7 @@ def measure(
 
 def _unpaced(source: str, recipe: Recipe, seconds: float) -> float:
     opened = find_source(source).open(source, loop=True, paced=False)
-    with Pipeline(opened, [_Nowhere()], recipe, tracking.every_frame) as pipeline:
+    with Pipeline(opened, [_TimedSink()], recipe, tracking.every_frame) as pipeline:
         _warm_up(pipeline)
         start = time.perf_counter()
         pipeline.wait(seconds)
@@ -79,7 +79,7 @@ def _unpaced(source: str, recipe: Recipe, seconds: float) -> float:
 
 def _paced(source: str, recipe: Recipe, seconds: float, fps: float) -> Report:
     opened = find_source(source).open(source, loop=True)
-    with Pipeline(opened, [_Nowhere()], recipe, tracking.live, live=True) as pipeline:
+    with Pipeline(opened, [_TimedSink()], recipe, tracking.live, live=True) as pipeline:
         _warm_up(pipeline)
         drops, cpu = pipeline.status().drops, time.process_time()
         pipeline.wait(seconds)

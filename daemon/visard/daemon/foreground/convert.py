@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from visard.daemon.errors import FaceUnusable, SinkError, SinkUnavailable, SourceUnavailable
-from visard.daemon.guard.rules import Verdict
+from visard.daemon.guard.rules import GuardVerdict
 from visard.daemon.media.frame import Format
 from visard.daemon.media.video import CONTAINERS, VideoReader, VideoWriter
 from visard.daemon.pipeline.pipeline import Pipeline
@@ -56,7 +56,7 @@ class _Shown:
         """Nothing to do: whoever opened the writer knows whether it went well."""
 
 
-class _Kept:
+class _NewestOutput:
     """Remembers the one picture that it is given."""
 
     where = "memory"
@@ -147,10 +147,10 @@ def _summary(target: Path, pipeline: Pipeline | None, seconds: float, complete: 
     return Summary(
         target=target,
         frames=stats.frames,
-        swapped=count(Verdict.frame.value, 0),
-        held=count(Verdict.last_good.value, 0),
-        blurred=count(Verdict.blur.value, 0),
-        carded=count(Verdict.card.value, 0),
+        swapped=count(GuardVerdict.frame.value, 0),
+        held=count(GuardVerdict.last_good.value, 0),
+        blurred=count(GuardVerdict.blur.value, 0),
+        carded=count(GuardVerdict.card.value, 0),
         reasons=stats.reasons,
         seconds=round(seconds, 2),
         complete=complete,
@@ -165,7 +165,7 @@ def _convert_picture(
     start = time.monotonic()
     image = read_picture(source)
     height, width = image.shape[:2]
-    kept = _Kept()
+    kept = _NewestOutput()
     replay = PictureReplay([image.copy()], Format(width, height, 30, live=False))
     pipeline = Pipeline(replay, [kept], recipe, tracking)
     _pump(pipeline, lambda _: None)

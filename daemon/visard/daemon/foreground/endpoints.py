@@ -20,7 +20,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
+class Endpoints:
     """What the pipeline reads from and writes to, open."""
 
     source: Source
@@ -28,7 +28,7 @@ class Ends:
     reopen: Callable[[], Source]
 
 
-def open_ends(source: str | None, sinks: Sequence[str], say: Say) -> Ends:
+def open_endpoints(source: str | None, sinks: Sequence[str], say: Say) -> Endpoints:
     """Open both ends or none; ``say`` is told what was missing and which command adds it.
 
     Without a source it is the camera, or else the demo driver. Without sinks it is the virtual camera, or
@@ -36,7 +36,7 @@ def open_ends(source: str | None, sinks: Sequence[str], say: Say) -> Ends:
     """
     opened, reopen = _open_source(source, say)
     try:
-        return Ends(opened, _open_sinks(sinks, opened.format, say), reopen)
+        return Endpoints(opened, _open_sinks(sinks, opened.format, say), reopen)
     except BaseException:
         opened.close()
         raise

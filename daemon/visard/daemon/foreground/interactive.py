@@ -9,12 +9,12 @@ from threading import Thread
 from rich.text import Text
 
 from visard.daemon.errors import VisardError
-from visard.daemon.foreground.keys import HELP, Command, Wear, press
+from visard.daemon.foreground.keys import HELP, Command, SwitchTo, press
 from visard.daemon.personas.library import Library
 from visard.daemon.personas.prepare import prepare
 from visard.daemon.pipeline.pipeline import Pipeline
 from visard.daemon.pipeline.recipe import Recipe
-from visard.daemon.pipeline.status import Status
+from visard.daemon.pipeline.status import PipelineStatus
 
 REFRESH = 0.5
 """Seconds between two status lines."""
@@ -73,7 +73,7 @@ class Session:
         outcome = press(key, self._pipeline.recipe)
         if isinstance(outcome, Recipe):
             self._pipeline.use(outcome)
-        elif isinstance(outcome, Wear):
+        elif isinstance(outcome, SwitchTo):
             personas = self._library.personas()
             if outcome.index < len(personas):
                 self._wear(personas[outcome.index].name)
@@ -139,7 +139,7 @@ class Session:
         self._note = note
 
 
-def line(status: Status, note: str = "", *, rate: bool = True) -> Text:
+def line(status: PipelineStatus, note: str = "", *, rate: bool = True) -> Text:
     """Return one line that says what goes out and how fast."""
     text = Text(no_wrap=True, overflow="ellipsis")
     if status.reveal:

@@ -23,13 +23,13 @@ class Command(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wear:
+class SwitchTo:
     """Put on the persona at this place of the library, from 0."""
 
     index: int
 
 
-Outcome = Recipe | Command | Wear | None
+Outcome = Recipe | Command | SwitchTo | None
 
 ESCAPE, CTRL_C = "\x1b", "\x03"
 
@@ -92,7 +92,7 @@ _COMMANDS = {
 def press(key: str, recipe: Recipe) -> Outcome:
     """Return the new recipe, a command, a persona to wear, or None for a key that does nothing."""
     if key in "123456789" and len(key) == 1:
-        return Wear(int(key) - 1)
+        return SwitchTo(int(key) - 1)
     for name in (key, key.lower()):
         if name in _CHANGES:
             return _CHANGES[name](recipe)

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.text import Text
 
 from visard.daemon.config.settings import Mode, Settings
-from visard.daemon.foreground.endpoints import open_ends
+from visard.daemon.foreground.endpoints import open_endpoints
 from visard.daemon.foreground.interactive import Session
 from visard.daemon.foreground.keyboard import Keyboard
 from visard.daemon.foreground.signals import terminating
@@ -17,7 +17,7 @@ from visard.daemon.personas.library import Library
 from visard.daemon.personas.prepare import prepare
 from visard.daemon.pipeline import tracking
 from visard.daemon.pipeline.pipeline import Pipeline
-from visard.daemon.pipeline.status import Status
+from visard.daemon.pipeline.status import PipelineStatus
 
 
 def run(
@@ -29,7 +29,7 @@ def run(
     *,
     seconds: float | None = None,
     console: Console | None = None,
-) -> Status:
+) -> PipelineStatus:
     """Run until the source ends, ``seconds`` pass, or a key, Ctrl-C or a termination stops it.
 
     Raises what preparing the persona or opening the ends may raise, and what ended the pipeline if that was a
@@ -38,7 +38,7 @@ def run(
     console = console or Console(stderr=True)
     library = Library()
     recipe = prepare(persona, mode, settings, library=library)
-    ends = open_ends(source, sinks, lambda text: console.print(text, highlight=False, soft_wrap=True))
+    ends = open_endpoints(source, sinks, lambda text: console.print(text, highlight=False, soft_wrap=True))
     pipeline = Pipeline(ends.source, ends.sinks, recipe, tracking.live, reopen=ends.reopen)
     for sink in ends.sinks:
         console.print(f"{recipe.persona} goes to {sink.where}", highlight=False, soft_wrap=True)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from visard.daemon.guard.card import card
-from visard.daemon.guard.rules import Facts, Look, State, Verdict, decide
+from visard.daemon.guard.rules import FaceEvidence, Facts, GuardState, GuardVerdict, decide
 from visard.daemon.media.frame import Frame
 from visard.daemon.media.letterbox import letterbox
 from visard.models.face import Image
@@ -21,7 +21,7 @@ class Cleared:
 
     __slots__ = ("frame", "image", "verdict")
 
-    def __init__(self, image: Image, verdict: Verdict, frame: Frame | None, *, seal: object) -> None:
+    def __init__(self, image: Image, verdict: GuardVerdict, frame: Frame | None, *, seal: object) -> None:
         if seal is not _SEAL:
             raise TypeError("only a Gate clears pictures")
         self.image = image
@@ -31,12 +31,12 @@ class Cleared:
 
 
 @dataclass(slots=True)
-class Made:
+class Composed:
     """A frame after swapping or animating: ``picture`` may still show the driver."""
 
     frame: Frame
     picture: Image
-    look: Look | None
+    look: FaceEvidence | None
     animated: bool = False
     """Made from the portrait alone, so that no camera pixel can be in it."""
     cut: bool = False
@@ -56,7 +56,7 @@ class Gate:
 
     def __init__(self, width: int, height: int) -> None:
         self._size = width, height
-        self._state = State()
+        self._state = GuardState()
         self._good: Image | None = None
         self._raw: Image | None = None
 
@@ -65,25 +65,25 @@ class Gate:
         """The reason for the last verdict."""
         return self._state.why
 
-    def clear(self, facts: Facts, made: Made | None, now: float, words: Words) -> Cleared:
+    def clear(self, facts: Facts, made: Composed | None, now: float, words: Words) -> Cleared:
         """Ask the guard about ``made`` (None: nothing new came) and return what may go out."""
         look = made.look if made else None
         if made and made.cut:
-            self._state = State()
+            self._state = GuardState()
         verdict, self._state = decide(self._state, facts, look, now)
-        if made and verdict is Verdict.frame:
+        if made and verdict is GuardVerdict.frame:
             self._good = made.picture
-        self._raw = (made.picture if made else self._raw) if verdict is Verdict.raw else None
+        self._raw = (made.picture if made else self._raw) if verdict is GuardVerdict.raw else None
         image = self._picture(verdict, facts, made, words)
         return Cleared(image, verdict, made.frame if made else None, seal=_SEAL)
 
-    def _picture(self, verdict: Verdict, facts: Facts, made: Made | None, words: Words) -> Image:
+    def _picture(self, verdict: GuardVerdict, facts: Facts, made: Composed | None, words: Words) -> Image:
         image: Image | None = None
-        if verdict in (Verdict.frame, Verdict.last_good):
+        if verdict in (GuardVerdict.frame, GuardVerdict.last_good):
             image = self._good
-        elif verdict is Verdict.raw:
+        elif verdict is GuardVerdict.raw:
             image = self._raw
-        elif verdict is Verdict.blur:
+        elif verdict is GuardVerdict.blur:
             base = made.picture if made else self._good
             image = None if base is None else blurred(base)
         elif facts.animate and facts.covers and not facts.camera_gone and words.still is not None:

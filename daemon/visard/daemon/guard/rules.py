@@ -27,7 +27,7 @@ FORGET = 2.0
 """Seconds after which a place where a face was says nothing any more."""
 
 
-class Verdict(StrEnum):
+class GuardVerdict(StrEnum):
     """What goes out."""
 
     frame = "frame"
@@ -50,7 +50,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class FaceEvidence:
     """What was seen in one frame and what was done about it."""
 
     sighting: Sighting
@@ -61,7 +61,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class FollowedFace:
     """Where one face was last, and whether it is believed."""
 
     id: int
@@ -73,7 +73,7 @@ class Track:
     steady: int = 0
 
 
-def continues(old: Track, new: Track) -> bool:
+def continues(old: FollowedFace, new: FollowedFace) -> bool:
     """Whether a head could have gone from one to the other: its own size in a frame, twice that in a gap."""
     small, large = sorted((old.size, new.size))
     gap = max(new.seen - old.seen, 0.0)
@@ -81,40 +81,42 @@ def continues(old: Track, new: Track) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class GuardState:
     """What the guard remembers between frames."""
 
     good_at: float | None = None
-    tracks: tuple[Track, ...] = ()
+    tracks: tuple[FollowedFace, ...] = ()
     why: str = "starting"
     """The reason for the last verdict, for status and summaries."""
 
 
-def decide(state: State, facts: Facts, look: Look | None, now: float) -> tuple[Verdict, State]:
+def decide(
+    state: GuardState, facts: Facts, look: FaceEvidence | None, now: float
+) -> tuple[GuardVerdict, GuardState]:
     """Return the verdict for the frame that ``look`` describes (None: no frame came) at ``now`` seconds."""
     if facts.camera_gone:
-        return Verdict.card, State(why="camera gone")
+        return GuardVerdict.card, GuardState(why="camera gone")
     if facts.reveal:
-        return Verdict.raw, State(why="shown on request")
+        return GuardVerdict.raw, GuardState(why="shown on request")
     if not facts.covers:
-        return Verdict.card, State(why="paused or no persona")
+        return GuardVerdict.card, GuardState(why="paused or no persona")
     tracks = state.tracks if look is None else _follow(state.tracks, look.sighting, now)
     why = _objection(facts, look, tracks, now)
     if not why:
-        return Verdict.frame, State(now, tracks, why="")
+        return GuardVerdict.frame, GuardState(now, tracks, why="")
     return _stand_in(state, facts, look, now), replace(state, tracks=tracks, why=why)
 
 
-def _stand_in(state: State, facts: Facts, look: Look | None, now: float) -> Verdict:
+def _stand_in(state: GuardState, facts: Facts, look: FaceEvidence | None, now: float) -> GuardVerdict:
     """Return what goes out instead of a frame that must not."""
     if state.good_at is not None and 0 <= now - state.good_at < HOLD:
-        return Verdict.last_good
+        return GuardVerdict.last_good
     if facts.animate or (state.good_at is None and look is None):
-        return Verdict.card
-    return Verdict(facts.when_lost.value)
+        return GuardVerdict.card
+    return GuardVerdict(facts.when_lost.value)
 
 
-def _objection(facts: Facts, look: Look | None, tracks: tuple[Track, ...], now: float) -> str:
+def _objection(facts: Facts, look: FaceEvidence | None, tracks: tuple[FollowedFace, ...], now: float) -> str:
     """Say why this frame must not go out; empty when it may."""
     if look is None:
         return "no frame"
@@ -134,17 +136,17 @@ def _objection(facts: Facts, look: Look | None, tracks: tuple[Track, ...], now: 
     return next((why for objects, why in objections if objects), "")
 
 
-def _follow(old: tuple[Track, ...], sighting: Sighting, now: float) -> tuple[Track, ...]:
+def _follow(old: tuple[FollowedFace, ...], sighting: Sighting, now: float) -> tuple[FollowedFace, ...]:
     before = {track.id: track for track in old}
     here = {face.id: _advance(before.get(face.id), face, now) for face in sighting.faces}
     absent = [t for t in old if t.id not in here and now - t.seen < FORGET]
     return (*here.values(), *absent)
 
 
-def _advance(old: Track | None, face: Face, now: float) -> Track:
-    new = Track(face.id, face.centre, face.size, now)
+def _advance(old: FollowedFace | None, face: Face, now: float) -> FollowedFace:
+    new = FollowedFace(face.id, face.centre, face.size, now)
     if not (math.isfinite(sum(new.centre)) and 0 < new.size < math.inf):
-        return Track(face.id, (0.0, 0.0), 1.0, now, jumped=now)
+        return FollowedFace(face.id, (0.0, 0.0), 1.0, now, jumped=now)
     if old is None:
         return new
     if not continues(old, new):
@@ -154,7 +156,7 @@ def _advance(old: Track | None, face: Face, now: float) -> Track:
     return replace(new, jumped=old.jumped, steady=old.steady + 1)
 
 
-def _left_behind(tracks: tuple[Track, ...], found: set[int], now: float) -> bool:
+def _left_behind(tracks: tuple[FollowedFace, ...], found: set[int], now: float) -> bool:
     """Whether a face vanished moments ago from a place where no face is now."""
     here = [t for t in tracks if t.id in found]
     recent = (t for t in tracks if t.id not in found and now - t.seen < HOLD)

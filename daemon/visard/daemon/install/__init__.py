@@ -14,12 +14,12 @@ from typing import Protocol, cast
 
 from visard.daemon.config import paths
 from visard.daemon.errors import InstallError
-from visard.daemon.install.machine import Machine, Record
+from visard.daemon.install.machine import InstallRecord, Machine
 from visard.daemon.install.steps import RemoveFolder, Step
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class InstallOptions:
     """What the person asked for."""
 
     command: tuple[str, ...]
@@ -32,7 +32,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class InstallPlan:
     """What to do, and what the person should know of it."""
 
     steps: tuple[Step, ...]
@@ -42,10 +42,10 @@ class Plan:
 class System(Protocol):
     """One operating system's way."""
 
-    def install(self, wish: Wish) -> Plan:
+    def install(self, wish: InstallOptions) -> InstallPlan:
         """Plan what a session needs to start Visard."""
 
-    def uninstall(self, wish: Wish) -> Plan:
+    def uninstall(self, wish: InstallOptions) -> InstallPlan:
         """Plan how to take all of that away; ``wish`` tells what it was."""
 
 
@@ -82,7 +82,7 @@ def this_machine() -> Machine:
     """Return this computer for steps to act on."""
     from visard.daemon.install.registry import registry
 
-    return Machine(Record(_record()), registry())
+    return Machine(InstallRecord(_record()), registry())
 
 
 def left() -> bool:

@@ -6,9 +6,19 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from visard.daemon.install import Plan, Wish, freedesktop, systemd
+from visard.daemon.install import InstallOptions, InstallPlan, freedesktop, systemd
 from visard.daemon.install.icons import icons
-from visard.daemon.install.steps import End, Forget, Link, Remove, Run, Start, Step, Unlink, Write
+from visard.daemon.install.steps import (
+    EndProcess,
+    ForgetRecord,
+    Remove,
+    RemoveSymlink,
+    Run,
+    StartProcess,
+    Step,
+    Symlink,
+    Write,
+)
 
 PACKAGED = Path("/usr/lib/systemd/user", systemd.SERVICE)
 """The unit of a Visard that was installed for everybody."""
@@ -31,30 +41,30 @@ class Linux:
     packaged: Path | None = None
     systemd: bool = True
 
-    def install(self, wish: Wish) -> Plan:
+    def install(self, wish: InstallOptions) -> InstallPlan:
         """Plan units, the tray's start, an entry in the menu and icons."""
         steps: list[Step] = [*([] if self.packaged else self._units(wish)), self._wanted()]
         steps = steps if self.systemd else []
         steps += self._overrides(wish) if self.packaged else self._desktop(wish)
         steps += self._reload()
         if wish.start and self.session:
-            steps += [End("daemon"), Run((*_SYSTEMCTL, "restart", systemd.SERVICE))]
+            steps += [EndProcess("daemon"), Run((*_SYSTEMCTL, "restart", systemd.SERVICE))]
         if wish.start and self.desktop:
-            steps += [End("tray"), *([Start(_with(wish, "tray"))] if wish.tray else [])]
-        return Plan(tuple(steps), tuple(self._notes(wish)))
+            steps += [EndProcess("tray"), *([StartProcess(_with(wish, "tray"))] if wish.tray else [])]
+        return InstallPlan(tuple(steps), tuple(self._notes(wish)))
 
-    def uninstall(self, wish: Wish) -> Plan:
+    def uninstall(self, wish: InstallOptions) -> InstallPlan:
         """Plan the end of both and the removal of every file."""
         stop = (*_SYSTEMCTL, "stop", systemd.SERVICE, systemd.RETRY)
-        steps: list[Step] = [End("tray")]
+        steps: list[Step] = [EndProcess("tray")]
         steps += [Run(stop, may_fail=True)] if self.session else []
-        steps += [End("daemon"), Unlink(self._wanted().path)]
+        steps += [EndProcess("daemon"), RemoveSymlink(self._wanted().path)]
         steps += [Remove(step.path, step.content) for step in self._units(wish)]
-        steps += [_removal(step) for step in self._desktop(Wish(wish.command, wish.environment))]
-        steps += [*self._reload(), Forget()]
-        return Plan(tuple(steps), (_PACKAGE,) if self.packaged else ())
+        steps += [_removal(step) for step in self._desktop(InstallOptions(wish.command, wish.environment))]
+        steps += [*self._reload(), ForgetRecord()]
+        return InstallPlan(tuple(steps), (_PACKAGE,) if self.packaged else ())
 
-    def _units(self, wish: Wish) -> list[Write]:
+    def _units(self, wish: InstallOptions) -> list[Write]:
         folder = self.config / "systemd/user"
         service = systemd.service(wish.command, self.bridge, dict(wish.environment))
         return [
@@ -62,12 +72,12 @@ class Linux:
             Write(folder / systemd.RETRY, systemd.retry().encode()),
         ]
 
-    def _wanted(self) -> Link:
+    def _wanted(self) -> Symlink:
         """Return what 'systemctl enable' would make; it works without a running systemd too."""
         unit = self.packaged or self.config / "systemd/user" / systemd.SERVICE
-        return Link(self.config / "systemd/user/default.target.wants" / systemd.SERVICE, unit)
+        return Symlink(self.config / "systemd/user/default.target.wants" / systemd.SERVICE, unit)
 
-    def _desktop(self, wish: Wish) -> list[Step]:
+    def _desktop(self, wish: InstallOptions) -> list[Step]:
         command = _with(wish)
         images = sorted(icons().items())
         menu = freedesktop.menu_entry(command).encode()
@@ -78,7 +88,7 @@ class Linux:
             autostart if wish.tray else _removal(autostart),
         ]
 
-    def _overrides(self, wish: Wish) -> list[Step]:
+    def _overrides(self, wish: InstallOptions) -> list[Step]:
         """Return what makes the tray that came for everybody stay away, or not."""
         hidden = Write(self._autostart, freedesktop.HIDDEN.encode())
         return [_removal(hidden) if wish.tray else hidden]
@@ -90,7 +100,7 @@ class Linux:
     def _reload(self) -> list[Step]:
         return [Run((*_SYSTEMCTL, "daemon-reload"))] if self.session else []
 
-    def _notes(self, wish: Wish) -> list[str]:
+    def _notes(self, wish: InstallOptions) -> list[str]:
         notes = []
         if not self.systemd:
             notes.append("there is no systemd to start the daemon at login: start it from the tray's menu")
@@ -113,7 +123,7 @@ def _removal(step: Step) -> Step:
     return Remove(step.path, step.content) if isinstance(step, Write) else step
 
 
-def _with(wish: Wish, *arguments: str) -> tuple[str, ...]:
+def _with(wish: InstallOptions, *arguments: str) -> tuple[str, ...]:
     """Return the command with its environment, for what cannot set variables otherwise."""
     setting = ("env", *(f"{name}={value}" for name, value in wish.environment)) if wish.environment else ()
     return (*setting, *wish.command, *arguments)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import psutil
 
 
-class Registry(Protocol):
+class WindowsRegistry(Protocol):
     """The current user's part of the Windows registry."""
 
     def get(self, key: str, name: str) -> str | None:
@@ -30,7 +30,7 @@ class Registry(Protocol):
         """Delete a value that is there."""
 
 
-class Record:
+class InstallRecord:
     """Which files Visard wrote and which folders it made, so that it removes these and nothing else."""
 
     def __init__(self, path: Path) -> None:
@@ -84,7 +84,7 @@ class Record:
 class Machine:
     """This computer."""
 
-    def __init__(self, record: Record, registry: Registry) -> None:
+    def __init__(self, record: InstallRecord, registry: WindowsRegistry) -> None:
         self.record = record
         self.registry = registry
 

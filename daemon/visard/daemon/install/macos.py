@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from visard.daemon.install import Plan, Wish
-from visard.daemon.install.steps import End, Forget, Remove, Run, Step, Write
+from visard.daemon.install import InstallOptions, InstallPlan
+from visard.daemon.install.steps import EndProcess, ForgetRecord, Remove, Run, Step, Write
 
 DAEMON, TRAY = "visard.daemon", "visard.tray"
 
@@ -19,10 +19,10 @@ class MacOS:
     agents: Path
     user: int
 
-    def install(self, wish: Wish) -> Plan:
+    def install(self, wish: InstallOptions) -> InstallPlan:
         """Plan one agent for the daemon and one for the tray."""
         wanted = self._agents(wish)
-        steps: list[Step] = [End("daemon"), End("tray")] if wish.start else []
+        steps: list[Step] = [EndProcess("daemon"), EndProcess("tray")] if wish.start else []
         for label, content in self._agents(_whole(wish)).items():
             path = self._path(label)
             steps += [self._out(label)] if wish.start else []
@@ -30,15 +30,15 @@ class MacOS:
             if wish.start and label in wanted:
                 steps.append(Run(("launchctl", "bootstrap", self._domain, str(path))))
         notes = () if wish.start else ("Visard starts at your next login",)
-        return Plan(tuple(steps), notes)
+        return InstallPlan(tuple(steps), notes)
 
-    def uninstall(self, wish: Wish) -> Plan:
+    def uninstall(self, wish: InstallOptions) -> InstallPlan:
         """Plan the end of both and the removal of their agents."""
         agents = self._agents(_whole(wish))
         steps: list[Step] = [self._out(label) for label in reversed(agents)]
-        steps += [End("tray"), End("daemon")]
+        steps += [EndProcess("tray"), EndProcess("daemon")]
         steps += [Remove(self._path(label), content) for label, content in agents.items()]
-        return Plan((*steps, Forget()))
+        return InstallPlan((*steps, ForgetRecord()))
 
     @property
     def _domain(self) -> str:
@@ -50,7 +50,7 @@ class MacOS:
     def _out(self, label: str) -> Run:
         return Run(("launchctl", "bootout", f"{self._domain}/{label}"), may_fail=True)
 
-    def _agents(self, wish: Wish) -> dict[str, bytes]:
+    def _agents(self, wish: InstallOptions) -> dict[str, bytes]:
         again = {"KeepAlive": {"SuccessfulExit": False}, "ThrottleInterval": 10, "ExitTimeOut": 5}
         agents = {DAEMON: _agent(DAEMON, wish, "daemon", ProcessType="Interactive", Umask=0o077, **again)}
         if wish.tray:
@@ -58,11 +58,11 @@ class MacOS:
         return agents
 
 
-def _whole(wish: Wish) -> Wish:
+def _whole(wish: InstallOptions) -> InstallOptions:
     return replace(wish, tray=True)
 
 
-def _agent(label: str, wish: Wish, argument: str, **more: Any) -> bytes:
+def _agent(label: str, wish: InstallOptions, argument: str, **more: Any) -> bytes:
     facts = {
         "Label": label,
         "ProgramArguments": [*wish.command, argument],

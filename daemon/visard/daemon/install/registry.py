@@ -2,7 +2,7 @@
 
 import sys
 
-from visard.daemon.install.machine import Registry
+from visard.daemon.install.machine import WindowsRegistry
 
 
 class NoRegistry:
@@ -21,14 +21,14 @@ class NoRegistry:
         raise NotImplementedError(f"no registry for {key}\\{name}")
 
 
-def registry() -> Registry:
+def registry() -> WindowsRegistry:
     """Return the user's registry."""
     if sys.platform != "win32":
         return NoRegistry()
     return _windows()
 
 
-def _windows() -> Registry:
+def _windows() -> WindowsRegistry:
     if sys.platform != "win32":  # lets type checkers skip what follows elsewhere
         raise NotImplementedError
     import winreg

@@ -80,7 +80,7 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class Symlink:
     """Make a symbolic link."""
 
     path: Path
@@ -106,7 +106,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Unlink:
+class RemoveSymlink:
     """Remove a symbolic link, wherever it leads."""
 
     path: Path
@@ -161,7 +161,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StartProcess:
     """Start a program that goes on by itself."""
 
     command: tuple[str, ...]
@@ -176,7 +176,7 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class EndProcess:
     """End the daemon or the tray of this user, however it was started, if it runs."""
 
     what: str
@@ -192,7 +192,7 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
-class Forget:
+class ForgetRecord:
     """Throw away the record of what was written, at the very end."""
 
     def foresee(self, machine: Machine) -> str | None:

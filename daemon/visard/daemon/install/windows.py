@@ -4,8 +4,8 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from visard.daemon.install import Plan, Wish
-from visard.daemon.install.steps import DeleteValue, End, Forget, SetValue, Start, Step
+from visard.daemon.install import InstallOptions, InstallPlan
+from visard.daemon.install.steps import DeleteValue, EndProcess, ForgetRecord, SetValue, StartProcess, Step
 
 KEY = r"Software\Microsoft\Windows\CurrentVersion\Run"
 PROGRAMS = {"daemon": "Visard", "tray": "Visard Tray"}
@@ -16,7 +16,7 @@ PROGRAMS = {"daemon": "Visard", "tray": "Visard Tray"}
 class Windows:
     """Every Windows is the same for this."""
 
-    def install(self, wish: Wish) -> Plan:
+    def install(self, wish: InstallOptions) -> InstallPlan:
         """Plan a value for the daemon and one for the tray."""
         steps: list[Step] = []
         for what, name in PROGRAMS.items():
@@ -24,17 +24,17 @@ class Windows:
             wanted = wish.tray or what != "tray"
             line = subprocess.list2cmdline(command)
             steps.append(SetValue(KEY, name, line) if wanted else DeleteValue(KEY, name))
-            steps += [End(what)] if wish.start else []
-            steps += [Start(command)] if wish.start and wanted else []
-        return Plan(tuple(steps), tuple(_notes(wish)))
+            steps += [EndProcess(what)] if wish.start else []
+            steps += [StartProcess(command)] if wish.start and wanted else []
+        return InstallPlan(tuple(steps), tuple(_notes(wish)))
 
-    def uninstall(self, wish: Wish) -> Plan:  # noqa: ARG002
+    def uninstall(self, wish: InstallOptions) -> InstallPlan:  # noqa: ARG002
         """Plan the end of both and the removal of their values."""
-        ends = [End("tray"), End("daemon")]
-        return Plan((*ends, *(DeleteValue(KEY, name) for name in PROGRAMS.values()), Forget()))
+        ends = [EndProcess("tray"), EndProcess("daemon")]
+        return InstallPlan((*ends, *(DeleteValue(KEY, name) for name in PROGRAMS.values()), ForgetRecord()))
 
 
-def _notes(wish: Wish) -> Iterator[str]:
+def _notes(wish: InstallOptions) -> Iterator[str]:
     if not wish.start:
         yield "Visard starts at your next login"
     for name, value in wish.environment:

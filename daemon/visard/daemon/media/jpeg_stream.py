@@ -16,7 +16,7 @@ _QUALITY = (int(cv2.IMWRITE_JPEG_QUALITY), 85)
 Look = Callable[[bytes], None]
 
 
-class Newest:
+class JpegStream:
     """Pictures in, JPEGs out to any number of lookers; any thread.
 
     ``looked_at`` is told how many look whenever that changes.

@@ -22,8 +22,8 @@ from visard.daemon.personas.record import (
     THUMBNAIL,
     Consent,
     Damaged,
-    Kind,
     Persona,
+    PersonaKind,
     Record,
     check_name,
     check_title,
@@ -98,7 +98,7 @@ class Library:
         if choice is None:
             return self.personas()[0]
         if self.find(choice) is None and (path := Path(choice).expanduser()).is_file():
-            return Persona(_record(path.stem, Kind.photo, title=path.name), path, saved=False)
+            return Persona(_record(path.stem, PersonaKind.photo, title=path.name), path, saved=False)
         return self.get(choice)
 
     def add(self, photo: Path, name: str, consent: Consent, title: str | None = None) -> Persona:
@@ -107,7 +107,7 @@ class Library:
 
         self._check_free(name)
         record = _record(
-            name, Kind.photo, consent=consent, title=check_title(name if title is None else title)
+            name, PersonaKind.photo, consent=consent, title=check_title(name if title is None else title)
         )
         return self._save(record, examine(photo))
 
@@ -121,7 +121,7 @@ class Library:
         seed = secrets.randbelow(1_000_000) if seed is None else seed
         name = f"person-{seed}" if name is None else name
         self._check_free(name)
-        record = _record(name, Kind.generated, consent=Consent.generated, seed=seed)
+        record = _record(name, PersonaKind.generated, consent=Consent.generated, seed=seed)
         return self._save(record, _first_usable(person, seed))
 
     def _check_free(self, name: str) -> None:
@@ -195,7 +195,7 @@ class Library:
 
 def _record(
     name: str,
-    kind: Kind,
+    kind: PersonaKind,
     *,
     title: str | None = None,
     consent: Consent | None = None,

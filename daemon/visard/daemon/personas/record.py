@@ -23,7 +23,7 @@ class Consent(StrEnum):
     public_domain = "public-domain"
 
 
-class Kind(StrEnum):
+class PersonaKind(StrEnum):
     """What the persona was made from."""
 
     photo = "photo"
@@ -38,7 +38,7 @@ class Record(BaseModel):
     name: str
     title: str
     consent: Consent | None = None
-    kind: Kind
+    kind: PersonaKind
     created: datetime
     seed: int | None = None
     warnings: tuple[str, ...] = ()

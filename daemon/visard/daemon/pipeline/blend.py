@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from visard.daemon.config.settings import Colour, Settings
 from visard.daemon.pipeline import colour
-from visard.models.buffers import Scratch
+from visard.models.buffers import Buffers
 from visard.models.face import Face, Image
 from visard.models.geometry.mesh import LIPS_OUTER
 from visard.models.swap import Patch
@@ -33,7 +33,7 @@ class Blender:
     """Blends patches in place; keeps buffers and colour maps between frames. One thread."""
 
     def __init__(self) -> None:
-        self._scratch = Scratch()
+        self._scratch = Buffers()
         self._colours: dict[int, tuple[Colour, colour.Map]] = {}
 
     def __call__(self, frame: Image, patch: Patch, face: Face, settings: Settings) -> None:

@@ -30,7 +30,7 @@ class Presence(StrEnum):
     lost = "lost"
 
 
-class Intake:
+class Capture:
     """Frames of one format from a source that may come and go.
 
     ``frames`` runs on one thread, everything else on any. Without ``reopen`` a lost source ends it.

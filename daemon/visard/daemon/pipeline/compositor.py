@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 
 from visard.daemon.config.settings import Colour, Mode, Who
-from visard.daemon.guard.gate import Made
-from visard.daemon.guard.rules import Look
+from visard.daemon.guard.gate import Composed
+from visard.daemon.guard.rules import FaceEvidence
 from visard.daemon.media.frame import Format, Frame
 from visard.daemon.media.letterbox import letterbox
 from visard.daemon.pipeline.blend import Blender
 from visard.daemon.pipeline.face_selection import Choice, choose
-from visard.daemon.pipeline.neutral_reference import Reference
+from visard.daemon.pipeline.neutral_reference import NeutralReference
 from visard.daemon.pipeline.recipe import Recipe
 from visard.daemon.pipeline.stats import Stats
 from visard.daemon.pipeline.view import draw_landmarks, viewed
@@ -24,16 +24,16 @@ from visard.models.swap import Swap
 log = logging.getLogger(__name__)
 
 
-class Cover:
+class Compositor:
     """Makes the picture of each frame; keeps who was chosen and what the blender learned. One thread."""
 
     def __init__(self, format: Format, stats: Stats) -> None:  # noqa: A002
-        self.reference = Reference()
+        self.reference = NeutralReference()
         self._format = format
         self._stats = stats
         self._blend = Blender()
         self._choice: Choice | None = None
-        self._former: tuple[Recipe, Cover] | None = None
+        self._former: tuple[Recipe, Compositor] | None = None
 
     def forget(self, recipe: Recipe) -> None:
         """Drop what was learned about the drivers: after calibration or with a new scene."""
@@ -46,7 +46,7 @@ class Cover:
         """Choose anew: another scene of a film begins."""
         self._choice = None
 
-    def __call__(self, frame: Frame, sighting: Sighting | None, recipe: Recipe, now: float) -> Made:
+    def __call__(self, frame: Frame, sighting: Sighting | None, recipe: Recipe, now: float) -> Composed:
         """Return the picture made of ``frame``, whose image may be changed; ``sighting`` None: not looked."""
         look, picture = None, frame.image
         if sighting is not None and recipe.covers and not recipe.reveal:
@@ -55,9 +55,11 @@ class Cover:
             if recipe.settings.landmarks and sighting is not None and recipe.mode is Mode.swap:
                 draw_landmarks(picture, sighting.faces)
             animated = look is not None and recipe.mode is Mode.animate
-            return Made(frame, viewed(picture, recipe.settings), look, animated)
+            return Composed(frame, viewed(picture, recipe.settings), look, animated)
 
-    def _fade(self, frame: Frame, sighting: Sighting, recipe: Recipe, now: float) -> tuple[Look, Image]:
+    def _fade(
+        self, frame: Frame, sighting: Sighting, recipe: Recipe, now: float
+    ) -> tuple[FaceEvidence, Image]:
         """Put the recipe on, and while it replaces another in the same mode, both, mixed."""
         fade = recipe.fade
         share = 1.0 if fade is None or fade.old.mode is not recipe.mode else fade.share(now)
@@ -71,13 +73,15 @@ class Cover:
         both = replace(look, swapped=look.swapped & old.swapped, failed=look.failed or old.failed)
         return both, np.asarray(cv2.addWeighted(picture, share, old_picture, 1 - share, 0), np.uint8)
 
-    def _before(self, old: Recipe) -> "Cover":
+    def _before(self, old: Recipe) -> "Compositor":
         """Return what puts the recipe on that is being replaced."""
         if self._former is None or self._former[0] is not old:
-            self._former = old, Cover(self._format, self._stats)
+            self._former = old, Compositor(self._format, self._stats)
         return self._former[1]
 
-    def _put_on(self, frame: Frame, sighting: Sighting, recipe: Recipe, now: float) -> tuple[Look, Image]:
+    def _put_on(
+        self, frame: Frame, sighting: Sighting, recipe: Recipe, now: float
+    ) -> tuple[FaceEvidence, Image]:
         animate = recipe.mode is Mode.animate
         who = Who.largest if animate and recipe.settings.who is Who.all else recipe.settings.who
         wanted, self._choice = choose(
@@ -88,7 +92,7 @@ class Cover:
             done, picture = self._animate(frame, faces, recipe.animation)
         else:
             done, picture = self._swap(frame, faces, recipe), frame.image
-        return Look(sighting, wanted, frozenset(done), failed=len(done) < len(faces)), picture
+        return FaceEvidence(sighting, wanted, frozenset(done), failed=len(done) < len(faces)), picture
 
     def _swap(self, frame: Frame, faces: list[Face], recipe: Recipe) -> list[int]:
         """Swap each face in place; return the ids of those that went well."""

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from visard.daemon.config.settings import Who
-from visard.daemon.guard.rules import Track, continues
+from visard.daemon.guard.rules import FollowedFace, continues
 from visard.models.face import Face, Sighting
 
 PATIENCE = 1.0
@@ -16,7 +16,7 @@ class Choice:
     """The face chosen, and where it was last."""
 
     who: Who
-    track: Track
+    track: FollowedFace
 
 
 def choose(
@@ -41,11 +41,11 @@ def choose(
     return frozenset({track.id}), Choice(who, track)
 
 
-def _track(face: Face, now: float) -> Track:
-    return Track(face.id, face.centre, face.size, now)
+def _track(face: Face, now: float) -> FollowedFace:
+    return FollowedFace(face.id, face.centre, face.size, now)
 
 
-def _again(held: Track, sighting: Sighting, now: float) -> Track | None:
+def _again(held: FollowedFace, sighting: Sighting, now: float) -> FollowedFace | None:
     """Find the held face under its id where it can have gone, or under another id in its old place."""
     tracks = [_track(face, now) for face in sighting.faces]
     for track in tracks:

@@ -1,13 +1,13 @@
 """What the guard must know, and what a card says, about how things stand."""
 
 from visard.daemon.config.settings import Mode
-from visard.daemon.guard.gate import Made, Words
+from visard.daemon.guard.gate import Composed, Words
 from visard.daemon.guard.rules import Facts
-from visard.daemon.pipeline.capture import Intake, Presence
+from visard.daemon.pipeline.capture import Capture, Presence
 from visard.daemon.pipeline.recipe import Recipe
 
 
-def facts(recipe: Recipe, intake: Intake, made: Made | None) -> Facts:
+def facts(recipe: Recipe, intake: Capture, made: Composed | None) -> Facts:
     """Return the guard's facts about ``made``, which may come from the recipe before this one."""
     return Facts(
         covers=recipe.covers,
@@ -18,7 +18,7 @@ def facts(recipe: Recipe, intake: Intake, made: Made | None) -> Facts:
     )
 
 
-def words(recipe: Recipe, intake: Intake) -> Words:
+def words(recipe: Recipe, intake: Capture) -> Words:
     """Return what a card says if one must be shown."""
     if recipe.paused:
         return Words("Paused")

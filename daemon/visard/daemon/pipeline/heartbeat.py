@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Pulse:
+class Heartbeat:
     """Each step is one thread; anybody may ask."""
 
     def __init__(self) -> None:

@@ -4,7 +4,7 @@ from visard.models.animate import Animation
 from visard.models.face import Face
 
 
-class Reference:
+class NeutralReference:
     """Calibrates an animation; one thread."""
 
     def __init__(self) -> None:

@@ -11,19 +11,19 @@ from types import TracebackType
 from typing import Self
 
 from visard.daemon.errors import SinkError, VisardError
-from visard.daemon.guard.gate import Gate, Made
+from visard.daemon.guard.gate import Composed, Gate
 from visard.daemon.media.frame import Frame
 from visard.daemon.media.ports import Sink, Source
 from visard.daemon.media.slot import Closed, Slot
-from visard.daemon.pipeline.capture import Intake, Presence
-from visard.daemon.pipeline.compositor import Cover
+from visard.daemon.pipeline.capture import Capture, Presence
+from visard.daemon.pipeline.compositor import Compositor
 from visard.daemon.pipeline.guard_input import facts, words
-from visard.daemon.pipeline.heartbeat import Pulse
+from visard.daemon.pipeline.heartbeat import Heartbeat
 from visard.daemon.pipeline.recipe import Recipe
-from visard.daemon.pipeline.scene_cuts import Cuts
-from visard.daemon.pipeline.sink_thread import Outlet
+from visard.daemon.pipeline.scene_cuts import SceneCuts
+from visard.daemon.pipeline.sink_thread import SinkThread
 from visard.daemon.pipeline.stats import Stats
-from visard.daemon.pipeline.status import Status
+from visard.daemon.pipeline.status import PipelineStatus
 from visard.daemon.pipeline.tracking import Tracking
 from visard.models.face import Image, Sighting
 
@@ -53,7 +53,7 @@ class Pipeline:
 
     def __init__(
         self,
-        source: Source | Intake,
+        source: Source | Capture,
         sinks: Sequence[Sink],
         recipe: Recipe,
         tracking: Callable[[int], Tracking],
@@ -65,17 +65,19 @@ class Pipeline:
         self.recipe = recipe
         self.live = source.format.live if live is None else live
         self.stats = Stats()
-        self.pulse = Pulse()
-        self._intake = source if isinstance(source, Intake) else Intake(source, reopen if self.live else None)
+        self.pulse = Heartbeat()
+        self._intake = (
+            source if isinstance(source, Capture) else Capture(source, reopen if self.live else None)
+        )
         self._seen = seen
-        self._cover = Cover(source.format, self.stats)
+        self._cover = Compositor(source.format, self.stats)
         self._gate = Gate(source.format.width, source.format.height)
         self._new_tracker = tracking
         self._captured: Slot[Frame] = Slot()
         self._tracked: Slot[_Tracked] = Slot()
-        self._made: Slot[Made] = Slot()
+        self._made: Slot[Composed] = Slot()
         self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._outlets = [Outlet(sink, self.stats, live=self.live) for sink in sinks]
+        self._outlets = [SinkThread(sink, self.stats, live=self.live) for sink in sinks]
         self._verdict = "card"
         self._error: Exception | None = None
         self._done = Event()
@@ -136,11 +138,11 @@ class Pipeline:
         """Wait for steps that ``stop`` left behind: a program that ends inside a network is aborted."""
         return self._join(self._threads, time.monotonic() + timeout)
 
-    def status(self) -> Status:
+    def status(self) -> PipelineStatus:
         """Return what is going on."""
         recipe, outlets = self.recipe, self._outlets
         inner = self._captured.dropped + self._tracked.dropped + self._made.dropped
-        return Status(
+        return PipelineStatus(
             persona=recipe.persona,
             mode=recipe.mode.value,
             paused=recipe.paused,
@@ -194,7 +196,7 @@ class Pipeline:
     def _track(self) -> None:
         pass_on = self._tracked.put if self.live else self._tracked.hand
         tracker, openings, paused = self._new_tracker(self.recipe.settings.max_faces), 1, False
-        cuts = Cuts()
+        cuts = SceneCuts()
         self._captured.dropped = 0  # what came while the networks were loading is no sign of slowness
         while (frame := self._captured.take()) is not None:
             recipe = self.recipe
@@ -245,7 +247,7 @@ class Pipeline:
         resting = self._intake.presence is Presence.resting
         return RESTING if resting else REPEAT_AFTER / max(self._intake.format.fps, 1)
 
-    def _clear(self, made: Made | None) -> None:
+    def _clear(self, made: Composed | None) -> None:
         """Ask the guard and send what it clears to every outlet that still works."""
         recipe = self.recipe
         start = time.perf_counter()

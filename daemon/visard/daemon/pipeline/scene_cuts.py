@@ -10,7 +10,7 @@ DIFFERENT = 20.0
 """Mean difference of tiny pictures, in grey levels, that no motion reaches: people at a desk stay below 4."""
 
 
-class Cuts:
+class SceneCuts:
     """Compares each picture with the one before."""
 
     def __init__(self) -> None:

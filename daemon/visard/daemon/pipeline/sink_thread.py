@@ -12,7 +12,7 @@ from visard.daemon.pipeline.stats import Stats
 log = logging.getLogger(__name__)
 
 
-class Outlet:
+class SinkThread:
     """Writes cleared pictures to one sink: the newest when ``live``, else every one in order."""
 
     def __init__(self, sink: Sink, stats: Stats, *, live: bool) -> None:

@@ -7,7 +7,7 @@ from threading import Lock
 
 import numpy as np
 
-from visard.daemon.guard.rules import Verdict
+from visard.daemon.guard.rules import GuardVerdict
 from visard.daemon.media.frame import Frame
 
 WINDOW = 900
@@ -18,14 +18,14 @@ GAP = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class Percentiles:
     """Median and 99th percentile, milliseconds."""
 
     p50: float
     p99: float
 
     @classmethod
-    def of(cls, seconds: "deque[float]") -> "Spread":
+    def of(cls, seconds: "deque[float]") -> "Percentiles":
         """Summarise times in seconds; zeros when there are none."""
         if not seconds:
             return cls(0.0, 0.0)
@@ -39,8 +39,8 @@ class Snapshot:
 
     fps: float
     frames: int
-    latency_ms: Spread
-    steps: dict[str, Spread]
+    latency_ms: Percentiles
+    steps: dict[str, Percentiles]
     verdicts: dict[str, int]
     reasons: dict[str, int]
     """Why frames did not go out as they were, and how often."""
@@ -64,7 +64,7 @@ class Stats:
             self._reasons: Counter[str] = Counter()
             self._errors: Counter[str] = Counter()
 
-    def cleared(self, frame: Frame, verdict: Verdict, why: str) -> None:
+    def cleared(self, frame: Frame, verdict: GuardVerdict, why: str) -> None:
         """Note that the guard gave its verdict on a camera frame."""
         now = time.perf_counter()
         with self._lock:
@@ -97,8 +97,8 @@ class Stats:
             return Snapshot(
                 fps=round((len(self._arrivals) - 1) / span, 2) if span else 0.0,
                 frames=self._verdicts.total(),
-                latency_ms=Spread.of(self._latency),
-                steps={step: Spread.of(seconds) for step, seconds in self._steps.items()},
+                latency_ms=Percentiles.of(self._latency),
+                steps={step: Percentiles.of(seconds) for step, seconds in self._steps.items()},
                 verdicts=dict(self._verdicts),
                 reasons=dict(self._reasons),
                 errors=dict(self._errors),

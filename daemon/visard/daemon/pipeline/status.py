@@ -6,7 +6,7 @@ from visard.daemon.pipeline.stats import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class PipelineStatus:
     """A picture of the whole pipeline at one moment."""
 
     persona: str | None

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
-from visard.daemon.server.events import Announcer
+from visard.daemon.server.events import EventBroadcaster
 from visard.daemon.service.service import Service
 
 if TYPE_CHECKING:
-    from visard.daemon.server.preview import Page
+    from visard.daemon.server.preview import PreviewPage
 
 
 class Api:
@@ -18,9 +18,9 @@ class Api:
 
     def __init__(self, service: Service, end: Callable[[], None]) -> None:
         self.service = service
-        self.announcer = Announcer(service)
+        self.announcer = EventBroadcaster(service)
         self.end = end
-        self._page: Page | None = None
+        self._page: PreviewPage | None = None
         self._stopping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -41,12 +41,12 @@ class Api:
         finally:
             await asyncio.to_thread(self.service.stop)
 
-    def page(self) -> "Page":
+    def page(self) -> "PreviewPage":
         """Return the preview page, which exists from the first call on."""
         if self._page is None:
-            from visard.daemon.server.preview import Page
+            from visard.daemon.server.preview import PreviewPage
 
-            self._page = Page(self.service, self.announcer)
+            self._page = PreviewPage(self.service, self.announcer)
         return self._page
 
 
@@ -60,5 +60,5 @@ async def _service(request: Request) -> Service:
     return (await _api(request)).service
 
 
-Using = Annotated[Api, Depends(_api)]
-Heart = Annotated[Service, Depends(_service)]
+ApiDep = Annotated[Api, Depends(_api)]
+ServiceDep = Annotated[Service, Depends(_service)]

@@ -24,7 +24,7 @@ _VOLATILE = {"numbers", "jobs", "guard", "engines"}
 log = logging.getLogger(__name__)
 
 
-class Announcer:
+class EventBroadcaster:
     """Turns the service's call-backs into events; all readers live on one event loop."""
 
     def __init__(self, service: Service) -> None:

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from visard.daemon.media.jpeg_stream import Newest
+from visard.daemon.media.jpeg_stream import JpegStream
 
 BOUNDARY = "visard-frame"
 MEDIA_TYPE = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
 
 
-async def parts(newest: Newest) -> AsyncIterator[bytes]:
+async def parts(newest: JpegStream) -> AsyncIterator[bytes]:
     """Yield the pieces of a multipart body, each ending in a boundary; ends when ``newest`` is closed.
 
     A reader who takes a piece late gets the newest picture of that moment.

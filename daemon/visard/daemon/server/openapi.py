@@ -39,13 +39,13 @@ class Documented(FastAPI):
         return told
 
 
-class Jpeg(Response):
+class JpegResponse(Response):
     """A picture."""
 
     media_type = "image/jpeg"
 
 
-class Video(StreamingResponse):
+class MjpegResponse(StreamingResponse):
     """Pictures that replace each other."""
 
     media_type = mjpeg.MEDIA_TYPE

@@ -20,7 +20,7 @@ from visard.daemon.server.app import build
 from visard.daemon.server.deps import Api
 from visard.daemon.server.errors import answer
 from visard.daemon.server.sd_notify import Notifier
-from visard.daemon.server.socket import Door, only_door
+from visard.daemon.server.socket import ListeningSocket, listening_socket
 from visard.daemon.server.systemd import report
 from visard.daemon.service.service import Service
 
@@ -36,11 +36,11 @@ def run(make: Callable[[], Service], folder: Path | None = None, *, tcp: bool = 
 
     ``make`` is called when it is certain that there is no other daemon.
     """
-    with only_door(address.home() if folder is None else folder, tcp=tcp) as door:
+    with listening_socket(address.home() if folder is None else folder, tcp=tcp) as door:
         asyncio.run(serve(make(), door))
 
 
-async def serve(service: Service, door: Door, notifier: Notifier | None = None) -> None:
+async def serve(service: Service, door: ListeningSocket, notifier: Notifier | None = None) -> None:
     """Run the service behind the door until the end is asked for."""
     notifier = notifier or Notifier()
     end = asyncio.Event()

@@ -15,7 +15,7 @@ from visard.daemon.errors import DaemonRunning
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class ListeningSocket:
     """A bound socket that does not listen yet, and its address."""
 
     socket: socket.socket
@@ -28,7 +28,7 @@ class Door:
 
 
 @contextmanager
-def only_door(folder: Path, *, tcp: bool = os.name != "posix") -> Iterator[Door]:
+def listening_socket(folder: Path, *, tcp: bool = os.name != "posix") -> Iterator[ListeningSocket]:
     """Bind the socket of this folder for as long as the block runs.
 
     Raises DaemonRunning, having touched nothing, when another daemon has it.
@@ -46,7 +46,7 @@ def only_door(folder: Path, *, tcp: bool = os.name != "posix") -> Iterator[Door]
 
 
 @contextmanager
-def _socket(where: Unix) -> Iterator[Door]:
+def _socket(where: Unix) -> Iterator[ListeningSocket]:
     if _answers(where):
         raise _running()
     where.path.unlink(missing_ok=True)  # left behind by a daemon that was killed
@@ -54,19 +54,19 @@ def _socket(where: Unix) -> Iterator[Door]:
         bound.bind(str(where.path))
         where.path.chmod(0o600)
         try:
-            yield Door(bound, where)
+            yield ListeningSocket(bound, where)
         finally:
             where.path.unlink(missing_ok=True)
 
 
 @contextmanager
-def _port(folder: Path) -> Iterator[Door]:
+def _port(folder: Path) -> Iterator[ListeningSocket]:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as bound:
         bound.bind(("127.0.0.1", 0))
         where = Tcp(bound.getsockname()[1])
         address.publish(folder, where)
         try:
-            yield Door(bound, where)
+            yield ListeningSocket(bound, where)
         finally:
             address.withdraw(folder)
 

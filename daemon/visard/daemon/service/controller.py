@@ -10,15 +10,15 @@ from typing import Any
 from visard.daemon.api.schema import Problem
 from visard.daemon.config.file import Config
 from visard.daemon.config.settings import Mode
-from visard.daemon.devices.hotplug import Plugs
+from visard.daemon.devices.hotplug import Hotplug
 from visard.daemon.errors import VisardError
 from visard.daemon.media.frame import Format
 from visard.daemon.pipeline.recipe import Fade, Recipe
-from visard.daemon.service.idle import Attention, Wanting
-from visard.daemon.service.live import Stage, Views
+from visard.daemon.service.idle import Demand, IdleMonitor
+from visard.daemon.service.live import LivePipeline, PreviewStreams
 from visard.daemon.service.memory import give_back
-from visard.daemon.service.prepared import Key, Wardrobe
-from visard.daemon.sources._select import AUTO, Supply
+from visard.daemon.service.prepared import Key, PreparedPersonas
+from visard.daemon.sources._select import AUTO, SourceSelector
 
 log = logging.getLogger(__name__)
 
@@ -28,24 +28,29 @@ AGAIN = 1.0
 """Seconds before a pipeline that broke is built anew."""
 
 
-class Show:
+class Controller:
     """Any thread. ``changed`` is called after whatever a client would want to know."""
 
     def __init__(
-        self, config: Config, supply: Supply, views: Views, wardrobe: Wardrobe, changed: Callable[[], None]
+        self,
+        config: Config,
+        supply: SourceSelector,
+        views: PreviewStreams,
+        wardrobe: PreparedPersonas,
+        changed: Callable[[], None],
     ) -> None:
         self.supply = supply
         self.wanted: Key | None = None
         """The persona that goes on when it is prepared."""
         self.troubles: dict[str, Problem] = {}
-        self.attention = Attention(self._wake, self._sleep, wanting=Wanting(readers=0))
+        self.attention = IdleMonitor(self._wake, self._sleep, wanting=Demand(readers=0))
         self._config = config
         self._views = views
         self._wardrobe = wardrobe
         self._changed = changed
         self._lock = RLock()
         self._ending = Event()
-        self._plugs: Plugs | None = None
+        self._plugs: Hotplug | None = None
         self.stage = self._build(Recipe(settings=config, paused=config.paused, mode=config.mode))
 
     @property
@@ -56,7 +61,7 @@ class Show:
     def start(self) -> None:
         """Begin: with the card, and asleep until somebody watches."""
         self._begin()
-        self._plugs = Plugs(self._plugged)
+        self._plugs = Hotplug(self._plugged)
         self.attention.update(always=self._config.always_on, paused=self._config.paused)
 
     def stop(self) -> None:
@@ -130,15 +135,15 @@ class Show:
         worn = {name: getattr(made, name) for name in ("persona", "swap", "animation", "still", "mode")}
         self.use(**worn, fade=fade)
 
-    def _build(self, recipe: Recipe) -> Stage:
-        return Stage(self._config, recipe, self.supply, self._views, self._read_by)
+    def _build(self, recipe: Recipe) -> LivePipeline:
+        return LivePipeline(self._config, recipe, self.supply, self._views, self._read_by)
 
     def _begin(self) -> None:
         """Start the stage, and mind it."""
         self.stage.pipeline.start()
         Thread(target=self._mind, args=(self.stage,), name="visard mind", daemon=True).start()
 
-    def _mind(self, stage: Stage) -> None:
+    def _mind(self, stage: LivePipeline) -> None:
         """Build a pipeline that broke anew; nothing but a card can be seen meanwhile."""
         try:
             stage.pipeline.wait()

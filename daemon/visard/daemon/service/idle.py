@@ -9,7 +9,7 @@ LINGER = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wanting:
+class Demand:
     """Who wants to see something."""
 
     readers: int | None = None
@@ -31,7 +31,7 @@ class Wanting:
 
 
 @dataclass(slots=True)
-class Attention:
+class IdleMonitor:
     """Calls ``wake`` at once when the camera is needed, and ``sleep`` when it has not been for a while.
 
     Any thread; the two are never called at the same time.
@@ -40,7 +40,7 @@ class Attention:
     wake: Callable[[], None]
     sleep: Callable[[], None]
     linger: float = LINGER
-    wanting: Wanting = field(default_factory=Wanting)
+    wanting: Demand = field(default_factory=Demand)
     awake: bool = False
     _lock: Lock = field(default_factory=Lock)
     _timer: Timer | None = None

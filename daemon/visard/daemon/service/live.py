@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from visard.daemon.config.file import Config
-from visard.daemon.devices.viewers import open_audience
+from visard.daemon.devices.viewers import watch_viewers
 from visard.daemon.media.frame import Format
-from visard.daemon.media.jpeg_stream import Newest
+from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.media.ports import Sink
 from visard.daemon.media.slot import Closed
 from visard.daemon.pipeline import tracking
-from visard.daemon.pipeline.capture import Intake
+from visard.daemon.pipeline.capture import Capture
 from visard.daemon.pipeline.pipeline import Pipeline
 from visard.daemon.pipeline.recipe import Recipe
 from visard.daemon.sinks import find_sink
-from visard.daemon.sinks._reconnecting import Lasting
-from visard.daemon.sources._select import Supply
+from visard.daemon.sinks._reconnecting import ReconnectingSink
+from visard.daemon.sources._select import SourceSelector
 from visard.models.face import Image
 
 log = logging.getLogger(__name__)
@@ -35,11 +35,11 @@ class OnDevice(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Views:
+class PreviewStreams:
     """What can be looked at besides the virtual camera."""
 
-    result: Newest
-    driver: Newest
+    result: JpegStream
+    driver: JpegStream
 
     where = "preview"
 
@@ -55,28 +55,28 @@ class Views:
         """Leave the views to the next stage."""
 
 
-def _offer(newest: Newest, image: Image) -> None:
+def _offer(newest: JpegStream, image: Image) -> None:
     try:
         newest.offer(image)
     except Closed:
         log.debug("a picture came after the end")
 
 
-class Stage:
+class LivePipeline:
     """``readers`` is told how many programs read the virtual camera; None when nobody can tell."""
 
     def __init__(
         self,
         config: Config,
         recipe: Recipe,
-        supply: Supply,
-        views: Views,
+        supply: SourceSelector,
+        views: PreviewStreams,
         readers: Callable[[int | None], None],
         track: Callable[[int], tracking.Tracking] = tracking.live,
     ) -> None:
         self.format = Format(config.width, config.height, config.fps)
-        self.intake = Intake(None, format=self.format)
-        self.output = Lasting(config.output, self._open_output, self._output_changed)
+        self.intake = Capture(None, format=self.format)
+        self.output = ReconnectingSink(config.output, self._open_output, self._output_changed)
         self.pipeline = Pipeline(self.intake, [self.output, views], recipe, track, seen=views.seen)
         self._spec = config.output
         self._supply = supply
@@ -112,7 +112,7 @@ class Stage:
     def _output_changed(self, sink: Sink | None) -> None:
         self._dismiss()
         if isinstance(sink, OnDevice):
-            self._audience = open_audience(sink.device, self._readers)
+            self._audience = watch_viewers(sink.device, self._readers)
         if self._audience is None:
             self._readers(0 if sink is None else None)
 

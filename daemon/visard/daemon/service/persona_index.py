@@ -7,7 +7,7 @@ from visard.daemon.personas.library import Library
 from visard.daemon.personas.record import THUMBNAIL, Damaged, Persona
 
 
-class Catalogue:
+class PersonaIndex:
     """Any thread; notices also what other programs do to the library."""
 
     def __init__(self, library: Library) -> None:

@@ -36,7 +36,7 @@ class _Order:
     then: Then
 
 
-class Wardrobe:
+class PreparedPersonas:
     """Prepared recipes by persona and mode; any thread."""
 
     def __init__(

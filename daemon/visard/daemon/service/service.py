@@ -14,17 +14,17 @@ from visard.daemon.config.file import Config, ConfigFile
 from visard.daemon.config.settings import Mode
 from visard.daemon.diagnostics import engine_report
 from visard.daemon.errors import ConfigError, PersonaUnknown
-from visard.daemon.media.jpeg_stream import Newest
+from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.personas.library import Library
 from visard.daemon.personas.record import Consent
 from visard.daemon.service import memory, snapshot
-from visard.daemon.service.controller import Show
+from visard.daemon.service.controller import Controller
 from visard.daemon.service.jobs import Jobs
-from visard.daemon.service.live import Views
-from visard.daemon.service.persona_index import Catalogue, info, thumbnail
-from visard.daemon.service.prepared import Wardrobe
-from visard.daemon.sources._cameras import Camera, list_cameras
-from visard.daemon.sources._select import Supply
+from visard.daemon.service.live import PreviewStreams
+from visard.daemon.service.persona_index import PersonaIndex, info, thumbnail
+from visard.daemon.service.prepared import PreparedPersonas
+from visard.daemon.sources._cameras import CameraDevice, list_cameras
+from visard.daemon.sources._select import SourceSelector
 
 log = logging.getLogger(__name__)
 
@@ -34,23 +34,23 @@ NONE_THERE = "there is no persona; add one from a picture"
 class Service:
     """A running Visard. Every method returns at once unless its text says otherwise; raises VisardError."""
 
-    def __init__(self, config: ConfigFile, library: Library, supply: Supply | None = None) -> None:
+    def __init__(self, config: ConfigFile, library: Library, supply: SourceSelector | None = None) -> None:
         memory.few_heaps()
-        self.result = Newest(self._looked)
+        self.result = JpegStream(self._looked)
         """What goes out, as JPEG. Looking at it counts as watching."""
-        self.driver = Newest(self._looked)
+        self.driver = JpegStream(self._looked)
         """What the camera sees, as JPEG: for this computer's own preview page and nothing else."""
         self._file = config
         self._library = library
-        self._catalogue = Catalogue(library)
+        self._catalogue = PersonaIndex(library)
         self._listeners: tuple[Callable[[], None], ...] = ()
         self._unwatch: Callable[[], None] = lambda: None
         self._lock = RLock()
-        self._wardrobe = Wardrobe(library, self._changed)
+        self._wardrobe = PreparedPersonas(library, self._changed)
         self._jobs = Jobs(self._changed)
-        supply = supply or Supply(paths.data() / "last-camera", self._cameras)
-        self._show = Show(
-            config.config, supply, Views(self.result, self.driver), self._wardrobe, self._changed
+        supply = supply or SourceSelector(paths.data() / "last-camera", self._cameras)
+        self._show = Controller(
+            config.config, supply, PreviewStreams(self.result, self.driver), self._wardrobe, self._changed
         )
 
     def start(self) -> None:
@@ -199,7 +199,7 @@ class Service:
         """Return everything about engines; the first time takes as long as their libraries take to load."""
         return engine_report.everything()
 
-    def _cameras(self) -> list[Camera]:
+    def _cameras(self) -> list[CameraDevice]:
         """Return the cameras, but not the one that goes out."""
         return list_cameras(self.config().output.removeprefix("camera").removeprefix(":"))
 

@@ -14,9 +14,9 @@ from visard.daemon.api.schema import CameraState, Job, Problem, State
 from visard.daemon.pipeline.capture import Presence
 from visard.daemon.pipeline.recipe import Recipe
 from visard.daemon.pipeline.stats import Snapshot
-from visard.daemon.service.live import Stage
-from visard.daemon.service.prepared import Key, Wardrobe
-from visard.daemon.sources._select import Supply
+from visard.daemon.service.live import LivePipeline
+from visard.daemon.service.prepared import Key, PreparedPersonas
+from visard.daemon.sources._select import SourceSelector
 
 _STATES = {
     Presence.here: CameraState.ok,
@@ -34,7 +34,7 @@ def version() -> str:
     return installed("visard")
 
 
-def camera(spec: str, stage: Stage, supply: Supply) -> schema.CameraStatus:
+def camera(spec: str, stage: LivePipeline, supply: SourceSelector) -> schema.CameraStatus:
     """Describe where pictures come from."""
     here = stage.intake.presence is Presence.here
     return schema.CameraStatus(
@@ -46,7 +46,7 @@ def camera(spec: str, stage: Stage, supply: Supply) -> schema.CameraStatus:
     )
 
 
-def output(stage: Stage, watchers: int | None) -> schema.OutputStatus:
+def output(stage: LivePipeline, watchers: int | None) -> schema.OutputStatus:
     """Describe where pictures go."""
     return schema.OutputStatus(
         where=stage.output.where if stage.output.ok else None,
@@ -59,7 +59,7 @@ def output(stage: Stage, watchers: int | None) -> schema.OutputStatus:
     )
 
 
-def problems(stage: Stage, supply: Supply, others: Sequence[Problem]) -> tuple[Problem, ...]:
+def problems(stage: LivePipeline, supply: SourceSelector, others: Sequence[Problem]) -> tuple[Problem, ...]:
     """Return what needs the person, the most important first."""
     found = list(others)
     if stage.output.trouble:
@@ -73,7 +73,7 @@ def problems(stage: Stage, supply: Supply, others: Sequence[Problem]) -> tuple[P
     return tuple(found)
 
 
-def preparing(wanted: Key | None, wardrobe: Wardrobe) -> tuple[Job, ...]:
+def preparing(wanted: Key | None, wardrobe: PreparedPersonas) -> tuple[Job, ...]:
     """Return the persona that somebody waits for as a job; those prepared ahead are nobody's business."""
     if wanted is None:
         return ()
@@ -117,7 +117,7 @@ def _way(which: EngineInfo | RungInfo) -> str:
     return f"{which.backend} {which.device} {which.precision}".strip()
 
 
-def state(recipe: Recipe, stage: Stage, troubles: Sequence[Problem], frames: int) -> State:
+def state(recipe: Recipe, stage: LivePipeline, troubles: Sequence[Problem], frames: int) -> State:
     """Return how it is at a glance; ``frames`` came since the start."""
     told = (
         (recipe.reveal, State.revealed),

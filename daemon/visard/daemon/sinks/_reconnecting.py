@@ -14,7 +14,7 @@ RETRY = 3.0
 """Seconds between two tries."""
 
 
-class Lasting:
+class ReconnectingSink:
     """Passes pictures on while there is a device, and never fails; ``write`` runs on one thread.
 
     ``changed`` is told of the sink when it was opened, and of None when it was lost.

@@ -10,13 +10,13 @@ from visard.daemon.media.frame import Format
 from visard.models.face import Image
 
 if TYPE_CHECKING:
-    from visard.daemon.devices.v4l2 import Device
+    from visard.daemon.devices.v4l2 import V4l2Device
 
 LIBRARY = 'pip install "visard[camera]"'
 _OBS = "install OBS Studio (https://obsproject.com), start its virtual camera once, and quit it"
 
 
-class _Camera:
+class VirtualCamera:
     """What any system's virtual camera has in common: pyvirtualcam takes BGR pictures of even size.
 
     pyvirtualcam turns BGR into I420, which every consumer reads, straight into its own output buffer: 0.15 ms
@@ -40,10 +40,10 @@ class _Camera:
         self._camera.close()
 
 
-class _Loopback(_Camera):
+class LoopbackCamera(VirtualCamera):
     """A v4l2loopback device, left able to take the next writer."""
 
-    def __init__(self, format: Format, device: "Device") -> None:  # noqa: A002
+    def __init__(self, format: Format, device: "V4l2Device") -> None:  # noqa: A002
         from visard.daemon.devices import keep_format, v4l2loopback
 
         v4l2loopback.prepare(device)
@@ -100,7 +100,9 @@ def _library() -> Any:
     return pyvirtualcam
 
 
-class _Kind:
+class CameraSinkKind:
+    """The virtual camera, by v4l2loopback or by what pyvirtualcam knows."""
+
     name = "camera"
     rank = 10
     summary = "the virtual camera; camera:LABEL or camera:/dev/videoN for another than Visard's own"
@@ -109,15 +111,15 @@ class _Kind:
         """Whether ``spec`` is camera, camera:LABEL, camera:/dev/videoN or /dev/videoN."""
         return spec == "camera" or spec.startswith(("camera:", "/dev/video"))
 
-    def open(self, spec: str, format: Format) -> _Camera:  # noqa: A002
+    def open(self, spec: str, format: Format) -> VirtualCamera:  # noqa: A002
         """Open the device that ``spec`` names; raises SinkUnavailable with the commands that bring one."""
         wanted = spec.removeprefix("camera").removeprefix(":").strip()
         if sys.platform != "linux":
-            return _Camera(format, wanted or None)
+            return VirtualCamera(format, wanted or None)
         from visard.daemon.devices import v4l2loopback
 
         _library()  # tell of both missing parts one at a time, the cheaper first
-        return _Loopback(format, v4l2loopback.find(wanted))
+        return LoopbackCamera(format, v4l2loopback.find(wanted))
 
 
-sink = _Kind()
+sink = CameraSinkKind()

@@ -73,7 +73,7 @@ class Recording:
                 self._writer.write(*item)
 
 
-class File:
+class FileKind:
     """The kind of sink that records."""
 
     name = "file"
@@ -90,4 +90,4 @@ class File:
         return Recording(Path(spec), format)
 
 
-sink = File()
+sink = FileKind()

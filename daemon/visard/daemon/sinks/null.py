@@ -4,7 +4,7 @@ from visard.daemon.media.frame import Format
 from visard.models.face import Image
 
 
-class Nowhere:
+class NullSink:
     """Counts pictures and forgets them."""
 
     where = "nowhere"
@@ -20,7 +20,7 @@ class Nowhere:
         """Do nothing."""
 
 
-class Null:
+class NullKind:
     """The kind of sink that keeps nothing."""
 
     name = "null"
@@ -31,9 +31,9 @@ class Null:
         """Whether it is the word ``null``."""
         return spec == self.name
 
-    def open(self, spec: str, format: Format) -> Nowhere:  # noqa: A002, ARG002
+    def open(self, spec: str, format: Format) -> NullSink:  # noqa: A002, ARG002
         """Open; cannot fail."""
-        return Nowhere()
+        return NullSink()
 
 
-sink = Null()
+sink = NullKind()

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from visard.daemon.errors import SinkError, SinkUnavailable
 from visard.daemon.media.frame import Format
-from visard.daemon.media.jpeg_stream import Newest
+from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.media.slot import Closed
 from visard.models.face import Image
 
@@ -33,7 +33,7 @@ class _Server(ThreadingTCPServer):
     def __init__(self, port: int, format: Format) -> None:  # noqa: A002
         super().__init__((HOST, port), _Handler)
         self.format = format
-        self.newest = Newest()
+        self.newest = JpegStream()
         self.moments: deque[float] = deque(maxlen=31)
         self.port: int = self.server_address[1]
         self.names = {name + end for name in (HOST, "localhost") for end in ("", f":{self.port}")}
@@ -123,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
 
-class Page:
+class PreviewSink:
     """A running preview page."""
 
     def __init__(self, server: _Server) -> None:
@@ -149,7 +149,7 @@ class Page:
         self._server.server_close()
 
 
-class Preview:
+class PreviewKind:
     """The kind of sink that is a page for a browser."""
 
     name = "preview"
@@ -160,11 +160,11 @@ class Preview:
         """Whether it is ``preview`` or ``preview:PORT``."""
         return spec.partition(":")[0] == self.name
 
-    def open(self, spec: str, format: Format) -> Page:  # noqa: A002
+    def open(self, spec: str, format: Format) -> PreviewSink:  # noqa: A002
         """Start the page, on any free port unless told one."""
         port = _port(spec)
         try:
-            return Page(_Server(port, format))
+            return PreviewSink(_Server(port, format))
         except OSError as error:
             raise SinkUnavailable(
                 f"port {port} cannot be used ({error.strerror}); leave it out, or choose another"
@@ -178,4 +178,4 @@ def _port(spec: str) -> int:
     return int(text or 0)
 
 
-sink = Preview()
+sink = PreviewKind()

@@ -18,7 +18,7 @@ _MAJOR = 81
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
+class CameraDevice:
     """A camera as it was when asked."""
 
     index: int
@@ -41,7 +41,7 @@ class Camera:
         return word == self.stable_id or word in self.ids
 
 
-def list_cameras(output: str = "") -> list[Camera]:
+def list_cameras(output: str = "") -> list[CameraDevice]:
     """Return the cameras, without Visard's own virtual one; nothing where this is not Linux.
 
     ``output`` is the label or path of the virtual camera when it is not the usual one.
@@ -51,7 +51,7 @@ def list_cameras(output: str = "") -> list[Camera]:
     return [_camera(device, claims) for device in there]
 
 
-def _is_ours(device: v4l2.Device, output: str) -> bool:
+def _is_ours(device: v4l2.V4l2Device, output: str) -> bool:
     """Whether Visard writes to it, or is going to."""
     if not device.is_loopback:
         return False
@@ -60,10 +60,10 @@ def _is_ours(device: v4l2.Device, output: str) -> bool:
     return named or os.O_WRONLY in v4l2.opened_here(device.path)
 
 
-def _camera(device: v4l2.Device, claims: list[str]) -> Camera:
+def _camera(device: v4l2.V4l2Device, claims: list[str]) -> CameraDevice:
     node = Path(device.path)
     stable, *others = _ids(device, node, claims)
-    return Camera(
+    return CameraDevice(
         index=int(node.name.removeprefix("video")),
         name=device.card,
         stable_id=stable,
@@ -73,7 +73,7 @@ def _camera(device: v4l2.Device, claims: list[str]) -> Camera:
     )
 
 
-def _ids(device: v4l2.Device, node: Path, claims: list[str]) -> list[str]:
+def _ids(device: v4l2.V4l2Device, node: Path, claims: list[str]) -> list[str]:
     """Return every stable name, best first: what it is before where it is plugged in."""
     by_id, by_path = _link("by-id", node), _link("by-path", node)
     names = [by_id, by_path, _place(device, node)]
@@ -85,7 +85,7 @@ def _ids(device: v4l2.Device, node: Path, claims: list[str]) -> list[str]:
     return [name for name in names if name]
 
 
-def _place(device: v4l2.Device, node: Path) -> str:
+def _place(device: v4l2.V4l2Device, node: Path) -> str:
     """Return where the device is, and which of several devices there it is."""
     try:
         which = (_SYSTEM / node.name / "index").read_text().strip()

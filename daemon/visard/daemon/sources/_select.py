@@ -8,21 +8,21 @@ from visard.daemon.errors import SourceError, SourceUnavailable
 from visard.daemon.media.frame import Format
 from visard.daemon.media.ports import Source
 from visard.daemon.sources import find_source, sources
-from visard.daemon.sources._cameras import Camera, list_cameras
+from visard.daemon.sources._cameras import CameraDevice, list_cameras
 
 log = logging.getLogger(__name__)
 
 AUTO = "auto"
 
 
-class Supply:
+class SourceSelector:
     """Opens sources; the thread of the intake, asked about itself by any.
 
     ``auto`` is the camera used last, else any free one. Only where none was ever seen does the demo driver
     stand in: a person whose camera was unplugged must not turn into somebody else.
     """
 
-    def __init__(self, memory: Path, cameras: Callable[[], list[Camera]] = list_cameras) -> None:
+    def __init__(self, memory: Path, cameras: Callable[[], list[CameraDevice]] = list_cameras) -> None:
         self.name: str | None = None
         """What is open, in words."""
         self.path: str | None = None
@@ -78,7 +78,7 @@ class Supply:
         self._opened("demo", None, demo=True)
         return source
 
-    def _opened(self, name: str, camera: Camera | None, *, demo: bool = False) -> None:
+    def _opened(self, name: str, camera: CameraDevice | None, *, demo: bool = False) -> None:
         self.name, self.path, self.demo = name, camera.path if camera else None, demo
         if camera is not None and not camera.is_called(self._remembered()):
             try:

@@ -15,7 +15,7 @@ import numpy as np
 from visard.daemon.errors import SourceEnded, SourceError, SourceLost, SourceUnavailable
 from visard.daemon.media.frame import Format
 from visard.daemon.media.slot import Closed, Slot
-from visard.daemon.sources._cameras import Camera, is_busy, list_cameras
+from visard.daemon.sources._cameras import CameraDevice, is_busy, list_cameras
 from visard.models.face import Image
 
 PATIENCE = 2.0
@@ -29,7 +29,7 @@ _SMALLER = ((960, 540), (640, 360))
 _DEVICES = ("/dev/video", "/dev/v4l/")
 
 
-class Capture(Protocol):
+class OpenCvCapture(Protocol):
     """The part of cv2.VideoCapture that is used."""
 
     def isOpened(self) -> bool: ...  # noqa: N802, D102
@@ -39,7 +39,7 @@ class Capture(Protocol):
     def release(self) -> None: ...  # noqa: D102
 
 
-def _capture(index: int) -> Capture:
+def _capture(index: int) -> OpenCvCapture:
     backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
     return cv2.VideoCapture(index, backend)  # type: ignore[return-value]  # its stubs are wider than what it does
 
@@ -47,7 +47,7 @@ def _capture(index: int) -> Capture:
 class Webcam:
     """An open camera: a thread takes every picture at once, so that none grows old in the driver's queue."""
 
-    def __init__(self, name: str, path: str | None, capture: Capture) -> None:
+    def __init__(self, name: str, path: str | None, capture: OpenCvCapture) -> None:
         self._name = name
         self._path = path
         self._capture = capture
@@ -132,8 +132,8 @@ class CameraKind:
 
     def __init__(
         self,
-        cameras: Callable[[], list[Camera]] = list_cameras,
-        capture: Callable[[int], Capture] = _capture,
+        cameras: Callable[[], list[CameraDevice]] = list_cameras,
+        capture: Callable[[int], OpenCvCapture] = _capture,
     ) -> None:
         self._cameras = cameras
         self._capture = capture
@@ -170,7 +170,7 @@ class CameraKind:
         return Webcam(name, path, capture)
 
 
-def _set_size(capture: Capture, wanted: Format) -> None:
+def _set_size(capture: OpenCvCapture, wanted: Format) -> None:
     """Ask for a size, and for smaller ones while the camera makes it far too slow."""
     smaller = [size for size in _SMALLER if size[0] < wanted.width]
     for width, height in [(wanted.width, wanted.height), *smaller]:
@@ -182,14 +182,14 @@ def _set_size(capture: Capture, wanted: Format) -> None:
             return
 
 
-def choose(which: str, cameras: list[Camera]) -> Camera:
+def choose(which: str, cameras: list[CameraDevice]) -> CameraDevice:
     """Return the camera that ``which`` means; raises SourceUnavailable with the list."""
     if not cameras:
         raise SourceUnavailable(_none_found())
     if not which:
         return next((camera for camera in cameras if not camera.busy), cameras[0])
     word = which.casefold()
-    ways: list[Callable[[Camera], bool]] = [
+    ways: list[Callable[[CameraDevice], bool]] = [
         lambda camera: word in (str(camera.index), camera.stable_id.casefold(), camera.path),
         lambda camera: camera.is_called(which),
         lambda camera: word == camera.name.casefold(),
@@ -215,7 +215,7 @@ def _no_permission(path: str) -> str:
     return f"this user may not use {path}. Run: sudo usermod -aG video $USER, then log in again"
 
 
-def _check(camera: Camera) -> None:
+def _check(camera: CameraDevice) -> None:
     """Say precisely why a camera cannot be opened, which OpenCV does not."""
     try:
         os.close(os.open(camera.path, os.O_RDWR | os.O_NONBLOCK))

@@ -10,7 +10,7 @@ from visard.daemon.sources.video import play
 CLIP = Path(__file__).with_name("demo.mp4")
 
 
-class Demo:
+class DemoKind:
     """Plays the clip that ships with the program."""
 
     name = "demo"
@@ -40,4 +40,4 @@ class Demo:
         return play(self._clip, loop=loop, paced=paced)
 
 
-source = Demo()
+source = DemoKind()

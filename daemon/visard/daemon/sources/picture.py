@@ -21,7 +21,7 @@ _SLIDES = Format(1280, 720, 30)
 _LONGEST = 1920
 
 
-class Picture:
+class PictureKind:
     """Shows a picture file in its own shape, or a folder's pictures by name on one canvas."""
 
     name = "picture"
@@ -99,4 +99,4 @@ def _fit(image: Image, format: Format) -> Image:  # noqa: A002
     return canvas
 
 
-source = Picture()
+source = PictureKind()

@@ -7,7 +7,7 @@ from visard.daemon.media.video import VideoReader
 from visard.daemon.sources._playback import Pictures, Playback
 
 
-class Video:
+class VideoKind:
     """Plays any file that holds video; the kind that every path falls to in the end."""
 
     name = "video"
@@ -43,4 +43,4 @@ def _pictures(path: Path) -> Pictures:
         yield from reader
 
 
-source = Video()
+source = VideoKind()

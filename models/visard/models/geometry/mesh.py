@@ -22,7 +22,7 @@ BROW_RIGHT = [300, 293, 334, 296, 336, 285, 295, 282, 283, 276]
 
 
 @dataclass(frozen=True, slots=True)
-class Mesh:
+class CanonicalMesh:
     """The canonical mesh: points in centimetres (x right in the picture, y up, z towards the viewer)."""
 
     points: Floats
@@ -34,7 +34,7 @@ class Mesh:
 
 
 @cache
-def canonical() -> Mesh:
+def canonical() -> CanonicalMesh:
     """Return the shipped mesh."""
     with np.load(asset("canonical_mesh.npz")) as data:
-        return Mesh(data["points"], data["uv"], data["triangles"].astype(np.int32))
+        return CanonicalMesh(data["points"], data["uv"], data["triangles"].astype(np.int32))

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from visard.models.buffers import Scratch
+from visard.models.buffers import Buffers
 
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
@@ -29,7 +29,7 @@ def resample(
 
 
 def resample_colours(
-    picture: Bytes, columns: Floats, rows: Floats | None, out: Bytes, scratch: Scratch
+    picture: Bytes, columns: Floats, rows: Floats | None, out: Bytes, scratch: Buffers
 ) -> None:
     """Fill ``out``, BGR, from ``columns`` and ``rows`` in ``picture``, or from both in ``columns``.
 

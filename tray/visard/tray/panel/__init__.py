@@ -9,7 +9,7 @@ from PIL.Image import Image
 from visard.daemon.errors import VisardError
 from visard.tray.actions import Action
 from visard.tray.menu_item import Item
-from visard.tray.texts import Look
+from visard.tray.texts import IconState
 
 
 class PanelUnavailable(VisardError):
@@ -22,7 +22,7 @@ class PanelUnavailable(VisardError):
 class Scene:
     """Everything the panel shows."""
 
-    look: Look
+    look: IconState
     title: str
     items: tuple[Item, ...]
     thumbnails: Mapping[str, Image] = field(default_factory=dict)

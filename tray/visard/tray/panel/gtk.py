@@ -10,7 +10,7 @@ from typing import Any
 from visard.tray import system_gi
 from visard.tray.icon import draw
 from visard.tray.panel import Choose, PanelUnavailable, Scene
-from visard.tray.texts import Look
+from visard.tray.texts import IconState
 
 _SIZE = 64
 _PATIENCE = 5000
@@ -53,9 +53,9 @@ class GtkPanel:
         """Take the icon away."""
         self._icon.stop()
 
-    def _pictures(self) -> dict[Look, str]:
+    def _pictures(self) -> dict[IconState, str]:
         """Draw all icons into files, since the desktop reads them by name."""
-        paths = {look: self._folder / f"visard-{look}.png" for look in Look}
+        paths = {look: self._folder / f"visard-{look}.png" for look in IconState}
         for look, path in paths.items():
             draw(look, _SIZE).save(path)
         return {look: str(path) for look, path in paths.items()}

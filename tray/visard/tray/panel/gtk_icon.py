@@ -7,13 +7,13 @@ from pystray._appindicator import Icon
 
 from visard.tray.panel import Scene
 from visard.tray.panel.gtk_menu import GtkMenu
-from visard.tray.texts import Look
+from visard.tray.texts import IconState
 
 
 class GtkIcon(Icon):  # type: ignore[misc]
     """Shows scenes; pystray owns the indicator and the loop. The GTK thread, but for ``run`` and ``stop``."""
 
-    def __init__(self, menu: GtkMenu, paths: dict[Look, str], scene: Scene) -> None:
+    def __init__(self, menu: GtkMenu, paths: dict[IconState, str], scene: Scene) -> None:
         self._gtk_menu = menu
         self._paths = paths
         self._scene = scene

@@ -23,7 +23,7 @@ class Sound:
     """Codecs that are copied; FFmpeg's own answer to what a container holds is more than it then writes."""
 
 
-class _Lane(Protocol):
+class _AudioPath(Protocol):
     """What becomes of one stream's packets."""
 
     def __call__(self, packet: "Packet[AudioStream]") -> "list[Packet[AudioStream]]": ...
@@ -89,7 +89,7 @@ class AudioTrack:
     def __init__(self, original: VideoReader, output: "OutputContainer", sound: Sound) -> None:
         self._output = output
         self._input = open_input(original.path)
-        self._lanes: dict[int, _Lane] = {
+        self._lanes: dict[int, _AudioPath] = {
             stream.index: _lane(stream, output, sound, original.origin)
             for stream in self._input.streams.audio
             if stream.codec_context is not None
@@ -122,7 +122,7 @@ class AudioTrack:
         return float("-inf") if stamp is None else float(stamp * packet.time_base - self._origin)
 
 
-def _lane(stream: "AudioStream", output: "OutputContainer", sound: Sound, origin: Fraction) -> _Lane:
+def _lane(stream: "AudioStream", output: "OutputContainer", sound: Sound, origin: Fraction) -> _AudioPath:
     if stream.codec_context.codec.canonical_name in sound.copied and not _is_broadcast(stream):
         return _Copy(output.add_stream_from_template(stream), origin)
     rate = 48_000 if sound.encoder == "libopus" else stream.rate

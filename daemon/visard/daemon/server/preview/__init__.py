@@ -4,10 +4,10 @@ import asyncio
 
 from starlette.types import ASGIApp
 
-from visard.daemon.server.events import Announcer
-from visard.daemon.server.preview.auth import Door
+from visard.daemon.server.events import EventBroadcaster
+from visard.daemon.server.preview.auth import PreviewAuth
 from visard.daemon.server.preview.routes import application
-from visard.daemon.server.preview.server import HOST, Server, listen
+from visard.daemon.server.preview.server import HOST, PreviewHttpServer, listen
 from visard.daemon.server.preview.sessions import Sessions
 from visard.daemon.service.service import Service
 
@@ -15,10 +15,10 @@ QUIET = 300.0
 """Seconds without anybody looking after which the page is closed."""
 
 
-class Page:
+class PreviewPage:
     """Opens the page when somebody asks for a link, and closes it when nobody looks; one event loop."""
 
-    def __init__(self, service: Service, announcer: Announcer, *, quiet: float = QUIET) -> None:
+    def __init__(self, service: Service, announcer: EventBroadcaster, *, quiet: float = QUIET) -> None:
         self._app = application(service, announcer)
         self._quiet = quiet
         self._visit: _Open | None = None
@@ -43,7 +43,7 @@ class _Open:
         listening = listen()
         self._port: int = listening.getsockname()[1]
         self._sessions = Sessions()
-        self._server = Server(Door(app, self._sessions, self._port), listening)
+        self._server = PreviewHttpServer(PreviewAuth(app, self._sessions, self._port), listening)
         self._watch = asyncio.create_task(self._until_quiet(quiet), name="visard preview page")
 
     def link(self) -> str:

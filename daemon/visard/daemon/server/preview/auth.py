@@ -27,7 +27,7 @@ _HEADERS = {
 }
 
 
-class Door:
+class PreviewAuth:
     """Lets requests through to ``app`` that come from a page of ours with a session of ours."""
 
     def __init__(self, app: ASGIApp, sessions: Sessions, port: int) -> None:

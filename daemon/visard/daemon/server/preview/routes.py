@@ -9,10 +9,10 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.types import ASGIApp
 
-from visard.daemon.api.schema import Status, Wear
-from visard.daemon.media.jpeg_stream import Newest
+from visard.daemon.api.schema import PersonaRequest, Status
+from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.server import errors
-from visard.daemon.server.events import Announcer
+from visard.daemon.server.events import EventBroadcaster
 from visard.daemon.server.middleware import BodyLimit
 from visard.daemon.server.mjpeg import MEDIA_TYPE, parts
 from visard.daemon.service.service import Service
@@ -33,7 +33,7 @@ LONGEST = 4096
 """Bytes of a body; choosing a persona takes a hundred."""
 
 
-def application(service: Service, announcer: Announcer) -> ASGIApp:
+def application(service: Service, announcer: EventBroadcaster) -> ASGIApp:
     """Return the page's own small application; it trusts whoever comes through the door before it."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.include_router(_files())
@@ -54,7 +54,7 @@ def _file(name: str) -> Callable[[], FileResponse]:
     return lambda: FileResponse(WEB / name)
 
 
-def _looks(service: Service, announcer: Announcer) -> APIRouter:
+def _looks(service: Service, announcer: EventBroadcaster) -> APIRouter:
     router = APIRouter()
 
     @router.get("/status")
@@ -85,7 +85,7 @@ def _deeds(service: Service) -> APIRouter:
     router = APIRouter()
 
     @router.post("/persona")
-    def persona(wear: Wear) -> Status:
+    def persona(wear: PersonaRequest) -> Status:
         service.wear(wear.name, wear.mode)
         return service.status()
 
@@ -107,5 +107,5 @@ def _deeds(service: Service) -> APIRouter:
     return router
 
 
-def _stream(newest: Newest) -> Response:
+def _stream(newest: JpegStream) -> Response:
     return StreamingResponse(parts(newest), media_type=MEDIA_TYPE)

@@ -27,7 +27,7 @@ def listen() -> socket.socket:
         ) from error
 
 
-class Server(uvicorn.Server):
+class PreviewHttpServer(uvicorn.Server):
     """Serves ``app`` on a listening socket, without touching the signals and logs of the program."""
 
     def __init__(self, app: ASGIApp, listening: socket.socket) -> None:

@@ -9,26 +9,26 @@ from starlette.responses import StreamingResponse
 
 from visard.daemon.api.schema import Link
 from visard.daemon.server import mjpeg
-from visard.daemon.server.deps import Heart, Using
-from visard.daemon.server.openapi import Video
+from visard.daemon.server.deps import ApiDep, ServiceDep
+from visard.daemon.server.openapi import MjpegResponse
 
 router = APIRouter(tags=["streams"])
 
 
 @router.get("/events", response_class=EventSourceResponse)
-async def events(api: Using) -> AsyncIterator[ServerSentEvent]:
+async def events(api: ApiDep) -> AsyncIterator[ServerSentEvent]:
     """Tell what happens: ``status`` at once and when it changes, ``progress`` of a job, ``alert``."""
     async for event in api.announcer.events():
         yield ServerSentEvent(event=event.event, raw_data=json.dumps(event.data))
 
 
-@router.get("/preview", response_class=Video)
-async def preview(service: Heart) -> StreamingResponse:
+@router.get("/preview", response_class=MjpegResponse)
+async def preview(service: ServiceDep) -> StreamingResponse:
     """Show what goes out, as JPEGs one after the other; the newest picture wins."""
-    return Video(mjpeg.parts(service.result))
+    return MjpegResponse(mjpeg.parts(service.result))
 
 
 @router.post("/preview")
-async def link(api: Using) -> Link:
+async def link(api: ApiDep) -> Link:
     """Return where the preview page is; the link is good for one visit."""
     return Link(url=await api.page().link())

@@ -8,7 +8,7 @@ from pydantic import BaseModel, WithJsonSchema
 from visard.daemon.api.engines import EnginesInfo
 from visard.daemon.api.schema import CameraInfo
 from visard.daemon.config.file import Config
-from visard.daemon.server.deps import Heart, Using
+from visard.daemon.server.deps import ApiDep, ServiceDep
 from visard.daemon.server.openapi import REFERENCE, UNKNOWN
 
 router = APIRouter(tags=["working"])
@@ -29,36 +29,36 @@ Key = Annotated[str, Path(json_schema_extra={"enum": list(Config.model_fields)})
 
 
 @router.get("/settings")
-def settings(service: Heart) -> Config:
+def settings(service: ServiceDep) -> Config:
     """Return everything that is remembered."""
     return service.config()
 
 
 @router.patch("/settings", responses=UNKNOWN)
-def change(service: Heart, body: Changes) -> Config:
+def change(service: ServiceDep, body: Changes) -> Config:
     """Change some settings, all or none; null takes one back to its default."""
     return service.change(body)
 
 
 @router.delete("/settings/{key}")
-def unset(service: Heart, key: Key) -> Config:
+def unset(service: ServiceDep, key: Key) -> Config:
     """Take a setting back to its default."""
     return service.change({key: None})
 
 
 @router.get("/cameras")
-def cameras(service: Heart) -> list[CameraInfo]:
+def cameras(service: ServiceDep) -> list[CameraInfo]:
     """List the cameras of this machine."""
     return service.cameras()
 
 
 @router.get("/engines")
-def engines(service: Heart) -> EnginesInfo:
+def engines(service: ServiceDep) -> EnginesInfo:
     """Tell what runs networks here, what serves, and what is compiled and kept."""
     return service.engines()
 
 
 @router.post("/shutdown", status_code=status.HTTP_202_ACCEPTED)
-async def shutdown(api: Using) -> None:
+async def shutdown(api: ApiDep) -> None:
     """End the daemon."""
     api.end()

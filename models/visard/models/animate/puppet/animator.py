@@ -11,7 +11,7 @@ import numpy.typing as npt
 from visard.models.animate.puppet.eyes import EYES, Eye, Eyeball
 from visard.models.animate.puppet.layer import plane, polygon
 from visard.models.animate.puppet.matte import behind, fill, person
-from visard.models.animate.puppet.motion import Reference, expression, head_pose
+from visard.models.animate.puppet.motion import DriverReference, expression, head_pose
 from visard.models.animate.puppet.mouth import LOWER, UPPER, Mouth
 from visard.models.animate.puppet.sheet import Sheet
 from visard.models.blendshapes import NAMES
@@ -51,11 +51,11 @@ class PuppetAnimation:
         self._sheet = Sheet(_skin(image, self._points), background, opacity, self._points, self._pose)
         self._eyeballs = [Eyeball(image, self._points, eye) for eye in EYES]
         self._mouth = Mouth(image, self._points, self._pose)
-        self._reference: Reference | None = None
+        self._reference: DriverReference | None = None
 
     def __call__(self, driver: Face) -> Image:
         """Return the portrait moved by the driver; the array is reused."""
-        reference = self._reference = self._reference or Reference.estimated(driver)
+        reference = self._reference = self._reference or DriverReference.estimated(driver)
         seen = fit_pose(driver.landmarks)
         pose = head_pose(self._pose, reference.pose, seen, self._reach)
         moved = expression(reference, driver, seen, self._rest)
@@ -77,7 +77,7 @@ class PuppetAnimation:
         head is taken off it.
         """
         first = self._reference is None
-        self._reference = Reference.estimated(driver) if first else Reference.exact(driver)
+        self._reference = DriverReference.estimated(driver) if first else DriverReference.exact(driver)
 
     def mismatch(self, driver: Face) -> float:
         """How far the driver's shape is from the portrait's: 0 is equal, about 0.1 is good."""

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from visard.models.animate.puppet.layer import Layer, patch_around, polygon, resample
+from visard.models.animate.puppet.layer import SheetLayer, patch_around, polygon, resample
 from visard.models.animate.puppet.matte import fill
 from visard.models.face import Image, Landmarks
 from visard.models.geometry.mesh import EYE_RING_LEFT, EYE_RING_RIGHT
@@ -71,9 +71,9 @@ class Eyeball:
         dx, dy = x - (centre[0] - box.left), y - (centre[1] - box.top)
         away = np.hypot(dx, dy) / self._radius
         white = open_part * (away > 1.12)
-        self._white = Layer(box, fill(patch, white))
+        self._white = SheetLayer(box, fill(patch, white))
         soft = np.clip((1.06 - away) * self._radius / 1.5 + 0.5, 0, 1)
-        self._iris = Layer(box, _whole_iris(patch, open_part, away, dy), soft)
+        self._iris = SheetLayer(box, _whole_iris(patch, open_part, away, dy), soft)
 
     def draw(self, out: Image, ring: Floats, plane: Floats, look: Floats) -> None:
         """Draw between the lids ``ring`` [16, 2]; ``plane`` maps the portrait's pixels to the picture's.

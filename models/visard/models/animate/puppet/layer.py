@@ -90,7 +90,7 @@ def resample(
     )
 
 
-class Layer:
+class SheetLayer:
     """A piece of picture with an opacity, at home in ``box`` of the portrait."""
 
     def __init__(self, box: Box, colour: Floats, opacity: Floats | None = None) -> None:

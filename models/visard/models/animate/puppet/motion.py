@@ -31,7 +31,7 @@ _FREE_RISE, _MOST_RISE = 0.2, 0.38
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class DriverReference:
     """The driver's neutral frame."""
 
     pose: Pose
@@ -40,13 +40,13 @@ class Reference:
     coefficients: Floats
 
     @classmethod
-    def exact(cls, face: Face) -> "Reference":
+    def exact(cls, face: Face) -> "DriverReference":
         """This very frame is neutral."""
         pose = fit_pose(face.landmarks)
         return cls(pose, pose.upright(face.landmarks), face.blendshapes)
 
     @classmethod
-    def estimated(cls, face: Face) -> "Reference":
+    def estimated(cls, face: Face) -> "DriverReference":
         """What the neutral frame of this driver may look like: a strong expression or turn is taken off."""
         seen = cls.exact(face)
         calm = np.minimum(face.blendshapes, _CALM)
@@ -114,7 +114,7 @@ def _around_the_mouth() -> Floats:
     return np.concatenate([weight, np.zeros(10)]).astype(np.float32)[:, None]
 
 
-def expression(reference: Reference, driver: Face, pose: Pose, own: Landmarks) -> Landmarks:
+def expression(reference: DriverReference, driver: Face, pose: Pose, own: Landmarks) -> Landmarks:
     """How far the driver's expression moves each landmark of the portrait's ``own`` upright shape.
 
     Returns float32 [478, 3], upright centimetres.

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from visard.models.animate.puppet.layer import Box, Layer, patch_around, plane, polygon
+from visard.models.animate.puppet.layer import Box, SheetLayer, patch_around, plane, polygon
 from visard.models.animate.puppet.matte import fill
 from visard.models.face import Image, Landmarks
 from visard.models.geometry.mesh import LIPS_INNER, LIPS_OUTER
@@ -145,23 +145,23 @@ def _row(x: Floats, y: Floats, widths: tuple[float, ...], edge: Floats, up: bool
     return np.asarray(seams * depth, np.float32), np.asarray(opacity, np.float32)
 
 
-def _painted_upper(box: Box, x: Floats, y: Floats, flat: Floats, tones: _Tones) -> Layer:
+def _painted_upper(box: Box, x: Floats, y: Floats, flat: Floats, tones: _Tones) -> SheetLayer:
     middle, half = _middle(flat)
     scale = half / 2.4
     across = (x - middle[0]) / scale
     edge = 0.16 - 0.05 * across**2
     light, opacity = _row(across, (y - middle[1]) / scale, tuple(w * 2 for w in _UPPER_TEETH), edge, True)
-    return Layer(box, light[..., None] * tones.tooth, opacity)
+    return SheetLayer(box, light[..., None] * tones.tooth, opacity)
 
 
-def _painted_lower(box: Box, x: Floats, y: Floats, flat: Floats, tones: _Tones) -> Layer:
+def _painted_lower(box: Box, x: Floats, y: Floats, flat: Floats, tones: _Tones) -> SheetLayer:
     _, half = _middle(flat)
     scale = half / 2.4
     lip = flat[LOWER].mean(0)
     across = (x - lip[0]) / scale
     edge = 0.06 - 0.04 * across**2
     light, opacity = _row(across, (y - lip[1]) / scale, tuple(w * 2 for w in _LOWER_TEETH), edge, False)
-    return Layer(box, 0.72 * light[..., None] * tones.tooth, opacity * 0.9)
+    return SheetLayer(box, 0.72 * light[..., None] * tones.tooth, opacity * 0.9)
 
 
 def _middle(flat: Floats) -> tuple[Floats, float]:
@@ -170,19 +170,21 @@ def _middle(flat: Floats) -> tuple[Floats, float]:
     return middle, float(np.ptp(flat[LIPS_INNER, 0])) / 2
 
 
-def _own_teeth(box: Box, patch: Floats, inner: Floats, grid: tuple[Floats, Floats], flat: Floats) -> Layer:
+def _own_teeth(
+    box: Box, patch: Floats, inner: Floats, grid: tuple[Floats, Floats], flat: Floats
+) -> SheetLayer:
     """The portrait's teeth, continued under its lips, ending where its lower lip was."""
     x, y = grid
     known = polygon(patch.shape, inner - box.corner, shrink=max(1.0, float(np.ptp(inner[:, 1])) / 12))
     order = np.argsort(flat[LOWER, 0])
     end = np.interp(x, flat[LOWER, 0][order], flat[LOWER, 1][order])
     opacity = np.clip(0.5 - (y - end) / 0.12, 0, 1)
-    return Layer(box, fill(patch, known), opacity.astype(np.float32))
+    return SheetLayer(box, fill(patch, known), opacity.astype(np.float32))
 
 
-def _cavity(box: Box, x: Floats, y: Floats, flat: Floats, tones: _Tones) -> Layer:
+def _cavity(box: Box, x: Floats, y: Floats, flat: Floats, tones: _Tones) -> SheetLayer:
     """Darkness with a tongue in it."""
     middle, half = _middle(flat)
     across, down = (x - middle[0]) / half, (y - middle[1]) / half
     tongue = np.exp(-((across / 0.6) ** 2) - ((down - 0.55) / 0.35) ** 2)[..., None]
-    return Layer(box, tones.dark + (tones.tongue - tones.dark) * tongue)
+    return SheetLayer(box, tones.dark + (tones.tongue - tones.dark) * tongue)

@@ -25,7 +25,7 @@ _NEUTRAL_FRAMES = 300
 """Frames over which a driver's neutral shape is averaged."""
 
 
-class Driver:
+class DriverState:
     """One driver, as far as a persona on top needs to know them."""
 
     def __init__(self, own: Image) -> None:

@@ -12,14 +12,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from visard.models.buffers import Scratch
+from visard.models.buffers import Buffers
 from visard.models.face import Face, Image, Landmarks
 from visard.models.geometry.mesh import LIPS_INNER, canonical
 from visard.models.geometry.pose import Pose, fit_pose
 from visard.models.geometry.raster import Raster, resample, resample_colours
 from visard.models.portrait import Portrait
 from visard.models.swap import Patch, Under
-from visard.models.swap.mesh.driver import ALPHA_SIDE, Driver
+from visard.models.swap.mesh.driver import ALPHA_SIDE, DriverState
 from visard.models.swap.mesh.eyes import (
     EYES,
     INNER_LIPS,
@@ -33,7 +33,7 @@ from visard.models.swap.mesh.eyes import (
 )
 from visard.models.swap.mesh.light import SIDE, smoothstep
 from visard.models.swap.mesh.texture import SIDES, Texture, facing
-from visard.models.swap.mesh.window import Window, around_outline, rim_of
+from visard.models.swap.mesh.window import FrameWindow, around_outline, rim_of
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.uint8]
@@ -53,8 +53,8 @@ class MeshSwap:
 
     def __init__(self, texture: Texture) -> None:
         self._texture = texture
-        self._drivers: dict[int, Driver] = {}
-        self._scratch = Scratch()
+        self._drivers: dict[int, DriverState] = {}
+        self._scratch = Buffers()
         self._shone: tuple[int, Floats] | None = None
         triangles = canonical().triangles
         self._lookup = Raster(triangles, _DRAWN, _DRAWN)
@@ -72,8 +72,8 @@ class MeshSwap:
         own = driver.shape(face, pose)
         moved = self._move(own, face, pose)
         rim = rim_of(points)
-        inner = Window.around(moved, image)
-        outer = Window.around(np.concatenate([moved, rim]), image)
+        inner = FrameWindow.around(moved, image)
+        outer = FrameWindow.around(np.concatenate([moved, rim]), image)
         alpha, gain = driver.surface(image, points)
         if not relight:
             gain = np.ones_like(gain)
@@ -86,11 +86,11 @@ class MeshSwap:
         self._keep(mask, moved, inner)
         return Patch(painted, mask, inner.matrix, Under(under, outer.x, outer.y))
 
-    def _driver(self, number: int) -> Driver:
+    def _driver(self, number: int) -> DriverState:
         if number not in self._drivers:
             if len(self._drivers) >= 16:
                 self._drivers.pop(next(iter(self._drivers)))
-            self._drivers[number] = Driver(self._texture.own)
+            self._drivers[number] = DriverState(self._texture.own)
         return self._drivers[number]
 
     def _move(self, own: Landmarks, face: Face, pose: Pose) -> Landmarks:
@@ -117,7 +117,7 @@ class MeshSwap:
         return lit
 
     def _under(
-        self, image: Image, points: Landmarks, moved: Landmarks, rim: Landmarks, window: Window
+        self, image: Image, points: Landmarks, moved: Landmarks, rim: Landmarks, window: FrameWindow
     ) -> Image:
         """The driver's own pixels moved into the persona's shape."""
         corners = np.concatenate([moved, rim])
@@ -135,7 +135,7 @@ class MeshSwap:
         return under
 
     def _paint(
-        self, texture: Image, alpha: Mask, moved: Landmarks, pose: Pose, window: Window
+        self, texture: Image, alpha: Mask, moved: Landmarks, pose: Pose, window: FrameWindow
     ) -> tuple[Image, Mask]:
         """Draw the texture and its mask over the moved mesh."""
         side = texture.shape[0]
@@ -156,7 +156,7 @@ class MeshSwap:
         return painted, shown
 
     def _eyes(
-        self, painted: Image, scene: Image, face: Face, moved: Landmarks, window: Window, gain: Floats
+        self, painted: Image, scene: Image, face: Face, moved: Landmarks, window: FrameWindow, gain: Floats
     ) -> None:
         """Draw the irises at the driver's gaze."""
         rings = [moved[ring, :2] - window.corner for ring, _ in EYES]
@@ -167,7 +167,7 @@ class MeshSwap:
             draw_iris(painted, scene, opened, iris, middle - window.corner, radius, gain[v, u])
 
     def _close(
-        self, painted: Image, scene: Image, moved: Landmarks, shut: list[float], window: Window
+        self, painted: Image, scene: Image, moved: Landmarks, shut: list[float], window: FrameWindow
     ) -> None:
         """Put the driver's lids, in the texture's tone, where eyes close: no photo of open eyes has them."""
         for number, (loop, share) in enumerate(zip(LID_SKIN, shut, strict=True)):
@@ -176,7 +176,7 @@ class MeshSwap:
                 lids = self._area(f"lid {number}", window, skin, (255 * share,), 3 * _softness(moved))
                 blend_toned(painted, scene, lids)
 
-    def _keep(self, mask: Mask, moved: Landmarks, window: Window) -> None:
+    def _keep(self, mask: Mask, moved: Landmarks, window: FrameWindow) -> None:
         """Leave the inside of the mouth and a share of the eyes to the driver."""
         soft, corner = _softness(moved), window.corner
         rings = [moved[ring, :2] - corner for ring, _ in EYES]
@@ -190,7 +190,7 @@ class MeshSwap:
             mask[part] = cv2.multiply(mask[part], cv2.bitwise_not(gone), scale=1 / 255)
 
     def _area(
-        self, name: str, window: Window, loops: list[Floats], levels: Sequence[float], soft: float
+        self, name: str, window: FrameWindow, loops: list[Floats], levels: Sequence[float], soft: float
     ) -> Mask:
         """Soft areas inside loops of window pixels, each at its level 0..255."""
         area = self._scratch.bytes(name, window.height, window.width)

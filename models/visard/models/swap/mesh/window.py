@@ -15,7 +15,7 @@ _AROUND = 1.35
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class FrameWindow:
     """The part of the frame that is drawn."""
 
     x: int
@@ -24,19 +24,19 @@ class Window:
     height: int
 
     @classmethod
-    def around(cls, points: Landmarks, image: Image) -> "Window":
+    def around(cls, points: Landmarks, image: Image) -> "FrameWindow":
         """The points' box with a margin, as far as it lies in the frame (at least one pixel)."""
         height, width = image.shape[:2]
         low = np.clip(np.floor(points[:, :2].min(0)).astype(int) - 2, 0, (width - 1, height - 1))
         high = np.clip(np.ceil(points[:, :2].max(0)).astype(int) + 3, low + 1, (width, height))
         return cls(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
 
-    def wider(self, margin: int, image: Image) -> "Window":
+    def wider(self, margin: int, image: Image) -> "FrameWindow":
         """The window with a margin, as far as it lies in the frame."""
         left, top = max(self.x - margin, 0), max(self.y - margin, 0)
         right = min(self.x + self.width + margin, image.shape[1])
         bottom = min(self.y + self.height + margin, image.shape[0])
-        return Window(left, top, right - left, bottom - top)
+        return FrameWindow(left, top, right - left, bottom - top)
 
     def of(self, image: Image) -> Image:
         """The part of a frame that lies inside, not copied."""
