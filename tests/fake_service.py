@@ -29,8 +29,7 @@ from visard.daemon.errors import PersonaError, PersonaUnknown, PictureUnreadable
 from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.media.slot import Closed
 from visard.daemon.personas.record import Consent, check_name
-from visard.daemon.service import snapshot
-from visard.daemon.service.service import Service
+from visard.daemon.service.service import Service, snapshot
 
 NAMES = ("clara", "hanna", "marco", "nico", "robin", "walter")
 CAMERA = "usb-Acme_Webcam_123-video-index0"

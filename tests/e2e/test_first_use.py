@@ -10,7 +10,7 @@ from visard.engines.interfaces import backends
 FIRST = """
 import sys, threading
 import numpy as np
-from visard.engines.engine import Options, backends
+from visard.engines.interfaces import Options, backends
 from visard.models.assets import asset
 sys.setswitchinterval(1e-6)
 backend, start = backends.get({name!r}), threading.Barrier(8)

@@ -162,7 +162,7 @@ def readable_by_everybody(path: Path) -> Iterator[None]:
 WRITER = """
 import sys
 from pathlib import Path
-from visard.daemon.config import ConfigFile
+from visard.daemon.config.file import ConfigFile
 file = ConfigFile(Path(sys.argv[1]))
 number = int(sys.argv[2])
 print("go", flush=True)

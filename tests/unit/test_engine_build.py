@@ -160,9 +160,9 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 import fake_engines
-from visard.engines.building.build import Build
-from visard.engines.store.cache import Cache
-from visard.engines.engine import Options
+from visard.engines.compile.job import Build
+from visard.engines.cache.cache import Cache
+from visard.engines.interfaces import Options
 print("begun", flush=True)
 backend = getattr(fake_engines, sys.argv[4])
 tell = lambda p: print(p.step, flush=True)

@@ -287,12 +287,12 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import fake_engines
-from visard.engines import engine, load
+from visard.engines import interfaces, load
 from visard.engines.backends.onnxruntime import backend
-from visard.engines.store.cache import Cache
+from visard.engines.cache.cache import Cache
 from visard.engines.device.fake import FakeDevice
 hang = getattr(fake_engines, sys.argv[4])
-engine.backends._found = {"hang": hang, "onnxruntime": backend}
+interfaces.backends._found = {"hang": hang, "onnxruntime": backend}
 served = load(Path(sys.argv[2]), wait=False, cache=Cache(Path(sys.argv[3])))
 while not (served.serving.building and served.serving.building.step == "hanging"):
     pass

@@ -12,7 +12,7 @@ from visard.daemon.cli import status_text
 from visard.daemon.diagnostics import engine_checks, engine_report
 from visard.daemon.diagnostics.findings import FindingState
 from visard.daemon.server.events import differences
-from visard.daemon.service import snapshot
+from visard.daemon.service.service import snapshot
 from visard.engines import Precision, Progress, Rung, Serving, load
 from visard.engines import State as Rungs
 from visard.models.assets import asset

@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from visard.daemon.service import memory
+from visard.daemon.service.service import memory
 
 HOLES = """
 import psutil
-from visard.daemon.service import memory
+from visard.daemon.service.service import memory
 memory.few_heaps()
 used = lambda: psutil.Process().memory_info().rss >> 20
 blocks = [bytearray(100_000) for _ in range(2000)]

@@ -85,7 +85,7 @@ def world(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
             return made.sink()
 
     monkeypatch.setattr(stage, "find_sink", lambda spec: Kind())
-    monkeypatch.setattr(controller, "Stage", partial(stage.LivePipeline, track=lambda _: Truth()))
+    monkeypatch.setattr(controller, "LivePipeline", partial(stage.LivePipeline, track=lambda _: Truth()))
     monkeypatch.setattr(service, "PreparedPersonas", partial(PreparedPersonas, prepare=made.prepare))
     monkeypatch.setattr(controller, "IdleMonitor", partial(IdleMonitor, linger=0.05))
     return made

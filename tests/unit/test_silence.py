@@ -11,7 +11,7 @@ from visard.engines.interfaces import backends
 
 LOAD = """
 import sys
-from visard.engines.engine import Options, backends
+from visard.engines.interfaces import Options, backends
 from visard.models.assets import asset
 backend = backends.all()[sys.argv[1]]
 assert backend.unavailable() is None

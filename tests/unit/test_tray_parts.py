@@ -261,7 +261,7 @@ def test_help_is_quick() -> None:
 PLAIN = """
 import pystray
 from statuses import status
-from visard.daemon.protocol import State
+from visard.daemon.api.schema import State
 from visard.tray.app import scene
 from visard.tray.panel.plain import PlainPanel
 

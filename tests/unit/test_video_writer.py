@@ -238,8 +238,8 @@ import sys
 from pathlib import Path
 import numpy as np
 from visard.daemon.errors import SinkError
-from visard.daemon.frame import Format
-from visard.daemon.video import VideoWriter
+from visard.daemon.media.frame import Format
+from visard.daemon.media.video import VideoWriter
 
 noise = np.random.default_rng(0)
 writer = VideoWriter(Path(sys.argv[1]), Format(320, 240, 25))
@@ -294,8 +294,8 @@ ENDLESS = """
 import sys
 from pathlib import Path
 import numpy as np
-from visard.daemon.frame import Format
-from visard.daemon.video import VideoWriter
+from visard.daemon.media.frame import Format
+from visard.daemon.media.video import VideoWriter
 
 with VideoWriter(Path(sys.argv[1]), Format(160, 120, 25)) as writer:
     number = 0

@@ -1,3 +1,3 @@
 """Animator ``puppet``: a portrait as a bent sheet in front of its background."""
 
-from visard.models.animate.puppet.animator import animator as animator
+from visard.models.animate.puppet.animator import processor as processor

@@ -4,6 +4,8 @@ No network runs per frame. The driver's turn, shift, lean and expression since a
 portrait's own landmarks; the picture follows them.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +21,8 @@ from visard.models.face import Face, Image, Landmarks
 from visard.models.geometry.expression import displacement
 from visard.models.geometry.mesh import LIPS_INNER
 from visard.models.geometry.pose import Pose, fit_pose
-from visard.models.portrait import Portrait
+from visard.models.portrait import Portrait, examine
+from visard.models.processor import Done, Kind, Material, NoOptions, Patch, ProcessorFailed, Report
 
 Floats = npt.NDArray[np.float32]
 
@@ -52,6 +55,30 @@ class PuppetAnimation:
         self._eyeballs = [Eyeball(image, self._points, eye) for eye in EYES]
         self._mouth = Mouth(image, self._points, self._pose)
         self._reference: DriverReference | None = None
+        self._calibrating = False
+        self._closed = False
+        self.bytes = 24 * image.shape[0] * image.shape[1]  # the layers and the map
+
+    def submit(self, picture: Image, faces: Sequence[Face], *, relight: bool = True) -> Done:  # noqa: ARG002
+        """Move the portrait; nothing of ``picture`` is looked at."""
+        if self._closed:
+            raise ProcessorFailed("this persona was closed")
+        (driver,) = faces
+        if self._calibrating:
+            self._calibrating = False
+            self._take(driver)
+        return Done((Patch.whole(self(driver)),))
+
+    def adjust(self, options: NoOptions) -> bool:  # noqa: ARG002
+        """There is nothing to adjust."""
+        return True
+
+    def forget(self) -> None:
+        """Nothing is learned but the reference, which ``calibrate`` replaces."""
+
+    def close(self) -> None:
+        """Move no more; the memory goes with the last reference."""
+        self._closed = True
 
     def __call__(self, driver: Face) -> Image:
         """Return the portrait moved by the driver; the array is reused."""
@@ -70,12 +97,15 @@ class PuppetAnimation:
         self._draw_mouth(out, points, pose)
         return out
 
-    def calibrate(self, driver: Face) -> None:
-        """Take this frame's driver as neutral.
+    def calibrate(self) -> None:
+        """Take the next frame's driver as neutral.
 
         Exactly as it is, but for the first time: nobody chose that frame, so a strong expression or a turned
         head is taken off it.
         """
+        self._calibrating = True
+
+    def _take(self, driver: Face) -> None:
         first = self._reference is None
         self._reference = DriverReference.estimated(driver) if first else DriverReference.exact(driver)
 
@@ -177,10 +207,17 @@ class Puppet:
 
     name = "puppet"
     summary = "bends one portrait like a sheet; no training, a few milliseconds on a CPU"
+    kind: Kind = "animate"
+    accepts = frozenset({"photo"})
+    quality = 40
+    Options = NoOptions
 
-    def prepare(self, portrait: Portrait) -> PuppetAnimation:
+    def prepare(self, material: Material, options: NoOptions, report: Report) -> PuppetAnimation:  # noqa: ARG002
         """Cut the person out, draw in the background, and take eyes and mouth apart."""
+        report(0.1, "reading the portrait")
+        portrait = examine(material.photos[0])
+        report(0.5, "taking the portrait apart")
         return PuppetAnimation(portrait)
 
 
-animator = Puppet()
+processor = Puppet()

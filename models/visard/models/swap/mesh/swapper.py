@@ -17,8 +17,8 @@ from visard.models.face import Face, Image, Landmarks
 from visard.models.geometry.mesh import LIPS_INNER, canonical
 from visard.models.geometry.pose import Pose, fit_pose
 from visard.models.geometry.raster import Raster, resample, resample_colours
-from visard.models.portrait import Portrait
-from visard.models.swap import Patch, Under
+from visard.models.portrait import examine
+from visard.models.processor import Done, Kind, Material, NoOptions, Patch, ProcessorFailed, Report, Under
 from visard.models.swap.mesh.driver import ALPHA_SIDE, DriverState
 from visard.models.swap.mesh.eyes import (
     EYES,
@@ -44,6 +44,8 @@ _MOVED = 64
 """Side of the drawn displacement, which is smoother still."""
 _LIKENESS = 1.15
 """How much of the shape difference is applied; a little more than all of it reads as more alike."""
+_BUFFERS = 8_000_000
+"""About the bytes of its buffers with a face of 400 pixels."""
 _EYE_SHARE = 0.85
 """How much of the eyeballs is the persona's; the rest is the driver's."""
 
@@ -52,6 +54,8 @@ class MeshSwap:
     """One persona on any driver; one thread."""
 
     def __init__(self, texture: Texture) -> None:
+        self.bytes = sum(level.nbytes for level in texture.levels.values()) + _BUFFERS
+        self._closed = False
         self._texture = texture
         self._drivers: dict[int, DriverState] = {}
         self._scratch = Buffers()
@@ -63,6 +67,20 @@ class MeshSwap:
     def forget(self) -> None:
         """Drop what was learned about the drivers."""
         self._drivers.clear()
+
+    def submit(self, picture: Image, faces: Sequence[Face], *, relight: bool = True) -> Done:
+        """Swap each face, one buffer for all: about 5 ms for a face of 400 pixels on one thread."""
+        if self._closed:
+            raise ProcessorFailed("this persona was closed")
+        return Done(self(picture, face, relight=relight) for face in faces)
+
+    def adjust(self, options: NoOptions) -> bool:  # noqa: ARG002
+        """There is nothing to adjust."""
+        return True
+
+    def close(self) -> None:
+        """Swap no more; the memory goes with the last reference."""
+        self._closed = True
 
     def __call__(self, image: Image, face: Face, *, relight: bool = True) -> Patch:
         """Swap one face; about 5 ms for a face of 400 pixels on one thread."""
@@ -236,10 +254,17 @@ class Mesh:
 
     name = "mesh"
     summary = "the persona's texture on the driver's face mesh; one photo, runs on any CPU"
+    kind: Kind = "swap"
+    accepts = frozenset({"photo"})
+    quality = 40
+    Options = NoOptions
 
-    def prepare(self, portrait: Portrait) -> MeshSwap:
+    def prepare(self, material: Material, options: NoOptions, report: Report) -> MeshSwap:  # noqa: ARG002
         """Unroll the photo; about 0.2 s."""
+        report(0.1, "reading the photo")
+        portrait = examine(material.photos[0])
+        report(0.6, "unrolling the face")
         return MeshSwap(Texture.of(portrait))
 
 
-swapper = Mesh()
+processor = Mesh()

@@ -1,0 +1,212 @@
+"""What turns a frame into another face. Swappers and animators are one kind of plugin: a Processor.
+
+A Processor makes of a persona's Material, once, a Prepared; a Prepared is given every frame with the faces
+in it and hands back a Pending, whose result is a Patch for each face. A module of ``models.swap`` or
+``models.animate`` that exposes ``processor`` is found by itself.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from visard.engines.errors import VisardError
+from visard.engines.plugins import Registry
+from visard.models.face import Face, Image
+
+Kind = Literal["swap", "animate"]
+
+Report = Callable[[float, str], None]
+"""Told how much of the preparation is done, 0 to 1, and what is being done; raises to cancel it."""
+
+
+class ProcessorFailed(VisardError):
+    """A prepared processor gave no answer, or was closed."""
+
+    code = "processor-failed"
+
+
+class NoOptions(BaseModel):
+    """The options of a processor that has none. Options are frozen, with ranges and a description each."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a persona is made of."""
+
+    photos: tuple[Path, ...] = ()
+    """Pictures of one face, the first shows it best."""
+    model: Path | None = None
+    """A trained model, in the format that its name ends with."""
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """What there is, in the words of ``Processor.accepts``: ``photo``, and a model's ending."""
+        kinds = {"photo"} if self.photos else set()
+        return frozenset(kinds | ({self.model.suffix.lower().removeprefix(".")} if self.model else set()))
+
+
+@dataclass(frozen=True, slots=True)
+class Under:
+    """The driver's own pixels, moved to fit below a patch. Equal to the frame along its border."""
+
+    image: Image
+    x: int
+    """Column of its left edge in the frame; it lies wholly inside."""
+    y: int
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A picture of a face, ready to be blended into the frame: of a swapper its crop, of an animator all."""
+
+    image: Image
+    mask: npt.NDArray[np.uint8]
+    """How much of the patch shows, uint8 [height, width], 0..255."""
+    matrix: npt.NDArray[np.float32]
+    """Affine map from patch pixels to frame pixels, float32 [2, 3]; a pure translation is blended fastest."""
+    under: Under | None = None
+    """What takes the frame's place below the patch; None: the frame as it is."""
+
+    @classmethod
+    def whole(cls, image: Image) -> "Patch":
+        """Return a picture that takes the place of the whole frame, whatever its size."""
+        mask = np.broadcast_to(np.uint8(255), image.shape[:2])
+        return cls(image, mask, np.eye(2, 3, dtype=np.float32))
+
+
+class Pending(Protocol):
+    """The patches of one frame, perhaps still being made."""
+
+    def result(self, timeout: float) -> Iterable[Patch]:
+        """Wait up to ``timeout`` seconds; return a patch for each face, in the order they were given.
+
+        Each is valid until the next one is taken. Blend it into the picture first: what is below the next
+        face may be taken from there. Raises TimeoutError when a device does not answer, and, here or while
+        patches are taken, whatever went wrong.
+        """
+        ...
+
+
+class Prepared(Protocol):
+    """A processor ready for one persona. It owns memory, and keeps state per ``face.id``; one thread."""
+
+    bytes: int
+    """Memory that ``close`` gives back, as well as that can be told."""
+
+    def submit(self, picture: Image, faces: Sequence[Face], *, relight: bool = True) -> Pending:
+        """Begin with all faces of a frame at once, without waiting for a device.
+
+        ``picture`` is BGR, and stays as it is but for patches that the caller blends into it; an animator
+        gets one face. With ``relight`` a swapper matches the scene's light and colour by its own means.
+        """
+        ...
+
+    def adjust(self, options: Any) -> bool:
+        """Go on with other options from the next frame on; False: it has to be prepared anew for them."""
+        ...
+
+    def forget(self) -> None:
+        """Drop what was learned about the drivers: after a calibration or with a new source."""
+        ...
+
+    def close(self) -> None:
+        """Give the memory back, from any thread and as often as wanted; ``submit`` raises from then on."""
+        ...
+
+
+class Animation(Prepared, Protocol):
+    """What an animator prepares."""
+
+    def calibrate(self) -> None:
+        """Take the next frame's driver as the neutral reference; without it the first serves as one."""
+        ...
+
+    def mismatch(self, driver: Face) -> float:
+        """How far the driver's shape is from the portrait's: 0 is equal, about 0.1 is good (shown x100)."""
+        ...
+
+
+class Processor(Protocol):
+    """One way to put a persona on."""
+
+    name: str
+    summary: str
+    kind: Kind
+    accepts: frozenset[str]
+    """The kinds of material it can use, one of which it needs: see ``Material.kinds``."""
+    quality: int
+    """How good it looks, 0 to 100: ``auto`` takes the best that this machine is fast enough for."""
+    Options: type[BaseModel]
+    """Its options: fields with default, range and description; names as the field knows them."""
+
+    def prepare(self, material: Material, options: Any, report: Report) -> Prepared:
+        """Make everything that can be made once per persona; may compile and take minutes.
+
+        Raises PortraitError, ModelRefused or another VisardError with what to do.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A Pending that waits for nothing: patches that are there, or made as they are taken."""
+
+    patches: Iterable[Patch]
+
+    def result(self, timeout: float) -> Iterable[Patch]:  # noqa: ARG002
+        """Return the patches."""
+        return self.patches
+
+
+class FrameWorker:
+    """Makes one frame after the other on a thread of its own, so that a device that hangs can be left."""
+
+    def __init__(self, name: str) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=f"visard {name}")
+        self._running: Future[Iterable[Patch]] | None = None
+        self._closed = False
+
+    def submit(self, make: Callable[[], Iterable[Patch]]) -> Pending:
+        """Begin to make a frame's patches; raises ProcessorFailed while the one before hangs."""
+        if self._closed:
+            raise ProcessorFailed("this persona was closed")
+        if self._running is not None and not self._running.done():
+            raise ProcessorFailed("the device does not answer")
+        self._running = self._pool.submit(make)
+        return self._running
+
+    def close(self, after: Callable[[], None] = lambda: None) -> None:
+        """Make no more, and call ``after`` once the frame that is being made is done."""
+        if not self._closed:
+            self._closed = True
+            self._pool.submit(after)
+            self._pool.shutdown(wait=False)
+
+
+swappers: Registry[Processor] = Registry("visard.models.swap", "processor")
+animators: Registry[Processor] = Registry("visard.models.animate", "processor")
+
+
+def processors() -> dict[str, Processor]:
+    """Return every processor that can be used here, by name."""
+    return {**swappers.all(), **animators.all()}
+
+
+def find_processor(name: str) -> Processor:
+    """Return one by name, or raise VisardError naming those that exist."""
+    found, broken = processors(), {**swappers.broken, **animators.broken}
+    if name in broken:
+        raise VisardError(f"{name} cannot be used here: {broken[name]}")
+    if name not in found:
+        raise VisardError(
+            f"there is no processor {name!r}; choose auto or one of: {', '.join(sorted(found))}"
+        )
+    return found[name]
