@@ -9,9 +9,9 @@ import pytest
 from visard.daemon import install
 from visard.daemon.errors import InstallError
 from visard.daemon.install import InstallOptions
+from visard.daemon.install.computer import InstallRecord, Machine
 from visard.daemon.install.icons import SIZES
 from visard.daemon.install.linux import Linux
-from visard.daemon.install.machine import InstallRecord, Machine
 from visard.daemon.install.registry import NoRegistry
 from visard.daemon.install.steps import Remove, Run, StartProcess, Step, Symlink, Write
 

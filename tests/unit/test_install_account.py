@@ -12,7 +12,7 @@ import pytest
 from visard.daemon import install
 from visard.daemon.cli import main
 from visard.daemon.errors import InstallError
-from visard.daemon.install.machine import InstallRecord, Machine, runs
+from visard.daemon.install.computer import InstallRecord, Machine, runs
 from visard.daemon.install.registry import NoRegistry
 
 

@@ -10,7 +10,7 @@ import pytest
 from visard.daemon import install
 from visard.daemon.errors import InstallError
 from visard.daemon.install import InstallOptions
-from visard.daemon.install.machine import InstallRecord, Machine
+from visard.daemon.install.computer import InstallRecord, Machine
 from visard.daemon.install.macos import DAEMON, TRAY, MacOS
 from visard.daemon.install.registry import NoRegistry
 from visard.daemon.install.windows import KEY, Windows

@@ -253,7 +253,7 @@ def test_pygobject_is_taken_alone_from_the_systems_folder(
 
 
 def test_help_is_quick() -> None:
-    code = "import sys; from visard.tray import cli; print(*sys.modules)"
+    code = "import sys; from visard.tray import command; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"pystray", "PIL", "gi", "httpx", "pydantic", "cv2", "numpy"} & set(done.stdout.split())
 
@@ -262,7 +262,7 @@ PLAIN = """
 import pystray
 from statuses import status
 from visard.daemon.api.schema import State
-from visard.tray.app import scene
+from visard.tray.tray import scene
 from visard.tray.panel.plain import PlainPanel
 
 pystray.Icon._update_menu = lambda icon: None

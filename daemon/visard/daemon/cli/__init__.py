@@ -41,7 +41,7 @@ COMMANDS = {
 
 _REMOTE = "visard.daemon.cli.remote"
 _ELSEWHERE = {
-    "tray": "visard.tray.cli:command",
+    "tray": "visard.tray.command:command",
     "next": f"{_REMOTE}:next_",
     **{
         name: f"{_REMOTE}:{name}"

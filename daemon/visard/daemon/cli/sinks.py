@@ -2,8 +2,8 @@
 
 import click
 
+from visard.daemon.cli.listings import list_kinds
 from visard.daemon.cli.output import Output, common, pass_output
-from visard.daemon.cli.plugins import list_kinds
 
 
 @click.command("sinks")

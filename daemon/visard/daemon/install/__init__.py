@@ -14,7 +14,7 @@ from typing import Protocol, cast
 
 from visard.daemon.config import paths
 from visard.daemon.errors import InstallError
-from visard.daemon.install.machine import InstallRecord, Machine
+from visard.daemon.install.computer import InstallRecord, Machine
 from visard.daemon.install.steps import RemoveFolder, Step
 
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from visard.daemon.install.machine import WindowsRegistry
+from visard.daemon.install.computer import WindowsRegistry
 
 
 class NoRegistry:

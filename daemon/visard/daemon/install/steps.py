@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from visard.daemon.errors import InstallError
-from visard.daemon.install.machine import Machine
+from visard.daemon.install.computer import Machine
 
 
 class Step(Protocol):

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from visard.daemon.server import errors
+from visard.daemon.server import error_handlers
 from visard.daemon.server.deps import Api
 from visard.daemon.server.middleware import BodyLimit, Guarded
 from visard.daemon.server.openapi import ANYWHERE, Documented
@@ -28,7 +28,7 @@ def build(api: Api, token: str | None = None) -> FastAPI:
     app.state.api = api
     for router in _ROUTERS:
         app.include_router(router)
-    errors.install(app, _methods)
+    error_handlers.install(app, _methods)
     app.add_middleware(BodyLimit)
     if token is not None:
         app.add_middleware(Guarded, token=token)

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from visard.daemon.server.errors import answer
+from visard.daemon.server.error_handlers import answer
 
 BODY = 1 << 20
 """Bytes of the largest body that is read."""

@@ -7,7 +7,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.responses import Response, StreamingResponse
 
 from visard.daemon.api.schema import ErrorBody
-from visard.daemon.server import mjpeg
+from visard.daemon.server import responses
 
 Answers = dict[int | str, dict[str, Any]]
 
@@ -48,4 +48,4 @@ class JpegResponse(Response):
 class MjpegResponse(StreamingResponse):
     """Pictures that replace each other."""
 
-    media_type = mjpeg.MEDIA_TYPE
+    media_type = responses.MEDIA_TYPE

@@ -63,6 +63,6 @@ def open_panel(scene: Scene, choose: Choose, refresh: Callable[[], None]) -> Pan
         from visard.tray.panel.plain import PlainPanel
 
         return PlainPanel(scene, choose)
-    from visard.tray.panel.gtk import GtkPanel
+    from visard.tray.panel.appindicator import GtkPanel
 
     return GtkPanel(scene, choose, refresh)

@@ -6,7 +6,7 @@ from gi.repository import GLib
 from pystray._appindicator import Icon
 
 from visard.tray.panel import Scene
-from visard.tray.panel.gtk_menu import GtkMenu
+from visard.tray.panel.gtk_widgets import GtkMenu
 from visard.tray.texts import IconState
 
 

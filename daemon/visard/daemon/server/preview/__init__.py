@@ -6,8 +6,8 @@ from starlette.types import ASGIApp
 
 from visard.daemon.server.events import EventBroadcaster
 from visard.daemon.server.preview.auth import PreviewAuth
-from visard.daemon.server.preview.routes import application
-from visard.daemon.server.preview.server import HOST, PreviewHttpServer, listen
+from visard.daemon.server.preview.http_server import HOST, PreviewHttpServer, listen
+from visard.daemon.server.preview.page_routes import application
 from visard.daemon.server.preview.sessions import Sessions
 from visard.daemon.service.service import Service
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from visard.daemon.server.errors import answer
+from visard.daemon.server.error_handlers import answer
 from visard.daemon.server.preview.checks import Refusal, refusal
 from visard.daemon.server.preview.sessions import Sessions
 

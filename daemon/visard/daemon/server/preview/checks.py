@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from visard.daemon.server.preview.http_server import HOST
 from visard.daemon.server.preview.peers import stranger
-from visard.daemon.server.preview.server import HOST
 
 _SAFE = {"GET", "HEAD"}
 

@@ -8,7 +8,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.responses import StreamingResponse
 
 from visard.daemon.api.schema import Link
-from visard.daemon.server import mjpeg
+from visard.daemon.server import responses
 from visard.daemon.server.deps import ApiDep, ServiceDep
 from visard.daemon.server.openapi import MjpegResponse
 
@@ -25,7 +25,7 @@ async def events(api: ApiDep) -> AsyncIterator[ServerSentEvent]:
 @router.get("/preview", response_class=MjpegResponse)
 async def preview(service: ServiceDep) -> StreamingResponse:
     """Show what goes out, as JPEGs one after the other; the newest picture wins."""
-    return MjpegResponse(mjpeg.parts(service.result))
+    return MjpegResponse(responses.parts(service.result))
 
 
 @router.post("/preview")

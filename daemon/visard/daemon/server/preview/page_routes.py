@@ -11,10 +11,10 @@ from starlette.types import ASGIApp
 
 from visard.daemon.api.schema import PersonaRequest, Status
 from visard.daemon.media.jpeg_stream import JpegStream
-from visard.daemon.server import errors
+from visard.daemon.server import error_handlers
 from visard.daemon.server.events import EventBroadcaster
 from visard.daemon.server.middleware import BodyLimit
-from visard.daemon.server.mjpeg import MEDIA_TYPE, parts
+from visard.daemon.server.responses import MEDIA_TYPE, parts
 from visard.daemon.service.service import Service
 
 WEB = Path(__file__).parent / "web"
@@ -39,7 +39,7 @@ def application(service: Service, announcer: EventBroadcaster) -> ASGIApp:
     app.include_router(_files())
     app.include_router(_looks(service, announcer))
     app.include_router(_deeds(service))
-    errors.install(app)
+    error_handlers.install(app)
     return BodyLimit(app, body=LONGEST, drain=LONGEST)
 
 

@@ -14,8 +14,8 @@ def command(output: Output, or_preview: bool) -> None:  # noqa: ARG001
 
     The daemon is started from the menu if it does not run.
     """
-    from visard.tray.app import Tray
     from visard.tray.single_instance import TrayRunning, only_one
+    from visard.tray.tray import Tray
 
     try:
         with only_one():

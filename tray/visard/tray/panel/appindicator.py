@@ -27,7 +27,7 @@ class GtkPanel:
         from gi.repository import GLib
 
         from visard.tray.panel.gtk_icon import GtkIcon
-        from visard.tray.panel.gtk_menu import GtkMenu
+        from visard.tray.panel.gtk_widgets import GtkMenu
 
         self._glib = GLib
         self._bus = _session_bus()
