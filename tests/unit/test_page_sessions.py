@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from visard.daemon.server.preview.peers import stranger
+from visard.daemon.server.preview.checks import stranger
 from visard.daemon.server.preview.sessions import LINK_LIFE, MOST, SESSION_LIFE, Sessions
 
 

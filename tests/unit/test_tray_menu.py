@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from menus import FakeClient, FakeDialogs, do, every, labelled, worn
+from menus import FakeClient, FakeDialogs, current, do, every, labelled
 from statuses import NAMES, status
 
 from visard.daemon.api.schema import CameraInfo, Job, PersonaInfo, Problem, State
@@ -13,7 +13,7 @@ from visard.daemon.errors import DaemonAbsent, VisardError
 from visard.daemon.personas.record import Consent, check_name
 from visard.tray import actions, texts
 from visard.tray.menu import menu
-from visard.tray.menu_item import SEPARATOR
+from visard.tray.panel import SEPARATOR
 
 STATES = [None, *State]
 
@@ -84,29 +84,29 @@ def test_exactly_one_persona_is_ticked_when_one_is_worn(
     personas = tuple(PersonaInfo(name=name, title=name) for name in names)
     now = names[worn_index % len(names)]
     items = menu(status(state, personas=personas, persona=now, wanted=wanted, mode=mode))
-    assert worn(items) == [now]
+    assert current(items) == [now]
     top = [i.action.name for i in items if isinstance(i.action, actions.SwitchPersona)]
     assert now in top
     assert len(top) <= 12
     assert {i.action.name for i in every(items) if isinstance(i.action, actions.SwitchPersona)} == set(names)
-    modes = [i.checked for i in items if isinstance(i.action, actions.Put)]
+    modes = [i.checked for i in items if isinstance(i.action, actions.SwitchMode)]
     assert modes == [mode is Mode.swap, mode is Mode.animate]
-    assert worn(menu(status(state, personas=personas, persona=None))) == []
+    assert current(menu(status(state, personas=personas, persona=None))) == []
 
 
-def test_a_click_on_a_persona_wears_it() -> None:
+def test_a_click_on_a_persona_switches_to_it() -> None:
     items = menu(status())
     hanna = labelled(items, "Hanna")
     assert (hanna.checked, hanna.radio, hanna.thumbnail) == (False, True, "hanna")
-    assert do(hanna.action) == [("wear", "hanna")]
-    assert do(labelled(items, "Animate").action) == [("wear", "clara", Mode.animate)]
+    assert do(hanna.action) == [("switch_persona", "hanna")]
+    assert do(labelled(items, "Animate").action) == [("switch_persona", "clara", Mode.animate)]
 
 
 def test_one_that_is_prepared_says_how_far_it_is() -> None:
     job = Job(id=3, title="Preparing hanna", persona="hanna", progress=0.404)
     items = menu(status(wanted="hanna", jobs=(job,)))
     assert labelled(items, "Hanna").label == "Hanna (preparing … 40 %)"
-    assert worn(items) == ["clara"]
+    assert current(items) == ["clara"]
     assert labelled(menu(status(wanted="hanna")), "Hanna").label == "Hanna (preparing …)"
 
 
@@ -169,7 +169,7 @@ def test_adding_a_persona_asks_for_consent_and_stops_at_any_no(tmp_path: Path) -
     assert do(actions.AddPersona(), dialogs) == []
     assert dialogs.seen == ["picture", "persona"]
     asked = do(actions.AddPersona(), FakeDialogs(path=photo, form=("Clara", Consent.permission)))
-    assert asked[1:] == [("add_persona", photo, "Clara-2", Consent.permission, "Clara"), ("wear", "added")]
+    assert asked[1:] == [("add_persona", photo, "Clara-2", Consent.permission, "Clara"), ("switch_persona", "added")]
 
 
 @given(title=st.text(min_size=1, max_size=200), taken=st.lists(st.sampled_from(["persona", "A", "con"])))
@@ -190,7 +190,7 @@ def test_names_stay_readable(title: str, name: str) -> None:
 def test_the_preview_opens_in_a_browser_or_the_person_hears_why_not() -> None:
     told: list[str] = []
     assert do(labelled(menu(status()), "Open the preview").action, told=told) == [("preview",)]
-    assert told == ["browse"]
+    assert told == ["open_browser"]
     client: Any = FakeClient()
     tools = actions.Tools(lambda: client, FakeDialogs(), str, str, lambda link: False)  # type: ignore[arg-type]
     with pytest.raises(VisardError, match="browser"):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock, Thread
 from typing import Any, Protocol
 
 from visard.daemon.api.client import Client
@@ -14,8 +15,8 @@ from visard.daemon.config.settings import Mode
 from visard.daemon.errors import DaemonAbsent, VisardError
 from visard.daemon.personas.record import Consent
 from visard.tray import texts
-from visard.tray.browser import browse
 from visard.tray.i18n import _
+from visard.tray.launch import open_browser
 
 
 class Dialogs(Protocol):
@@ -30,7 +31,7 @@ class Dialogs(Protocol):
         ...
 
     def persona(self, picture: Path) -> tuple[str, Consent] | None:
-        """Ask for a name for the face in the picture, and why it may be worn."""
+        """Ask for a name for the face in the picture, and why it may be used."""
         ...
 
     def notice(self, title: str, text: str, copy: str | None = None) -> None:
@@ -48,7 +49,7 @@ class Tools:
     """Start the daemon; raises VisardError."""
     leave: Callable[[], None]
     """End the tray."""
-    browse: Callable[[str], bool] = browse
+    open_browser: Callable[[str], bool] = open_browser
     """Open an address; tells whether it could."""
 
     @property
@@ -73,11 +74,11 @@ class SwitchPersona:
 
     def __call__(self, tools: Tools) -> None:
         """Ask the daemon."""
-        tools.client.wear(self.name)
+        tools.client.switch_persona(self.name)
 
 
 @dataclass(frozen=True, slots=True)
-class Put:
+class SwitchMode:
     """Put the persona on in another way."""
 
     name: str
@@ -85,7 +86,7 @@ class Put:
 
     def __call__(self, tools: Tools) -> None:
         """Ask the daemon."""
-        tools.client.wear(self.name, self.mode)
+        tools.client.switch_persona(self.name, self.mode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,7 @@ class AddPersona:
     """Make a persona from a picture and put it on."""
 
     def __call__(self, tools: Tools) -> None:
-        """Ask for the picture, the name and why this face may be worn."""
+        """Ask for the picture, the name and why this face may be used."""
         picture = tools.dialogs.picture(_("Choose a picture of one face"))
         if picture is None:
             return
@@ -174,7 +175,7 @@ class AddPersona:
         title, consent = answer
         taken = [info.name for info in tools.client.status().personas]
         added = tools.client.add_persona(picture, name_for(title, taken), consent, title)
-        tools.client.wear(added.name)
+        tools.client.switch_persona(added.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +193,7 @@ class OpenPreview:
 
     def __call__(self, tools: Tools) -> None:
         """Ask the daemon for a link and open it."""
-        if not tools.browse(tools.client.preview()):
+        if not tools.open_browser(tools.client.preview()):
             raise VisardError(_("There is no browser that could show the preview."))
 
 
@@ -236,3 +237,30 @@ def name_for(title: str, taken: Collection[str]) -> str:
     used = {name.lower() for name in taken}
     names = [stem, *(f"{stem}-{number}" for number in range(2, len(used) + 3))]
     return next(name for name in names if name.lower() not in used)
+
+
+class ActionRunner:
+    """One thread for each action; one that still runs, a dialogue for example, is not begun again."""
+
+    def __init__(self, tools: Tools, failed: Callable[[VisardError], None]) -> None:
+        self._tools = tools
+        self._failed = failed
+        self._busy: set[Action] = set()
+        self._lock = Lock()
+
+    def do(self, action: Action) -> None:
+        """Begin it and return at once."""
+        with self._lock:
+            if action in self._busy:
+                return
+            self._busy.add(action)
+        Thread(target=self._run, args=(action,), name=f"visard {type(action).__name__}", daemon=True).start()
+
+    def _run(self, action: Action) -> None:
+        try:
+            action(self._tools)
+        except VisardError as error:
+            self._failed(error)
+        finally:
+            with self._lock:
+                self._busy.discard(action)

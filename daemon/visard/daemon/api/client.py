@@ -70,7 +70,7 @@ class Client:
         """Return the whole snapshot."""
         return self._ask("GET", "/status", Status)
 
-    def wear(self, name: str, mode: Mode | None = None) -> Status:
+    def switch_persona(self, name: str, mode: Mode | None = None) -> Status:
         """Put a persona on."""
         return self._ask("POST", "/persona", Status, PersonaRequest(name=name, mode=mode))
 

@@ -19,9 +19,8 @@ from visard.daemon.api import address
 from visard.daemon.server.app import build
 from visard.daemon.server.deps import Api
 from visard.daemon.server.error_handlers import answer
-from visard.daemon.server.sd_notify import Notifier
+from visard.daemon.server.sd_notify import Notifier, report
 from visard.daemon.server.socket import ListeningSocket, listening_socket
-from visard.daemon.server.systemd import report
 from visard.daemon.service.service import Service
 
 GRACE = 0.3

@@ -8,8 +8,33 @@ from PIL.Image import Image
 
 from visard.daemon.errors import VisardError
 from visard.tray.actions import Action
-from visard.tray.menu_item import Item
 from visard.tray.texts import IconState
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    """One line of the menu. One that has neither action nor children only tells something."""
+
+    label: str
+    action: Action | None = None
+    checked: bool | None = None
+    """Ticked or not; None: it cannot be ticked."""
+    radio: bool = False
+    """Ticking it takes the tick from its neighbours."""
+    enabled: bool = True
+    thumbnail: str | None = None
+    """The name of the persona whose picture stands beside the label."""
+    children: tuple["MenuItem", ...] = ()
+    refreshes: bool = False
+    """Opening its children is a reason to look at the cameras again."""
+
+
+SEPARATOR = MenuItem("")
+
+
+def note(label: str) -> MenuItem:
+    """Return a line that only tells something."""
+    return MenuItem(label, enabled=False)
 
 
 class PanelUnavailable(VisardError):
@@ -24,7 +49,7 @@ class Scene:
 
     look: IconState
     title: str
-    items: tuple[Item, ...]
+    items: tuple[MenuItem, ...]
     thumbnails: Mapping[str, Image] = field(default_factory=dict)
 
 

@@ -26,8 +26,7 @@ class GtkPanel:
         _check()
         from gi.repository import GLib
 
-        from visard.tray.panel.gtk_icon import GtkIcon
-        from visard.tray.panel.gtk_widgets import GtkMenu
+        from visard.tray.panel.gtk_widgets import GtkIcon, GtkMenu
 
         self._glib = GLib
         self._bus = _session_bus()

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from visard.tray.icon import draw
-from visard.tray.menu_item import SEPARATOR, Item
-from visard.tray.panel import Choose, PanelUnavailable, Scene
+from visard.tray.panel import SEPARATOR, Choose, MenuItem, PanelUnavailable, Scene
 
 _SIZE = 64
 
@@ -49,7 +48,7 @@ class PlainPanel:
         """Take the icon away."""
         self._icon.stop()
 
-    def _entry(self, item: Item) -> Any:
+    def _entry(self, item: MenuItem) -> Any:
         if item is SEPARATOR:
             return self._pystray.Menu.SEPARATOR
         ticked = bool(item.checked)
@@ -61,7 +60,7 @@ class PlainPanel:
             enabled=item.enabled,
         )
 
-    def _on(self, item: Item) -> Callable[[], None]:
+    def _on(self, item: MenuItem) -> Callable[[], None]:
         def clicked() -> None:
             if item.action is not None:
                 self._choose(item.action)
