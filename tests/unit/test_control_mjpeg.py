@@ -38,7 +38,7 @@ def wait_for(newest: JpegStream, number: int) -> None:
 def test_a_late_reader_gets_the_newest_picture() -> None:
     async def work() -> None:
         newest = JpegStream()
-        async with aclosing(responses.parts(newest)) as parts:
+        async with aclosing(responses.mjpeg_parts(newest)) as parts:
             assert await anext(parts) == f"--{responses.BOUNDARY}\r\n".encode()
             for number, level in enumerate((10, 90, 200), 1):
                 newest.offer(grey(level))
@@ -56,7 +56,7 @@ def test_reading_counts_as_looking_and_costs_no_thread() -> None:
         counts: list[int] = []
         newest = JpegStream(counts.append)
         before = threading.active_count()
-        readers = [responses.parts(newest) for _ in range(50)]
+        readers = [responses.mjpeg_parts(newest) for _ in range(50)]
         for parts in readers:
             await anext(parts)
         assert (newest.lookers, threading.active_count()) == (50, before)
@@ -71,11 +71,11 @@ def test_reading_counts_as_looking_and_costs_no_thread() -> None:
 def test_the_end_of_the_pictures_ends_the_stream() -> None:
     async def work() -> None:
         newest = JpegStream()
-        parts = responses.parts(newest)
+        parts = responses.mjpeg_parts(newest)
         await anext(parts)
         threading.Timer(0.05, newest.close).start()
         assert [part async for part in parts] == []
-        late = responses.parts(newest)
+        late = responses.mjpeg_parts(newest)
         assert len([part async for part in late]) == 1
 
     run(work)

@@ -169,7 +169,10 @@ def test_adding_a_persona_asks_for_consent_and_stops_at_any_no(tmp_path: Path) -
     assert do(actions.AddPersona(), dialogs) == []
     assert dialogs.seen == ["picture", "persona"]
     asked = do(actions.AddPersona(), FakeDialogs(path=photo, form=("Clara", Consent.permission)))
-    assert asked[1:] == [("add_persona", photo, "Clara-2", Consent.permission, "Clara"), ("switch_persona", "added")]
+    assert asked[1:] == [
+        ("add_persona", photo, "Clara-2", Consent.permission, "Clara"),
+        ("switch_persona", "added"),
+    ]
 
 
 @given(title=st.text(min_size=1, max_size=200), taken=st.lists(st.sampled_from(["persona", "A", "con"])))

@@ -76,7 +76,7 @@ async def report(service: Service, notifier: Notifier) -> None:
     try:
         while True:
             changed.clear()
-            await _tell(service, notifier)
+            await _send_status(service, notifier)
             await asyncio.sleep(PAUSE)
             with suppress(TimeoutError):
                 async with asyncio.timeout(notifier.watchdog):
@@ -85,7 +85,7 @@ async def report(service: Service, notifier: Notifier) -> None:
         end()
 
 
-async def _tell(service: Service, notifier: Notifier) -> None:
+async def _send_status(service: Service, notifier: Notifier) -> None:
     if service.healthy():
         notifier.alive()
     else:
@@ -95,5 +95,5 @@ async def _tell(service: Service, notifier: Notifier) -> None:
 
 def line(status: Status) -> str:
     """Return the state as one line."""
-    told = [f"{status.state}, {status.persona or 'nobody'}", *(each.message for each in status.problems[:1])]
-    return "; ".join(told)
+    parts = [f"{status.state}, {status.persona or 'nobody'}", *(each.message for each in status.problems[:1])]
+    return "; ".join(parts)

@@ -28,7 +28,7 @@ _SAFE = {"GET", "HEAD"}
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class Rejection:
     """Why a request is not answered: HTTP status, a code for machines, a sentence for people."""
 
     status: int
@@ -36,24 +36,24 @@ class Refusal:
     message: str
 
 
-_HOST = Refusal(403, "host", f"open this page by {HOST} or localhost")
-_FOREIGN = Refusal(403, "origin", "only the preview page itself may ask that")
-_USER = Refusal(403, "user", "this page belongs to another user of this computer")
+_HOST = Rejection(403, "host", f"open this page by {HOST} or localhost")
+_FOREIGN = Rejection(403, "origin", "only the preview page itself may ask that")
+_USER = Rejection(403, "user", "this page belongs to another user of this computer")
 
 
-def refusal(request: Request, port: int) -> Refusal | None:
+def find_rejection(request: Request, port: int) -> Rejection | None:
     """Return the first thing wrong with a request to our server on ``port``; None when all is well."""
-    checks: tuple[tuple[Callable[[], bool], Refusal], ...] = (
+    checks: tuple[tuple[Callable[[], bool], Rejection], ...] = (
         (lambda: _named(request, port), _HOST),
         (lambda: _from_our_origin(request), _FOREIGN),
         (lambda: _fetched_by_us(request), _FOREIGN),
         (lambda: _same_user(request), _USER),
     )
-    return next((wrong for passes, wrong in checks if not passes()), None)
+    return next((rejection for passes, rejection in checks if not passes()), None)
 
 
 def _named(request: Request, port: int) -> bool:
-    """Whether the request calls us by our own name: any other may be a stranger's that leads here."""
+    """Whether the request calls us by our own name: any other may be a foreign one that leads here."""
     return request.headers.getlist("host") in ([f"{HOST}:{port}"], [f"localhost:{port}"])
 
 
@@ -74,25 +74,25 @@ def _fetched_by_us(request: Request) -> bool:
 
 def _same_user(request: Request) -> bool:
     client, server = request.scope.get("client"), request.scope.get("server")
-    return not (client and server and stranger(tuple(client), tuple(server)))
+    return not (client and server and is_another_user(tuple(client), tuple(server)))
 
 
-Address = tuple[str, int]
+Endpoint = tuple[str, int]
 _TABLES = (("", Path("/proc/net/tcp")), ("0000000000000000FFFF0000", Path("/proc/net/tcp6")))
 _ROOT = 0
 
 
-def stranger(client: Address, server: Address, tables: tuple[tuple[str, Path], ...] = _TABLES) -> bool:
+def is_another_user(client: Endpoint, server: Endpoint, tables: tuple[tuple[str, Path], ...] = _TABLES) -> bool:
     """Whether ``client`` is known to be neither this user's nor root's; False where nobody can tell.
 
-    Both are IPv4 addresses and ports. An end that its program has let go already counts as a stranger.
+    Both are IPv4 addresses and ports. An end that its program has let go already counts as another user's.
     """
     ours = list(_owners(server, client, tables))
     theirs = list(_owners(client, server, tables))
     return bool(ours) and not any(uid in (_ROOT, os.geteuid()) for uid in theirs)
 
 
-def _owners(here: Address, there: Address, tables: tuple[tuple[str, Path], ...]) -> Iterator[int]:
+def _owners(here: Endpoint, there: Endpoint, tables: tuple[tuple[str, Path], ...]) -> Iterator[int]:
     """Give the user of every established connection from ``here`` to ``there``: one, or none."""
     for prefix, table in tables:
         ends = " ".join(prefix + _hex(address) for address in (here, there))
@@ -103,7 +103,7 @@ def _owners(here: Address, there: Address, tables: tuple[tuple[str, Path], ...])
         yield from (int(uid) for uid in re.findall(rf" {ends} 01 \S+ \S+ \S+ +(\d+) ", rows))
 
 
-def _hex(address: Address) -> str:
+def _hex(address: Endpoint) -> str:
     """Write an address as the kernel does: the number in this machine's order of bytes."""
     numbers = [int(part) for part in address[0].split(".")]
     order = 1 if sys.byteorder == "big" else -1
