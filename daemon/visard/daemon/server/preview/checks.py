@@ -9,7 +9,8 @@ here
 other web pages       Origin and Sec-Fetch-Site must not tell of another page; to change anything Origin
                       must be ours; the cookie is strict; nothing may be framed, embedded or read
 other users           the link is good for one visit, the session is a secret, and on Linux the kernel
-                      tells whose the connection is
+                      tells whose the connection is: a browser sends the cookie to every port of this
+                      computer, also to another user's server
 ====================  ==================================================================================
 """
 
@@ -25,6 +26,11 @@ from starlette.requests import Request
 from visard.daemon.server.preview.http_server import HOST
 
 _SAFE = {"GET", "HEAD"}
+_ROOT = 0
+_TABLES = (("", Path("/proc/net/tcp")), ("0000000000000000FFFF0000", Path("/proc/net/tcp6")))
+"""Where Linux tells whose a connection is; before an IPv4 address stands how IPv6 writes it."""
+
+Endpoint = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +83,9 @@ def _same_user(request: Request) -> bool:
     return not (client and server and is_another_user(tuple(client), tuple(server)))
 
 
-Endpoint = tuple[str, int]
-_TABLES = (("", Path("/proc/net/tcp")), ("0000000000000000FFFF0000", Path("/proc/net/tcp6")))
-_ROOT = 0
-
-
-def is_another_user(client: Endpoint, server: Endpoint, tables: tuple[tuple[str, Path], ...] = _TABLES) -> bool:
+def is_another_user(
+    client: Endpoint, server: Endpoint, tables: tuple[tuple[str, Path], ...] = _TABLES
+) -> bool:
     """Whether ``client`` is known to be neither this user's nor root's; False where nobody can tell.
 
     Both are IPv4 addresses and ports. An end that its program has let go already counts as another user's.
