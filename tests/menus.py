@@ -75,8 +75,8 @@ def do(
     dialogs = dialogs or FakeDialogs()
     note = partial(partial, other.append)
     action(
-        actions.Tools(
-            lambda: client, dialogs, note("start"), note("leave"), lambda _: not note("open_browser")()
+        actions.ActionContext(
+            lambda: client, dialogs, note("start"), note("quit"), lambda _: not note("open_browser")()
         )
     )
     return client.asked

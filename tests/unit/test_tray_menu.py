@@ -51,14 +51,14 @@ def test_without_a_daemon_it_can_be_started_or_left() -> None:
     told: list[str] = []
     assert do(labelled(items, "Start").action, told=told) == []
     do(labelled(items, "Quit").action, told=told)
-    assert told == ["start", "leave"]
+    assert told == ["start", "quit"]
 
 
 def test_quit_ends_daemon_and_tray_and_asks_nothing() -> None:
     told: list[str] = []
     dialogs = FakeDialogs()
     assert do(labelled(menu(status()), "Quit").action, dialogs, told) == [("shutdown",)]
-    assert (told, dialogs.seen) == (["leave"], [])
+    assert (told, dialogs.seen) == (["quit"], [])
 
 
 def test_quit_leaves_although_the_daemon_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +68,7 @@ def test_quit_leaves_although_the_daemon_has_gone(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(FakeClient, "__getattr__", gone)
     told: list[str] = []
     do(actions.Quit(), told=told)
-    assert told == ["leave"]
+    assert told == ["quit"]
 
 
 @given(
@@ -195,9 +195,9 @@ def test_the_preview_opens_in_a_browser_or_the_person_hears_why_not() -> None:
     assert do(labelled(menu(status()), "Open the preview").action, told=told) == [("preview",)]
     assert told == ["open_browser"]
     client: Any = FakeClient()
-    tools = actions.Tools(lambda: client, FakeDialogs(), str, str, lambda link: False)  # type: ignore[arg-type]
+    context = actions.ActionContext(lambda: client, FakeDialogs(), str, str, lambda link: False)  # type: ignore[arg-type]
     with pytest.raises(VisardError, match="browser"):
-        actions.OpenPreview()(tools)
+        actions.OpenPreview()(context)
 
 
 def test_engines_are_told_of_while_they_compile_and_when_they_fail() -> None:

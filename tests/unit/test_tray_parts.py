@@ -130,9 +130,9 @@ def test_notifications_can_be_turned_off() -> None:
     assert notifications.new_texts(status(problems=(LOST,))) == [], "it was seen in the menu meanwhile"
 
 
-def tools() -> actions.Tools:
+def context() -> actions.ActionContext:
     nothing: Any = None
-    return actions.Tools(nothing, nothing, nothing, nothing)
+    return actions.ActionContext(nothing, nothing, nothing, nothing)
 
 
 def test_an_action_that_still_runs_is_not_begun_again_and_others_are() -> None:
@@ -143,13 +143,13 @@ def test_an_action_that_still_runs_is_not_begun_again_and_others_are() -> None:
         def __init__(self, name: str) -> None:
             self.name = name
 
-        def __call__(self, _: actions.Tools) -> None:
+        def __call__(self, _: actions.ActionContext) -> None:
             begun.append(self.name)
             began.release()
             assert go.wait(30)
 
     one, other = Slow("one"), Slow("other")
-    runner = ActionRunner(tools(), lambda _: None)
+    runner = ActionRunner(context(), lambda _: None)
     for action in (one, one, other, one):
         runner.do(action)
     for _ in range(2):
@@ -163,10 +163,10 @@ def test_what_fails_is_told() -> None:
     done = threading.Event()
 
     class Failing:
-        def __call__(self, _: actions.Tools) -> None:
+        def __call__(self, _: actions.ActionContext) -> None:
             raise DaemonAbsent("no daemon answers")
 
-    ActionRunner(tools(), lambda error: (told.append(str(error)), done.set())).do(Failing())  # type: ignore[func-returns-value]
+    ActionRunner(context(), lambda error: (told.append(str(error)), done.set())).do(Failing())  # type: ignore[func-returns-value]
     assert done.wait(30)
     assert told == ["no daemon answers"]
 
@@ -261,13 +261,13 @@ PLAIN = """
 import pystray
 from statuses import status
 from visard.daemon.api.schema import State
-from visard.tray.tray import scene
+from visard.tray.tray import panel_state
 from visard.tray.panel.plain import PlainPanel
 
 pystray.Icon._update_menu = lambda icon: None
 clicked = []
-panel = PlainPanel(scene(None, ()), clicked.append)
-panel.show(scene(status(State.paused), ()))
+panel = PlainPanel(panel_state(None, ()), clicked.append)
+panel.show(panel_state(status(State.paused), ()))
 items = [item for item in panel._icon.menu]
 next(item for item in items if item.text == "Resume")(panel._icon)
 camera = next(item for item in items if item.text == "Camera")

@@ -9,7 +9,7 @@ import cv2
 from visard.daemon.media.slot import Closed, Slot
 from visard.models.face import Image
 
-_PATIENCE = 5.0
+_TIMEOUT = 5.0
 """Seconds to wait for a picture."""
 _QUALITY = (int(cv2.IMWRITE_JPEG_QUALITY), 85)
 
@@ -57,7 +57,7 @@ class JpegStream:
     def after(self, number: int) -> tuple[int, bytes] | None:
         """Wait for a picture newer than ``number``; None when none comes or it is over."""
         with self._changed:
-            self._changed.wait_for(lambda: self._number > number or self._closed, _PATIENCE)
+            self._changed.wait_for(lambda: self._number > number or self._closed, _TIMEOUT)
             return (self._number, self._jpeg) if self._number > number and not self._closed else None
 
     def number(self) -> int:
@@ -66,7 +66,7 @@ class JpegStream:
             return self._number
 
     def close(self) -> None:
-        """Wake and dismiss everybody."""
+        """End every stream."""
         self._raw.close()
         with self._changed:
             self._closed = True

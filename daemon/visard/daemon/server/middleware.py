@@ -38,9 +38,9 @@ class BodyLimit:
             async with asyncio.timeout(self._timeout):
                 first = await self._read(receive)
         except _TooLarge:
-            await _refuse(413, "too-large", f"a body may have {self._body} bytes", scope, receive, send)
+            await _reject(413, "too-large", f"a body may have {self._body} bytes", scope, receive, send)
         except TimeoutError:
-            await _refuse(408, "too-slow", f"a body must come in {self._timeout:g} s", scope, receive, send)
+            await _reject(408, "too-slow", f"a body must come in {self._timeout:g} s", scope, receive, send)
         else:
             await self._app(scope, _first(first, receive), send)
 
@@ -72,12 +72,12 @@ class TokenAuth:
         if scope["type"] == "http":
             given = Headers(scope=scope).get("authorization", "").encode()
             if not secrets.compare_digest(given, self._expected):
-                await _refuse(401, "unauthorized", "this needs the daemon's token", scope, receive, send)
+                await _reject(401, "unauthorized", "this needs the daemon's token", scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
 
-async def _refuse(status: int, code: str, message: str, scope: Scope, receive: Receive, send: Send) -> None:
+async def _reject(status: int, code: str, message: str, scope: Scope, receive: Receive, send: Send) -> None:
     headers = {"Connection": "close"}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"

@@ -44,7 +44,7 @@ async def serve(service: Service, listening: ListeningSocket, notifier: Notifier
     notifier = notifier or Notifier()
     end = asyncio.Event()
     api = Api(service, end.set)
-    server = _Server(_config(build(api, listening.token)), api, end, notifier)
+    server = _DaemonServer(_config(build(api, listening.token)), api, end, notifier)
     with _signals(end):
         await api.start()
         reporting = asyncio.create_task(report(service, notifier), name="visard systemd")
@@ -90,7 +90,7 @@ class _Protocol(H11Protocol):
         self.transport.close()
 
 
-class _Server(uvicorn.Server):
+class _DaemonServer(uvicorn.Server):
     """Uvicorn without a timer, so that a sleeping daemon sleeps, and with our signals and end."""
 
     def __init__(self, config: uvicorn.Config, api: Api, end: asyncio.Event, notifier: Notifier) -> None:

@@ -21,7 +21,7 @@ _MISSING = (
 def toolkit() -> ModuleType | None:
     """Return the first that works here."""
     modules = (import_module(f"visard.tray.dialogs.{name}") for name in TOOLKITS)
-    return next((module for module in modules if module.works()), None)
+    return next((module for module in modules if module.available()), None)
 
 
 def answer(kind: str, line: str) -> dict[str, Any]:

@@ -44,10 +44,10 @@ class PanelUnavailable(VisardError):
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class PanelState:
     """Everything the panel shows."""
 
-    look: IconState
+    icon: IconState
     title: str
     items: tuple[MenuItem, ...]
     thumbnails: Mapping[str, Image] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Scene:
 class Panel(Protocol):
     """An icon with a menu. All methods but ``run`` return at once and may be called on any thread."""
 
-    def show(self, scene: Scene) -> None:
+    def show(self, state: PanelState) -> None:
         """Show this from now on."""
         ...
 
@@ -73,11 +73,11 @@ class Panel(Protocol):
         ...
 
 
-Choose = Callable[[Action], None]
+OnClick = Callable[[Action], None]
 """Told what was clicked; returns at once."""
 
 
-def open_panel(scene: Scene, choose: Choose, refresh: Callable[[], None]) -> Panel:
+def open_panel(state: PanelState, on_click: OnClick, refresh: Callable[[], None]) -> Panel:
     """Return this desktop's panel; raises PanelUnavailable with what to install.
 
     ``refresh`` is called when the person opens a menu whose contents may be out of date.
@@ -87,7 +87,7 @@ def open_panel(scene: Scene, choose: Choose, refresh: Callable[[], None]) -> Pan
     if sys.platform in ("win32", "darwin"):
         from visard.tray.panel.plain import PlainPanel
 
-        return PlainPanel(scene, choose)
+        return PlainPanel(state, on_click)
     from visard.tray.panel.appindicator import GtkPanel
 
-    return GtkPanel(scene, choose, refresh)
+    return GtkPanel(state, on_click, refresh)

@@ -9,7 +9,7 @@ from gi.repository import GdkPixbuf, GLib, Gtk
 from PIL.Image import Image
 from pystray._appindicator import Icon
 
-from visard.tray.panel import SEPARATOR, Choose, MenuItem, Scene
+from visard.tray.panel import SEPARATOR, MenuItem, OnClick, PanelState
 from visard.tray.texts import IconState
 from visard.tray.thumbnails import ticked
 
@@ -19,8 +19,8 @@ _Pictures = Mapping[str, Image]
 class GtkMenu:
     """Items as widgets; the GTK thread."""
 
-    def __init__(self, choose: Choose, refresh: Callable[[], None]) -> None:
-        self._choose = choose
+    def __init__(self, on_click: OnClick, refresh: Callable[[], None]) -> None:
+        self._on_click = on_click
         self._refresh = refresh
         self._shape: Any = None
         self._quiet = False
@@ -98,7 +98,7 @@ class GtkMenu:
         if item.refreshes:
             self._refresh()
         if item.action is not None:
-            self._choose(item.action)
+            self._on_click(item.action)
             GLib.idle_add(self._untick, widget)
 
     def _untick(self, widget: Any) -> bool:
@@ -132,28 +132,28 @@ def _picture(widget: Any, picture: Image) -> None:
 
 
 class GtkIcon(Icon):  # type: ignore[misc]
-    """Shows scenes; pystray owns the indicator and the loop. The GTK thread, but for ``run`` and ``stop``."""
+    """Shows states; pystray owns the indicator and the loop. The GTK thread, but for ``run`` and ``stop``."""
 
-    def __init__(self, menu: GtkMenu, paths: dict[IconState, str], scene: Scene) -> None:
+    def __init__(self, menu: GtkMenu, paths: dict[IconState, str], state: PanelState) -> None:
         self._gtk_menu = menu
         self._paths = paths
-        self._scene = scene
-        menu.show(scene.items, scene.thumbnails)
-        super().__init__("visard", paths, scene.title)
+        self._state = state
+        menu.show(state.items, state.thumbnails)
+        super().__init__("visard", paths, state.title)
 
     @property
     def path(self) -> str:
         """The file of the icon that is shown."""
-        return self._paths[self._scene.look]
+        return self._paths[self._state.icon]
 
-    def show_scene(self, scene: Scene) -> bool:
+    def show_state(self, state: PanelState) -> bool:
         """Show this from now on; returns False, as GLib wants it from what runs once."""
-        before, self._scene = self._scene, scene
-        if scene.look is not before.look:
-            self._appindicator.set_icon_full(self.path, scene.title)
-        if scene.title != before.title:
-            self._appindicator.set_title(scene.title)
-        if self._gtk_menu.show(scene.items, scene.thumbnails):
+        before, self._state = self._state, state
+        if state.icon is not before.icon:
+            self._appindicator.set_icon_full(self.path, state.title)
+        if state.title != before.title:
+            self._appindicator.set_title(state.title)
+        if self._gtk_menu.show(state.items, state.thumbnails):
             self._update_menu()
             self._appindicator.set_menu(self._gtk_menu.widget)
         return False

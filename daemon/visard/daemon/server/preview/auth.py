@@ -59,27 +59,27 @@ class PreviewAuth:
         """Return the answer that is given before ``app`` is asked; None lets the request through."""
         rejection = find_rejection(request, self._port)
         if rejection is not None:
-            return _refused(rejection)
+            return _rejected(rejection)
         path, token = request.scope["path"], request.query_params.get("token")
         if request.method == "GET" and path == "/" and token is not None:
             return self._admit(token)
         if path in OPEN_TO_ALL or self._sessions.known(request.cookies.get(self._cookie, "")):
             return None
-        return _refused_page() if path == "/" else _refused(_OVER)
+        return _rejected_page() if path == "/" else _rejected(_OVER)
 
     def _admit(self, token: str) -> Response:
         """Exchange a token for a session, and lead to where the token is no longer in the address."""
         session = self._sessions.admit(token)
         if session is None:
-            return _refused_page()
+            return _rejected_page()
         redirect = RedirectResponse("/", 303)
         redirect.set_cookie(self._cookie, session, httponly=True, samesite="strict")
         return redirect
 
 
-def _refused(rejection: Rejection) -> Response:
+def _rejected(rejection: Rejection) -> Response:
     return answer(rejection.status, rejection.code, rejection.message)
 
 
-def _refused_page() -> Response:
+def _rejected_page() -> Response:
     return HTMLResponse(_REFUSED.read_bytes(), 403)
