@@ -17,7 +17,7 @@ from visard.daemon.install.windows import NoRegistry
 
 
 def test_here_is_a_command_that_is_this_visard() -> None:
-    command = [*install.here(), "--version"]
+    command = [*install.visard_command(), "--version"]
     assert Path(command[0]).is_absolute()
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert said.startswith("visard ")

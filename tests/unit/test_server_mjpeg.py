@@ -59,10 +59,10 @@ def test_reading_counts_as_looking_and_costs_no_thread() -> None:
         readers = [responses.mjpeg_parts(newest) for _ in range(50)]
         for parts in readers:
             await anext(parts)
-        assert (newest.lookers, threading.active_count()) == (50, before)
+        assert (newest.subscribers, threading.active_count()) == (50, before)
         for parts in readers:
             await parts.aclose()
-        assert (newest.lookers, counts[-1]) == (0, 0)
+        assert (newest.subscribers, counts[-1]) == (0, 0)
         newest.close()
 
     run(work)

@@ -240,7 +240,7 @@ def test_looking_at_the_preview_counts_as_watching(running: Service) -> None:
     running._show._read_by(0)
     assert soon(lambda: running.status().state is State.sleeping)
     got: list[bytes] = []
-    with running.result.look(got.append):
+    with running.result.subscribe(got.append):
         assert soon(lambda: got)
         assert got[-1][:2] == b"\xff\xd8"
         assert running.status().watched

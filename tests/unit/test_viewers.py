@@ -1,6 +1,6 @@
 """Audience and Openers with a file for a device: opening, reading and mapping are real, by real processes.
 
-The driver's events and real devices are in tests/e2e/test_audience.py.
+The driver's events and real devices are in tests/e2e/test_audience_vm.py.
 """
 
 import os

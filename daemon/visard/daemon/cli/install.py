@@ -23,9 +23,9 @@ def install(output: Output, no_tray: bool, no_start: bool, dry_run: bool) -> Non
 
     Only your own account changes. Running it again repairs what is missing and leaves the rest alone.
     """
-    from visard.daemon.install import InstallOptions, environment, here, installer
+    from visard.daemon.install import InstallOptions, environment, installer, visard_command
 
-    options = InstallOptions(here(), environment(), tray=not no_tray, start=not no_start)
+    options = InstallOptions(visard_command(), environment(), tray=not no_tray, start=not no_start)
     _perform(output, installer().install(options), "Visard starts with your session", dry_run=dry_run)
 
 
@@ -45,13 +45,15 @@ def uninstall(output: Output, purge: bool, yes: bool, dry_run: bool) -> None:
     from visard.daemon import install
     from visard.daemon.config import paths
 
-    plan = install.installer().uninstall(install.InstallOptions(install.here(), install.environment()))
+    plan = install.installer().uninstall(
+        install.InstallOptions(install.visard_command(), install.environment())
+    )
     places = paths.places()
     if purge:
         if not (yes or dry_run):
             ask(f"Delete your personas in {places['data']} and your settings in {places['config']} for good?")
         plan = install.InstallPlan((*plan.steps, *install.purge()), plan.notes)
-    elif install.left():
+    elif install.user_files_left():
         kept = f"personas stay in {places['data']}, settings in {places['config']}; --purge deletes them"
         plan = install.InstallPlan(plan.steps, (*plan.notes, kept))
     _perform(output, plan, "Visard no longer starts with your session", dry_run=dry_run)

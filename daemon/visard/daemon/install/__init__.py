@@ -79,7 +79,7 @@ def _windows() -> Installer:
 _INSTALLERS: dict[str, Callable[[], Installer]] = {"linux": _linux, "darwin": _macos, "win32": _windows}
 
 
-def here() -> tuple[str, ...]:
+def visard_command() -> tuple[str, ...]:
     """Return the command that calls this very Visard: the program beside its Python, else the module."""
     python = Path(sys.executable)
     beside = python.with_name("visard")
@@ -102,7 +102,7 @@ def this_computer() -> Computer:
     return Computer(InstallRecord(_record()), registry())
 
 
-def left() -> bool:
+def user_files_left() -> bool:
     """Whether there are personas, settings or fetched files of this user."""
     own = (path for place in paths.places().values() if place.is_dir() for path in place.iterdir())
     return any(path != _record() for path in own)
@@ -118,8 +118,8 @@ def purge() -> tuple[Step, ...]:
     return tuple(RemoveFolder(places[name]) for name in sorted(places))
 
 
-def apply(steps: Sequence[Step], computer: Computer, tell: Callable[[str], None]) -> list[str]:
-    """Do the steps in order, telling of each before, and return what was done.
+def apply(steps: Sequence[Step], computer: Computer, report: Callable[[str], None]) -> list[str]:
+    """Do the steps in order, reporting each before, and return what was done.
 
     Those with nothing to do are passed over. Raises InstallError and OSError; what was done before stays, and
     another run goes on from there.
@@ -127,7 +127,7 @@ def apply(steps: Sequence[Step], computer: Computer, tell: Callable[[str], None]
     done = []
     for step in steps:
         if what := step.plan(computer):
-            tell(what)
+            report(what)
             step.apply(computer)
             done.append(what)
     return done

@@ -50,7 +50,7 @@ async def mjpeg_parts(newest: JpegStream) -> AsyncIterator[bytes]:
     A reader who takes a piece late gets the newest picture of that moment.
     """
     latest = _Latest()
-    with newest.look(latest.put):
+    with newest.subscribe(latest.put):
         # The next boundary goes along with a part: browsers show a part when they have seen its end.
         yield f"--{BOUNDARY}\r\n".encode()
         while jpeg := await latest.take():

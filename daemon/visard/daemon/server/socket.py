@@ -73,7 +73,7 @@ def _port(folder: Path) -> Iterator[ListeningSocket]:
 
 def _answers(where: Unix) -> bool:
     try:
-        where.reach()
+        where.probe()
     except OSError:
         return False
     return True

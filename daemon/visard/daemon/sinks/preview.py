@@ -86,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _snapshot(self) -> None:
         newest = self.server.newest
-        with newest.look():
+        with newest.subscribe():
             found = newest.after(newest.number())
         if found is None:
             self._send(HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", b"no picture is coming\n")
@@ -98,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
         # Whatever the kernel buffers for a slow reader is delay; two pictures are enough.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 18)
         self._head(HTTPStatus.OK, f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
-        with newest.look():
+        with newest.subscribe():
             number = newest.number()
             self.wfile.write(f"--{_BOUNDARY}\r\n".encode())
             while found := newest.after(number):

@@ -24,7 +24,7 @@ FILES = {
     "/page.js": "page.js",
     "/chart.js": "chart.js",
     "/pictures.js": "pictures.js",
-    "/words.js": "words.js",
+    "/texts.js": "texts.js",
     "/icon.svg": "icon.svg",
 }
 
