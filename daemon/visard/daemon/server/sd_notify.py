@@ -10,6 +10,11 @@ from contextlib import suppress
 from visard.daemon.api.schema import Status
 from visard.daemon.service.service import Service
 
+PAUSE = 1.0
+"""Seconds between two lines at least."""
+
+log = logging.getLogger(__name__)
+
 
 class Notifier:
     """Sends to the socket that NOTIFY_SOCKET names; without one, nothing happens."""
@@ -54,12 +59,6 @@ def _interval(environment: Mapping[str, str]) -> float | None:
     for_another = environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid())
     limit = environment.get("WATCHDOG_USEC", "")
     return int(limit) / 4e6 if limit.isdecimal() and int(limit) and not for_another else None
-
-
-PAUSE = 1.0
-"""Seconds between two lines at least."""
-
-log = logging.getLogger(__name__)
 
 
 async def report(service: Service, notifier: Notifier) -> None:
