@@ -2,4 +2,4 @@
 
 from visard.models.swap.dfm.graph import DfmInfo as DfmInfo
 from visard.models.swap.dfm.graph import inspect as inspect
-from visard.models.swap.dfm.processor import processor as processor
+from visard.models.swap.dfm.swapper import processor as processor

@@ -28,7 +28,7 @@ def gamma(image: Image, blue: float, green: float, red: float) -> Image:
     if blue == green == red == 1:
         return image
     levels = np.linspace(0, 1, 256)[:, None]
-    table = (levels ** (1 / np.array([blue, green, red])) * 255).astype(np.uint8)
+    table = (levels ** (1 / np.array([blue, green, red])) * 255 + 1e-3).astype(np.uint8)  # 1 keeps all
     return np.asarray(cv2.LUT(image, table[None]), np.uint8)
 
 
@@ -65,7 +65,7 @@ def transfer(image: Image, scene: Image, mask: Mask) -> Image:
     They are taken over the whole crop, where what the mask hides counts as black in both, as DeepFaceLive
     has it.
     """
-    _, shown = cv2.threshold(mask, 127, 255, cv2.THRESH_BINARY)
+    shown = np.asarray(cv2.threshold(mask, 127, 255, cv2.THRESH_BINARY)[1], np.uint8)
     if not cv2.countNonZero(shown):
         return image
     ours, theirs = (_lab(picture) for picture in (image, scene))
