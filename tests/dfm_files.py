@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import onnx
 from networks._graph import Graph
 from onnx import TensorProto, helper
@@ -144,6 +145,24 @@ def scaled_by_morph(path: Path, side: int = 64) -> Path:
     code = writer.encode(writer.graph.input("in_face:0", "unk__1", side, side, 3))
     other = writer.graph.op("Mul", writer.inter(code, 12), writer.graph.input("morph_value:0", 1))
     return writer.save(path, writer.inter(code, 12), other, 12)
+
+
+def tinted(path: Path, colour: tuple[float, float, float] = (0.3, 0.4, 0.7), side: int = 64) -> Path:
+    """Write a model whose face is the driver's in a colour, BGR 0..1, inside an oval that fits most faces."""
+    graph = Graph("tinted", opset=12)
+    face = graph.input("in_face:0", "unk__1", side, side, 3)
+    tint = graph.op("Add", graph.op("Mul", face, graph.constant(0.4)), graph.constant(0.6 * np.array(colour)))
+    across, down = np.meshgrid(*[(np.arange(side) + 0.5) / side * 2 - 1] * 2)
+    oval = np.clip((1 - np.hypot(across / 0.55, (down - 0.1) / 0.75)) * 8, 0, 1)
+    nothing = graph.op(
+        "Mul", graph.op("Slice", face, *map(graph.constant, ([0], [1], [3]))), graph.constant(0.0)
+    )
+    mask = graph.op("Add", nothing, graph.constant(oval[None, ..., None]))
+    for name, tensor, depth in (
+        ("out_face_mask:0", mask, 1), ("out_celeb_face:0", tint, 3), ("out_celeb_face_mask:0", mask, 1),
+    ):  # fmt: skip
+        graph.output(name, tensor, f"unk__{name}", side, side, depth)
+    return graph.save(path)
 
 
 Shape = tuple[int | str, ...]

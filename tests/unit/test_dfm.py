@@ -459,6 +459,60 @@ def test_the_result_may_be_scaled_more_sharply(face: Any) -> None:
     assert len({result.tobytes() for result in results.values()}) == 3
 
 
+@pytest.fixture(scope="module")
+def tinted(tmp_path_factory: pytest.TempPathFactory):
+    made = prepared(dfm_files.tinted(tmp_path_factory.mktemp("tinted") / "person.dfm"))
+    yield made
+    made.close()
+
+
+def test_only_the_face_changes(tinted: Any) -> None:
+    frame, seen = driver()[0]
+    (patch,) = patches(tinted, frame, seen)
+    edge = patch.mask[0], patch.mask[-1], patch.mask[:, 0], patch.mask[:, -1]
+    assert max(side.max() for side in edge) == 0
+    ys, xs = np.nonzero(patch.mask > 127)
+    where = np.column_stack([xs, ys, np.ones_like(xs)]) @ patch.matrix.T
+    assert np.abs(where.mean(0) - seen.centre).max() < 0.15 * seen.size
+    change = np.abs(shown(frame, patch, seen).astype(int) - frame).max(2)
+    assert (change > 5).sum() > 0.1 * seen.size**2
+    outside = np.ones(change.shape, bool)
+    left, top, right, bottom = (round(v) for v in seen.box)
+    reach = round(0.2 * seen.size)
+    outside[max(top - reach, 0) : bottom + reach, max(left - reach, 0) : right + reach] = False
+    assert change[outside].max() == 0
+
+
+def test_its_light_is_the_scenes(tinted: Any) -> None:
+    frame, seen = driver()[0]
+    lights = []
+    for share in (1.0, 0.5):
+        dimmed = (frame * share).astype(np.uint8)
+        (patch,) = patches(tinted, dimmed, seen)
+        left, top, right, bottom = map(round, seen.box)
+        area = slice(max(top, 0), bottom), slice(max(left, 0), right)
+        assert shown(dimmed, patch, seen)[area].mean() == pytest.approx(dimmed[area].mean(), rel=0.12)
+        lights.append(patch.image[patch.mask > 127].mean())
+        (own,) = patches(tinted, dimmed, seen, relight=False)
+        assert np.abs(own.image.astype(int) - patch.image).mean() > 5
+    assert lights[1] < 0.65 * lights[0]
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "scale"), [(-500, 0, 1), (0, 900, 1), (5000, 5000, 1), (0, 0, 0.02), (0, 0, 4)]
+)
+def test_faces_at_every_place_and_size(tinted: Any, x: float, y: float, scale: float) -> None:
+    frame, seen = driver()[0][0].copy(), driver()[0][1]
+    frame.flags.writeable = False
+    face_ = moved(seen, x, y, scale)
+    (patch,) = patches(tinted, frame, face_)
+    assert np.isfinite(patch.matrix).all()
+    assert patch.image.shape == (*patch.mask.shape, 3)
+    assert shown(frame, patch, face_).shape == frame.shape
+    (patch,) = patches(tinted, frame[:1, :1], face_)
+    assert patch.mask.max() > 200
+
+
 def test_after_close_it_raises(model: Path) -> None:
     face = prepared(model)
     face.close()

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MASK = "morph_mask"
 """What takes the place of ``morph_value``: float32 [1, C, 1, 1], 1 for the celebrity's channels, 0 else."""
 _PROBES = 0.0, 0.1, 0.3, 0.5, 0.75, 0.999, 1.0
+_CONTROL = {"Add", "Cast", "Concat", "Equal", "Floor", "Gather", "Identity", "Mul", "Reshape", "Slice",
+            "Squeeze", "Sub", "Unsqueeze", "Where"}  # fmt: skip
+"""What the place of the cut may be computed with; a file of unknown origin runs nothing else here."""
 _SMALL = 4096
 """Numbers up to which a weight may have a part in finding out shapes."""
 
@@ -74,7 +77,8 @@ def _find(graph: "onnx.GraphProto") -> _Split | None:
     joins = [node for node in graph.node if not pieces.isdisjoint(node.input)]
     ends = tuple(dict.fromkeys(node.input[0] for node in cuts))
     known = (
-        {node.op_type for node in cuts} <= {"Slice", "Split"}
+        {node.op_type for node in control} <= _CONTROL
+        and {node.op_type for node in cuts} <= {"Slice", "Split"}
         and {node.op_type for node in joins} == {"Concat"}
         and all(pieces.issuperset(node.input) for node in joins)
         and not steered.union(pieces).intersection(value.name for value in graph.output)

@@ -32,7 +32,7 @@ _REWRITTEN = "dfm-1"
 """Folder of rewritten networks; the number goes up with what is rewritten."""
 _KEPT = 6
 """Networks that stay there; each is as large as its file."""
-_FLAGS = {
+FLAGS = {
     Interpolation.bilinear: cv2.INTER_LINEAR,
     Interpolation.bicubic: cv2.INTER_CUBIC,
     Interpolation.lanczos4: cv2.INTER_LANCZOS4,
@@ -176,7 +176,7 @@ class DfmSwap:
         if relight and options.colour_transfer is ColourTransfer.rct:
             image = steps.transfer(image, crop, mask)
         back = merge_matrix(matrix, options).astype(np.float32)
-        return Patch(image, mask, back, interpolation=_FLAGS[options.interpolation])
+        return Patch(image, mask, back, interpolation=FLAGS[options.interpolation])
 
 
 class Dfm:
