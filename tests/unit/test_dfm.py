@@ -267,13 +267,23 @@ def test_masks_become_one() -> None:
     assert with_hull[7, 0] == 0
 
 
+def test_what_a_mask_shows() -> None:
+    mask = np.zeros((40, 50), np.uint8)
+    assert picture.shown(mask) == ((slice(0, 1), slice(0, 1)), (0, 0))
+    mask[10:20, 2:30] = 7
+    part, corner = picture.shown(mask)
+    assert corner == (0, 6)
+    assert mask[part].shape == (18, 34)
+    assert mask[part].sum() == mask.sum()
+
+
 def test_colours_become_the_scenes() -> None:
     rng, mask = np.random.default_rng(2), np.full((64, 64), 255, np.uint8)
     image = rng.normal((90, 110, 160), 12, (64, 64, 3)).clip(0, 255).astype(np.uint8)
     scene = rng.normal((120, 90, 80), 20, (64, 64, 3)).clip(0, 255).astype(np.uint8)
     lab = [
         cv2.cvtColor(each.astype(np.float32) / 255, cv2.COLOR_BGR2LAB)
-        for each in (picture.transfer(image, scene, mask), scene)
+        for each in (picture.transfer(image, scene, mask, mask.size), scene)
     ]
     np.testing.assert_allclose(*(each.mean((0, 1)) for each in lab), atol=1)
     np.testing.assert_allclose(*(each.std((0, 1)) for each in lab), atol=1)
@@ -284,9 +294,11 @@ def test_what_the_mask_hides_counts_as_black_in_both() -> None:
     mask[:16] = 255
     image2, scene2 = image.copy(), scene.copy()
     image2[16:], scene2[16:] = 0, 0
-    whole = picture.transfer(image2, scene2, np.full_like(mask, 255))
-    np.testing.assert_allclose(picture.transfer(image, scene, mask)[:16], whole[:16], atol=1)
-    assert picture.transfer(image, scene, np.zeros_like(mask)) is image
+    whole = picture.transfer(image2, scene2, np.full_like(mask, 255), mask.size)
+    np.testing.assert_allclose(picture.transfer(image, scene, mask, mask.size)[:16], whole[:16], atol=1)
+    upper = picture.transfer(image[:16], scene[:16], mask[:16], mask.size)
+    np.testing.assert_allclose(upper, whole[:16], atol=1)
+    assert picture.transfer(image, scene, np.zeros_like(mask), mask.size) is image
 
 
 # Options
@@ -390,7 +402,8 @@ def test_a_frame_is_swapped(face: Any) -> None:
     before = frame.copy()
     (patch,) = patches(face, frame, seen)
     np.testing.assert_array_equal(frame, before)
-    assert patch.image.shape == (224, 224, 3)
+    assert patch.image.shape == (*patch.mask.shape, 3)
+    assert max(patch.mask.shape) < 210, "only what shows"
     assert patch.mask.max() > 250
     change = np.abs(shown(frame, patch, seen).astype(int) - frame).max(2)
     ys, xs = np.nonzero(change)
@@ -422,12 +435,12 @@ def test_faces_come_in_their_order(face: Any) -> None:
 )  # fmt: skip
 def test_options_change_while_it_runs(face: Any, change: dict[str, Any]) -> None:
     frame, seen = driver()[0]
-    (before,) = patches(face, frame, seen)
+    before = shown(frame, patches(face, frame, seen)[0], seen)
     assert face.adjust(DfmOptions(**HULL, **change))
-    (after,) = patches(face, frame, seen)
-    assert np.abs(before.image.astype(int) - after.image).max() > 2
+    after = shown(frame, patches(face, frame, seen)[0], seen)
+    assert np.abs(before.astype(int) - after).max() > 2
     assert face.adjust(DfmOptions(**HULL))
-    np.testing.assert_array_equal(patches(face, frame, seen)[0].image, before.image)
+    np.testing.assert_array_equal(shown(frame, patches(face, frame, seen)[0], seen), before)
 
 
 def test_green_after_the_network_is_green(face: Any) -> None:

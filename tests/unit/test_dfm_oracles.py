@@ -180,7 +180,7 @@ def test_merging(folder: Path, data: Data, cases: dict[str, Any], case: str) -> 
     mask = merge_mask(swapped, align.apply(matrix, landmarks), options)
     image = swapped.image
     if options.colour_transfer == "rct":
-        image = picture.transfer(image, data["drv_a0/align/default/crop"], mask)
+        image = picture.transfer(image, data["drv_a0/align/default/crop"], mask, mask.size)
     back = merge_matrix(matrix, options)
     np.testing.assert_allclose(back, data[f"merge/{case}/mat"], atol=1e-3)
     patch = Patch(image, mask, back.astype(np.float32), interpolation=FLAGS[options.interpolation])

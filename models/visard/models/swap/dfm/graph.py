@@ -2,7 +2,8 @@
 
 Weights and layers stay as they are. The batch becomes 1, so that all shapes are fixed; of an AMP network
 the split at a channel that depends on ``morph_value`` becomes a choice by a mask, which every engine takes.
-Numbers at the boundary stay fp32: bytes would have to be equal to pass the check of an engine.
+Pictures cross the boundary in fp32: an engine's check measures how far numbers are apart but wants whole
+numbers equal, so bytes would refuse half precision for a last digit.
 """
 
 from collections.abc import Iterable

@@ -62,7 +62,8 @@ class DfmOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     face_type: FaceType = Field(
-        FaceType.whole_face, description="how much of the head the model was trained on; ask who trained it"
+        FaceType.whole_face,
+        description="how much of the head the model was trained on; the file does not tell",
     )
     coverage: float | None = Field(
         None,

@@ -11,6 +11,8 @@ Mask = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
 _CROSS = np.asarray(cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)), np.uint8)
+_ROOM = 4
+"""Pixels that lanczos4 looks at around one."""
 _LAB_RANGE = np.array([[0, -127, -127], [100, 127, 127]], np.float32)
 
 
@@ -59,17 +61,26 @@ def soften(mask: Mask, erode: int, blur: int) -> Mask:
     return mask
 
 
-def transfer(image: Image, scene: Image, mask: Mask) -> Image:
+def shown(mask: Mask) -> tuple[tuple[slice, slice], tuple[int, int]]:
+    """Return the part of a mask that is not all 0, with room for scaling it, and its left top corner."""
+    x, y, width, height = cv2.boundingRect(mask)
+    if not width:
+        return (slice(0, 1), slice(0, 1)), (0, 0)
+    left, top = max(x - _ROOM, 0), max(y - _ROOM, 0)
+    return (slice(top, y + height + _ROOM), slice(left, x + width + _ROOM)), (left, top)
+
+
+def transfer(image: Image, scene: Image, mask: Mask, area: int) -> Image:
     """Give ``image`` the mean and deviation of the scene's Lab channels (Reinhard 2001).
 
-    They are taken over the whole crop, where what the mask hides counts as black in both, as DeepFaceLive
-    has it.
+    They are taken over the whole crop of ``area`` pixels, of which these are a part: what the mask hides and
+    what is not given counts as black in both, as DeepFaceLive has it.
     """
-    shown = np.asarray(cv2.threshold(mask, 127, 255, cv2.THRESH_BINARY)[1], np.uint8)
-    if not cv2.countNonZero(shown):
+    visible = np.asarray(cv2.threshold(mask, 127, 255, cv2.THRESH_BINARY)[1], np.uint8)
+    if not cv2.countNonZero(visible):
         return image
     ours, theirs = (_lab(picture) for picture in (image, scene))
-    (mean, spread), (aim, width) = (_statistics(lab, shown) for lab in (ours, theirs))
+    (mean, spread), (aim, width) = (_statistics(lab, visible, area) for lab in (ours, theirs))
     gain = width / np.maximum(spread, 1e-6)
     moved = cv2.transform(ours, np.column_stack([np.diag(gain), aim - gain * mean]))
     bgr = cv2.cvtColor(np.clip(moved, *_LAB_RANGE), cv2.COLOR_LAB2BGR)
@@ -80,9 +91,11 @@ def _lab(picture: Image) -> Floats:
     return np.asarray(cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_BGR2LAB), np.float32)
 
 
-def _statistics(lab: Floats, shown: Mask) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _statistics(
+    lab: Floats, visible: Mask, area: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return mean and deviation of each channel, with (0, 0, 0) wherever nothing is shown."""
-    share = cv2.countNonZero(shown) / shown.size
-    mean, deviation = (np.asarray(each, np.float64)[:, 0] for each in cv2.meanStdDev(lab, mask=shown))
+    share = cv2.countNonZero(visible) / area
+    mean, deviation = (np.asarray(each, np.float64)[:, 0] for each in cv2.meanStdDev(lab, mask=visible))
     squares = share * (mean**2 + deviation**2)
     return share * mean, np.sqrt(np.maximum(squares - (share * mean) ** 2, 0))
