@@ -17,7 +17,7 @@ from visard.models.face import Face, Image, Landmarks
 from visard.models.geometry.pose import fit_pose
 from visard.models.processor import FrameWorker, Kind, Material, Patch, Pending, ProcessorFailed, Report
 from visard.models.swap.dfm import picture as steps
-from visard.models.swap.dfm.graph import convert, ports
+from visard.models.swap.dfm.graph import convert, inspect, ports
 from visard.models.swap.dfm.morph import morph_mask
 from visard.models.swap.dfm.options import (
     CROPS,
@@ -192,15 +192,24 @@ class Dfm:
     quality = 80
     Options = DfmOptions
 
+    def check(self, material: Material) -> tuple[str, ...]:
+        """Read the file; raises ModelRefused with what was found in it and what was expected."""
+        info = inspect(_model(material))
+        remarks = [
+            "the file does not tell how much of the head it was trained on, so whole_face is assumed; "
+            "if the face sits wrong, change the option face_type"
+        ]
+        if info.morphable:
+            remarks.append("its likeness can be changed with the option morph_factor")
+        return tuple(remarks)
+
     def prepare(self, material: Material, options: DfmOptions, report: Report) -> DfmSwap:
         """Check and rewrite the file, and start on the engine that is ready; better ones take over.
 
         Raises ModelRefused for a file that is not a DFM.
         """
-        if material.model is None:
-            raise ModelRefused("dfm needs a trained model, a file that ends in .dfm")
         report(0.0, "reading the model")
-        path = _rewritten(material.model, report)
+        path = _rewritten(_model(material), report)
         report(0.5, "looking at faces to check the engine with")
         samples = _samples(path, options)
         report(0.7, "opening the model")
@@ -213,6 +222,12 @@ class Dfm:
             swap.close()
             raise
         return swap
+
+
+def _model(material: Material) -> Path:
+    if material.model is None:
+        raise ModelRefused("dfm needs a trained model, a file that ends in .dfm")
+    return material.model
 
 
 def _rewritten(model: Path, report: Report) -> Path:
