@@ -29,11 +29,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from networks import NETWORKS, samples
 from rich.console import Console
 from rich.table import Table
-
-from visard.daemon.diagnostics.engine_bench import Measured, machine
 from visard.engines.bench.compare import course, enter, race, ways
 from visard.engines.bench.hardware import Machine
 from visard.engines.bench.roofline import work
+
+from visard.daemon.diagnostics.engine_bench import Measured, machine
 from visard.engines.cache.cache import Cache
 from visard.engines.errors import EngineError
 from visard.engines.interfaces import Precision, Progress, backends
