@@ -6,8 +6,8 @@
 Networks have random weights and the shapes of those that people bring, plus the landmark network that ships.
 All engines of a network are compiled first (in child processes, kept in OUT/cache), then called in turns in
 one run, so that whatever disturbs the machine disturbs all alike. Writes OUT/engines.json, OUT/engines.md and
-OUT/engines.png. "ms" is the least of a call with host arrays. The floor is the larger of operations / peak and
-bytes / bandwidth; a processor's peak is measured by a large matrix product, a GPU's is its data sheet's.
+OUT/engines.png. "ms" is the least of a call with host arrays. The floor is the larger of operations / peak
+and bytes / bandwidth; a processor's peak is measured by a large matrix product, a GPU's is its data sheet's.
 """
 
 import argparse

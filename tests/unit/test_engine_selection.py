@@ -16,6 +16,8 @@ from visard.engines.backends.onnxruntime import backend as onnxruntime
 from visard.engines.cache.cache import Cache
 from visard.engines.errors import DeviceLost, ModelRefused
 from visard.engines.runtime import speed
+from visard.engines.runtime.candidates import Candidate
+from visard.engines.runtime.opener import EngineOpener
 
 PICTURE = np.random.default_rng(3).random((1, 3, 16, 16), np.float32)
 BOTH = (Precision.fp32, Precision.bf16)
@@ -200,6 +202,20 @@ def test_half_precision_without_a_reference_never_serves(
     assert engine.precision is Precision.fp32
     assert states(engine) == ["wrong", "serving"]
     assert "cannot be compared with fp32" in engine.status.candidates[0].reason
+
+
+def test_what_mixed_was_found_with_is_part_of_the_engine(offer, measured, model, cache) -> None:
+    """Other samples make another engine: neither compiled, cached nor shared for those before."""
+    backend = quick("a", precisions=(Precision.mixed, Precision.fp32))
+    offer(backend)
+    one, two = ([(np.full((1, 3, 16, 16), value, np.float32),)] for value in (0.25, 0.75))
+    for samples in (one, two, one):
+        assert load(model, precision="mixed", samples=samples, cache=cache).precision is Precision.mixed
+    assert len(backend.compiled) == 2
+    third = [(PICTURE,)]
+    openers = [EngineOpener(model, cache, samples=samples) for samples in (one, third)]
+    candidate = Candidate(backend, "cuda:0", Precision.mixed)
+    assert [opener.is_compiled(candidate) for opener in openers] == [True, False]
 
 
 def test_a_safer_precision_is_left_alone_where_a_faster_one_works(offer, measured, model, cache) -> None:
