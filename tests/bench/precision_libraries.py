@@ -2,10 +2,11 @@
 
     python tests/bench/precision_libraries.py OUT [--width 0.25]
 
-Networks have random weights and the shapes of those that people bring. Ours runs in this Python, the others
-in ``--python``: one with nvidia-modelopt (installed without what it wants of CUDA), onnxconverter-common and
-torch. What comes out is compiled with ONNX Runtime and with TensorRT for RTX, which needs no GPU, and compared
-with fp32 as the product does, every half rounded to half. Writes OUT/libraries.json and prints a table.
+Networks have random weights and the shapes of those that people bring; four small ones have a layer that
+half precision breaks. Ours runs in this Python, the others in ``--python``: one with nvidia-modelopt (installed
+without what it wants of CUDA), onnxconverter-common and torch. What comes out is compiled with ONNX Runtime and
+with TensorRT for RTX, which needs no GPU, and compared with fp32 as the product does, every half rounded to
+half. Writes OUT/libraries.json and prints a table.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from networks import NETWORKS, samples
+from planted import FAULTS, picture, planted_fault
 
 from visard.engines import accuracy
 from visard.engines.cache.cache import Cache
@@ -109,7 +111,7 @@ def accepted(name: str, path: Path) -> str:
 
 def measure(network: str, converter: str, python: str, source: Path, folder: Path, given: Samples) -> Row:
     row = Row(network, converter)
-    target = folder / f"{network}-{converter.replace(' ', '-')}.onnx"
+    target = folder / f"{source.stem}-{converter.replace(' ', '-')}.onnx"
     begun = time.monotonic()
     try:
         if converter in SCRIPTS:
@@ -138,13 +140,17 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--width", type=float, default=0.25, help="times the real number of channels")
     parser.add_argument("--python", default=sys.executable, help="the Python that has the libraries")
-    parser.add_argument("--network", action="append", choices=list(NETWORKS), dest="names")
+    parser.add_argument("--network", action="append", choices=[*FAULTS, *NETWORKS], dest="names")
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
     rows = []
-    for network in asked.names or NETWORKS:
-        source = NETWORKS[network](asked.out / f"{network}.onnx", asked.width)
-        given = samples(source, 2)
+    for network in asked.names or [*FAULTS, *NETWORKS]:
+        if network in FAULTS:
+            source, _ = planted_fault(network, asked.out / f"{network.replace(' ', '-')}.onnx")
+            given: Samples = picture()
+        else:
+            source = NETWORKS[network](asked.out / f"{network}.onnx", asked.width)
+            given = samples(source, 2)
         for converter in ("ours fp16", "ours mixed", *SCRIPTS):
             rows.append(measure(network, converter, asked.python, source, asked.out, given))
             print(text(rows[-1]), flush=True)

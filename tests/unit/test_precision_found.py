@@ -8,13 +8,11 @@ import pytest
 from converted import worst
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from planted import Array, f32, kernel, node, picture, plant, tensor
+from planted import FAULTS, conv, f32, kernel, node, picture, plant, planted_fault, tensor
 
 from visard.engines.errors import ModelRefused, NoNumbers
 from visard.engines.interfaces import Precision, Progress, Samples
 from visard.engines.precision import ConvertedNetwork, convert_precision, graph, layer_compare
-
-INSIDE = [1] * 4
 
 
 def mixed(path: Path, samples: Samples | None) -> ConvertedNetwork:
@@ -26,51 +24,9 @@ def close(path: Path, made: ConvertedNetwork, samples: Samples) -> None:
     assert worst(path, made.path, samples).cosine >= 0.999
 
 
-def conv(source: str, target: str, name: str = "") -> onnx.NodeProto:
-    return node("Conv", [source, "w"], [target], name or f"conv {target}", pads=INSIDE)
-
-
-FAULTS: dict[str, tuple[list[onnx.NodeProto], dict[str, Array], str]] = {
-    "squares overflow": (
-        [node("Mul", ["x", "k"], ["a"]), node("Mul", ["a", "a"], ["b"], "fault"), node("Sqrt", ["b"], ["c"])],
-        {"k": f32(3000)},
-        "fault",
-    ),
-    "exponentials overflow": (
-        [node("Mul", ["x", "k"], ["a"]), node("Exp", ["a"], ["b"], "fault"), node("Log", ["b"], ["c"])],
-        {"k": f32(8)},
-        "fault",
-    ),
-    "sums overflow": (
-        [
-            node("Abs", ["x"], ["a"]),
-            node("Mul", ["a", "k"], ["b"]),
-            node("ReduceSum", ["b"], ["s"], "fault", keepdims=1),
-            node("Div", ["b", "s"], ["d"]),
-            node("Mul", ["d", "n"], ["c"]),
-        ],
-        {"k": f32(500), "n": f32(1000)},
-        "fault",
-    ),
-    "squares vanish": (
-        [
-            node("Mul", ["x", "k"], ["a"]),
-            node("Mul", ["a", "a"], ["b"], "fault"),
-            node("Add", ["b", "e"], ["d"]),
-            node("Sqrt", ["d"], ["r"]),
-            node("Div", ["a", "r"], ["c"]),
-        ],
-        {"k": f32(1e-4), "e": f32(1e-12)},
-        "fault",
-    ),
-}
-
-
 @pytest.mark.parametrize("name", sorted(FAULTS))
 def test_a_planted_fault_stays_in_fp32(tmp_path: Path, name: str) -> None:
-    nodes, weights, fault = FAULTS[name]
-    tail = [conv("c", "d1"), node("Relu", ["d1"], ["r1"]), conv("r1", "d2"), conv("d2", "y", "last")]
-    path = plant(tmp_path / "fault.onnx", [*nodes, *tail], {**weights, "w": kernel(scale=0.2)})
+    path, fault = planted_fault(name, tmp_path / "fault.onnx")
     samples = picture()
     made = mixed(path, samples)
     close(path, made, samples)
