@@ -3,10 +3,10 @@
     python tests/bench/precision_libraries.py OUT [--width 0.25]
 
 Networks have random weights and the shapes of those that people bring; four small ones have a layer that
-half precision breaks. Ours runs in this Python, the others in ``--python``: one with nvidia-modelopt (installed
-without what it wants of CUDA), onnxconverter-common and torch. What comes out is compiled with ONNX Runtime and
-with TensorRT for RTX, which needs no GPU, and compared with fp32 as the product does, every half rounded to
-half. Writes OUT/libraries.json and prints a table.
+half precision breaks. Ours runs in this Python, the others in ``--python``: one with nvidia-modelopt (without
+what it wants of CUDA), onnxconverter-common and torch. What comes out is compiled with ONNX Runtime and with
+TensorRT for RTX, which needs no GPU, and compared with fp32 as the product does, every half rounded to half.
+Writes OUT/libraries.json and prints a table.
 """
 
 import argparse
