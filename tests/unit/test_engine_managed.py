@@ -1,4 +1,4 @@
-"""An engine that serves: changing over between calls, falling when a rung fails, ending with the process."""
+"""An engine that serves: changing over between calls, falling back when one fails, ending with the process."""
 
 import gc
 import subprocess
@@ -168,7 +168,7 @@ def test_the_call_that_fails_is_answered_by_the_next(
     assert served.status.demoted
 
 
-def test_all_rungs_of_a_lost_device_are_skipped(offer, model: Path, cache: Cache, right) -> None:
+def test_all_candidates_of_a_lost_device_are_skipped(offer, model: Path, cache: Cache, right) -> None:
     order = (Precision.fp32, Precision.fp16)
     gpu, other = quick("gpu", 1, spoil=lost_at(5), precisions=order), quick("other", 2)
     offer(gpu, other)
@@ -179,7 +179,7 @@ def test_all_rungs_of_a_lost_device_are_skipped(offer, model: Path, cache: Cache
     assert other.opened == 1  # to be measured
 
 
-def test_a_slow_rung_does_not_hold_up_the_call(offer, model: Path, cache: Cache, right) -> None:
+def test_a_slow_candidate_does_not_hold_up_the_call(offer, model: Path, cache: Cache, right) -> None:
     """The call is answered by what is quick; what takes its time comes later, by itself."""
     first = quick("first", 1, device="cuda:1", spoil=lost_at(4))
     offer(first, fake_engines.hang)
@@ -314,7 +314,7 @@ def test_a_process_ends_quietly_while_compiling(model: Path, cache: Cache, name:
     assert not list(cache.folder.glob(".half*"))
 
 
-def test_a_rung_that_cannot_open_while_falling_is_passed_over(
+def test_one_that_cannot_open_while_falling_back_is_passed_over(
     offer, model: Path, cache: Cache, right
 ) -> None:
     broken = quick("broken", 2, device="cpu", opening=raising(ModelRefused("not today")))
@@ -351,7 +351,7 @@ def test_arrays_of_a_gpu_survive_a_fall_to_the_host(offer, model: Path, cache: C
 
 
 def test_a_device_lost_meanwhile_is_not_changed_over_to(offer, model: Path, cache: Cache, right) -> None:
-    """The better rung's card goes while it is being compiled for: what was made for it is dropped."""
+    """The better one's card goes while it is being compiled for: what was made for it is dropped."""
     offer(fake_engines.slow)
     served = load(model, wait=False, cache=cache)
     served._selector.lose("cuda:0", "unplugged")

@@ -13,7 +13,7 @@ from visard.daemon.diagnostics import engine_checks, engine_report
 from visard.daemon.diagnostics.findings import FindingState
 from visard.daemon.server.events import differences
 from visard.daemon.service.service import snapshot
-from visard.engines import CandidateState as Rungs
+from visard.engines import CandidateState as States
 from visard.engines import CandidateStatus, EngineStatus, Precision, Progress, load
 from visard.models.assets import asset
 
@@ -84,8 +84,8 @@ def test_a_network_at_work_is_listed_once_and_no_longer_than_it_lives(home: Path
 
 
 def test_numbers_that_json_lacks_are_left_out() -> None:
-    rung = CandidateStatus("openvino", "cpu", Precision.fp32, Rungs.serving, psnr=float("inf"), cosine=1.0)
-    live = EngineStatus("net.onnx", "openvino", "cpu", Precision.fp32, (rung,), Progress("tuning", 0.3, 8.0))
+    one = CandidateStatus("openvino", "cpu", Precision.fp32, States.serving, psnr=float("inf"), cosine=1.0)
+    live = EngineStatus("net.onnx", "openvino", "cpu", Precision.fp32, (one,), Progress("tuning", 0.3, 8.0))
     told_of = engine_report._engine(live)
     assert (told_of.model, told_of.candidates[0].psnr, told_of.candidates[0].cosine) == ("net", None, 1.0)
     assert told_of.building == BuildingInfo(step="tuning", done=0.3, left=8.0)
