@@ -1,4 +1,4 @@
-"""An engine that serves: changing over between calls, falling back when one fails, ending with the process."""
+"""An engine that serves: changing over between calls, falling back, ending with the process."""
 
 import gc
 import subprocess
