@@ -22,8 +22,8 @@ from visard.engines.errors import EngineError, ModelRefused
 from visard.engines.interfaces import Options, Precision, Progress, Range
 from visard.models.assets import asset
 from visard.models.check_inputs import samples as faces
-from visard.models.swap.dfm.graph import convert as trained
-from visard.models.swap.dfm.graph import ports
+from visard.models.swap.dfm.onnx_file import convert as trained
+from visard.models.swap.dfm.onnx_file import ports
 from visard.models.swap.dfm.swapper import inputs as face_inputs
 
 ASSETS = sorted(path.name for path in asset("SHA256SUMS").parent.glob("*.onnx"))

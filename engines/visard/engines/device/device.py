@@ -34,14 +34,14 @@ class Properties:
     """All of it, in bytes."""
 
 
-class Event(Protocol):
+class StreamEvent(Protocol):
     """A moment in the work of a stream."""
 
     def sync(self) -> None:
         """Wait until all work before it is done."""
         ...
 
-    def since(self, earlier: "Event") -> float:
+    def since(self, earlier: "StreamEvent") -> float:
         """Return the milliseconds from an earlier event to this one; both must have happened."""
         ...
 
@@ -56,11 +56,11 @@ class Stream(Protocol):
         """Wait until everything given so far is done."""
         ...
 
-    def record(self) -> Event:
+    def record(self) -> StreamEvent:
         """Return an event that happens when everything given so far is done."""
         ...
 
-    def wait(self, event: Event) -> None:
+    def wait(self, event: StreamEvent) -> None:
         """Let what is given from now on wait for an event of any stream."""
         ...
 
