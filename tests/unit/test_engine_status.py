@@ -8,7 +8,7 @@ from networks import NETWORKS
 from statuses import status
 
 from visard.daemon.api.engines import BuildingInfo, CandidateInfo, EngineInfo
-from visard.daemon.cli import status_text
+from visard.daemon.cli.status import overview
 from visard.daemon.diagnostics import engine_checks, engine_report
 from visard.daemon.diagnostics.findings import FindingState
 from visard.daemon.server.events import differences
@@ -153,10 +153,10 @@ def test_a_backend_that_breaks_is_not_available() -> None:
 
 
 def test_status_says_it_in_a_line() -> None:
-    lines = status_text.overview(status(engines=(engine(), engine(model="b", done=0.5)))).splitlines()
+    lines = overview(status(engines=(engine(), engine(model="b", done=0.5)))).splitlines()
     (line,) = [line for line in lines if line.startswith("engines")]
     assert line == "engines   onnxruntime cpu fp32 (2 networks); 1 faster in the making, 42 s left"
-    assert "engines" not in status_text.overview(status())
+    assert "engines" not in overview(status())
 
 
 def test_doctor_says_what_was_demoted_and_why() -> None:
