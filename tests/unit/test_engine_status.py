@@ -106,7 +106,7 @@ def test_a_reader_of_events_hears_of_compiling_and_demotion(tmp_path: Path) -> N
 
     async def work() -> None:
         async with served(service) as (app, _):
-            events = app.state.api.announcer.events()
+            events = app.state.api.broadcaster.events()
             assert (await anext(events)).event == "status"
             service.work_with(engine(done=0.1))
             news = [await asyncio.wait_for(anext(events), 10) for _ in range(2)]
