@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from threading import Event
 
@@ -110,15 +111,25 @@ def unplug(_: int) -> None:
 
 
 class Truth:
-    """A tracker that reads the picture's number and knows where the driver is."""
+    """A tracker that reads the picture's number and knows where the driver is.
 
-    def __init__(self, see: Callable[[int], Sighting] | None = None) -> None:
+    Its detector looks at every picture that ``looks`` agrees to.
+    """
+
+    def __init__(
+        self,
+        see: Callable[[int], Sighting] | None = None,
+        looks: Callable[[int], bool] = lambda _: True,
+    ) -> None:
         self.max_faces = 4
         self.forgotten = 0
         self._see = see or (lambda number: Sighting((face_at(*driver_at(number)),)))
+        self._looks, self._looked = looks, 0
 
     def update(self, image: Image, now: float) -> Sighting:
-        return self._see(number_of(image))
+        number = number_of(image)
+        self._looked += self._looks(number)
+        return replace(self._see(number), looks=self._looked)
 
     def forget(self) -> None:
         self.forgotten += 1

@@ -7,8 +7,8 @@ from visard.models.face import Sighting
 SMALL, LARGE = face_at(160, 120, 1, 60), face_at(40, 120, 2, 90)
 
 
-def pick(held, who, faces, now=0.0, missing=()):
-    return choose(held, who, Sighting(tuple(faces), tuple(missing)), 320, 240, now)
+def pick(held, who, faces, now=0.0, missing=(), looks=0):
+    return choose(held, who, Sighting(tuple(faces), tuple(missing), looks), 320, 240, now)
 
 
 def test_all_wants_every_face():
@@ -29,9 +29,9 @@ def test_the_choice_stays_when_another_becomes_larger():
 def test_a_missing_choice_is_waited_for():
     _, held = pick(None, Who.largest, [SMALL, LARGE])
     assert pick(held, Who.largest, [SMALL], 0.1)[0] == {2}
-    assert pick(held, Who.largest, [SMALL], PATIENCE - 0.01)[0] == {2}
-    assert pick(held, Who.largest, [SMALL], 60, missing=[2])[0] == {2}
-    assert pick(held, Who.largest, [SMALL], PATIENCE)[0] == {1}
+    assert pick(held, Who.largest, [SMALL], 60, looks=PATIENCE - 1)[0] == {2}
+    assert pick(held, Who.largest, [SMALL], 60, missing=[2], looks=99)[0] == {2}
+    assert pick(held, Who.largest, [SMALL], 0.1, looks=PATIENCE)[0] == {1}
 
 
 def test_a_choice_found_again_under_a_new_id_is_kept():

@@ -9,16 +9,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visard.daemon.config.settings import WhenLost
-from visard.daemon.guard.rules import HOLD, SETTLE_TIME, FaceEvidence, Facts, GuardState, GuardVerdict, decide
+from visard.daemon.guard.rules import (
+    FORGET,
+    HOLD,
+    LEFT_LOOKS,
+    SETTLE_FRAMES,
+    SETTLE_LOOKS,
+    UNSEEN,
+    FaceEvidence,
+    Facts,
+    GuardState,
+    GuardVerdict,
+    decide,
+)
 from visard.models.face import Sighting
 
 ON = Facts(covers=True)
 FRAME = 1 / 30
 
 
-def look(*faces, swapped=None, missing=(), wanted=None, failed=False):
+def look(*faces, swapped=None, missing=(), wanted=None, failed=False, looks=0):
     done = {face.id for face in faces} if swapped is None else swapped
-    return FaceEvidence(Sighting(faces, tuple(missing)), wanted, frozenset(done), failed)
+    return FaceEvidence(Sighting(faces, tuple(missing), looks), wanted, frozenset(done), failed)
 
 
 ALICE, BOB = face_at(100, 100, 1), face_at(300, 100, 2)
@@ -73,20 +85,40 @@ def test_a_face_that_moves_as_people_do_is_believed():
     assert set(play(*path)) == {GuardVerdict.frame}
 
 
-def test_a_face_that_jumps_is_lost_until_it_has_settled():
-    stays = int(SETTLE_TIME / FRAME)
-    verdicts = play(look(ALICE), *[look(face_at(300, 100, 1))] * (stays + 3))
-    assert GuardVerdict.frame not in verdicts[1:stays]
-    assert verdicts[-1] is GuardVerdict.frame
+def jumped(*looks):
+    """Jump, then stay for as many frames as ``looks`` numbers; return how many of these were held."""
+    there = face_at(300, 100, 1)
+    verdicts = play(look(ALICE), look(there), *[look(there, looks=number) for number in looks])
+    assert verdicts[1] is GuardVerdict.last_good
+    held = [verdict is not GuardVerdict.frame for verdict in verdicts[2:]]
+    assert held == sorted(held, reverse=True), "once believed, it stays so"
+    return sum(held)
+
+
+def test_a_face_that_jumps_is_lost_until_the_detector_has_looked_often_enough():
+    assert jumped(*[0] * 300) == 300, "time alone proves nothing"
+    assert jumped(*[SETTLE_LOOKS - 1] * 300) == 300
+    assert jumped(*range(1, 30)) == SETTLE_LOOKS - 1 == SETTLE_FRAMES - 1
+    assert jumped(*[SETTLE_LOOKS] * 30) == SETTLE_FRAMES - 1, "one picture proves little"
+    assert jumped(*[n // 6 for n in range(60)]) == 6 * SETTLE_LOOKS, "a second at thirty a second"
+
+
+def test_after_a_gap_a_face_may_be_farther_away_only_if_the_detector_has_looked():
+    far = face_at(100 + 1.9 * 96, 100, 1)
+    for gap in (UNSEEN, 0.4, 3.0):
+        assert play(look(ALICE), look(far), gap=gap)[1] is not GuardVerdict.frame
+    assert play(look(ALICE), look(far, looks=1), gap=0.4)[1] is GuardVerdict.frame
+    assert play(look(ALICE), look(face_at(100 + 2.1 * 96, 100, 1), looks=1), gap=9)[1] is GuardVerdict.blur
 
 
 def test_a_settled_face_waits_while_another_is_missing():
-    verdicts = play(look(ALICE, BOB), *[look(face_at(300, 100, 1), missing=[2])] * 90)
+    verdicts = play(look(ALICE, BOB), *[look(face_at(300, 100, 1), missing=[2], looks=n) for n in range(90)])
     assert set(verdicts[1:]) == {GuardVerdict.last_good, GuardVerdict.blur}
 
 
 def test_jumping_on_and_on_never_settles():
-    verdicts = play(look(ALICE), *[look(face_at(100 + 300 * (n % 2), 100, 1)) for n in range(1, 90)])
+    path = [look(face_at(100 + 300 * (n % 2), 100, 1), looks=n) for n in range(1, 90)]
+    verdicts = play(look(ALICE), *path)
     assert GuardVerdict.frame not in verdicts[1:]
 
 
@@ -95,10 +127,19 @@ def test_a_face_that_changes_size_at_once_has_jumped():
 
 
 def test_a_vanished_face_holds_even_when_nobody_calls_it_missing():
-    verdicts = play(look(ALICE, BOB), *[look(ALICE)] * 30)
-    held = int(HOLD / FRAME)
-    assert set(verdicts[1:held]) == {GuardVerdict.last_good}
-    assert verdicts[-1] is GuardVerdict.frame
+    verdicts = play(look(ALICE, BOB), *[look(ALICE, looks=n // 2) for n in range(12)])
+    held = 2 * LEFT_LOOKS
+    assert verdicts[1:] == [GuardVerdict.last_good] * held + [GuardVerdict.frame] * (12 - held)
+    assert GuardVerdict.frame not in play(look(ALICE, BOB), *[look(ALICE)] * 90)[1:], "nobody has looked"
+
+
+@pytest.mark.parametrize(
+    ("looks", "verdict"), [(FORGET - 1, GuardVerdict.blur), (FORGET, GuardVerdict.frame)]
+)
+def test_an_id_that_returns_elsewhere_has_jumped_unless_it_was_long_ago(looks, verdict):
+    """Long ago is counted in looks of the detector."""
+    elsewhere = look(face_at(400, 100, 1), looks=looks)
+    assert play(look(ALICE), look(looks=looks), elsewhere, gap=HOLD)[2] is verdict
 
 
 def test_the_same_place_under_a_new_id_is_the_same_face():
