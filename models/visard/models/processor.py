@@ -147,6 +147,13 @@ class Processor(Protocol):
     Options: type[BaseModel]
     """Its options: fields with default, range and description; names as the field knows them."""
 
+    def check(self, material: Material) -> tuple[str, ...]:
+        """Look quickly whether material can be used, and return remarks for the person.
+
+        Raises as ``prepare`` does.
+        """
+        ...
+
     def prepare(self, material: Material, options: Any, report: Report) -> Prepared:
         """Make everything that can be made once per persona; may compile and take minutes.
 

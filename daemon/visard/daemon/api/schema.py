@@ -156,6 +156,8 @@ class Job(_Fact):
 
     id: int
     title: str
+    step: str = ""
+    """What is being done now."""
     persona: str | None = None
     progress: float | None = Field(None, description="0 to 1; null when nobody knows")
     done: bool = False
@@ -173,6 +175,12 @@ class PersonaInfo(_Fact):
     ready: bool = False
     """Prepared in the present mode: switching to it takes no time."""
     warnings: tuple[str, ...] = ()
+    processor: str = "auto"
+    """What puts it on: ``auto``, or one of ``processors``."""
+    options: dict[str, dict[str, Any]] = {}
+    """Options that were chosen, by processor."""
+    processors: tuple[str, ...] = ()
+    """What can put it on, the best-looking first."""
     damaged: str | None = None
 
 
@@ -183,6 +191,8 @@ class Status(_Fact):
     pid: int
     state: State
     persona: str | None
+    processor: str | None = None
+    """What puts it on."""
     wanted: str | None = None
     """The persona that is being prepared while ``persona`` goes on."""
     mode: Mode

@@ -44,17 +44,18 @@ def command(
     IN may be a folder; then OUT is a folder too. Ctrl-C leaves a file that plays up to there.
     """
     from visard.daemon.foreground.convert import check, convert, pairs
+    from visard.daemon.personas.library import Library
     from visard.daemon.personas.prepare import prepare
 
     jobs = list(pairs(source, target))
     for start, end in jobs:
         check(start, end)
-    recipe = prepare(persona, mode, settings)
+    prepared = prepare(Library().resolve(persona), mode)
     done = []
     with terminating():
         for start, end in jobs:
             with output.progress(start.name, shown) as progress:
-                done.append(convert(start, end, recipe, progress))
+                done.append(convert(start, end, prepared, settings, progress))
             if not done[-1].complete:
                 break
     facts = [{**asdict(summary), "target": str(summary.target)} for summary in done]

@@ -73,21 +73,25 @@ class ConfigFile:
             return config
 
     def _write(self, text: str) -> None:
-        """Replace the file as one step: a reader, or a crash, sees the old or the new one, whole."""
-        target = self.path.resolve()  # people keep their configuration elsewhere and link to it
-        beside = target.with_suffix(".new")
         try:
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with beside.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(target)
-            _sync(target.parent)
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            replace_file(self.path, text)
         except OSError as error:
             raise ConfigError(
                 f"{self.path} cannot be written ({error.strerror}); nothing was changed"
             ) from error
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Replace a file as one step: readers, and a crash, find the old or the new one whole. Raises OSError."""
+    target = path.resolve()  # people keep their configuration elsewhere and link to it
+    beside = target.with_suffix(".new")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(target)
+    _sync(target.parent)
 
 
 def _sync(folder: Path) -> None:

@@ -85,8 +85,7 @@ def _digest(path: Path) -> str:
 
 
 def _faces() -> Iterator[Finding]:
-    from visard.models.animate import animators
-    from visard.models.swap import swappers
+    from visard.models.processor import animators, swappers
 
     for name, registry in (("swappers", swappers), ("animators", animators)):
         there = ", ".join(sorted(registry.all()))
@@ -107,8 +106,7 @@ def _registries() -> "list[Registry[Any]]":
     from visard.daemon.sinks import sinks
     from visard.daemon.sources import sources
     from visard.engines.interfaces import backends
-    from visard.models.animate import animators
-    from visard.models.swap import swappers
+    from visard.models.processor import animators, swappers
 
     return [sources, swappers, animators, sinks, backends]
 

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,10 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from visard.daemon.config.settings import Mode, Settings
+from visard.daemon.personas.library import Library
 from visard.daemon.personas.prepare import prepare
 from visard.daemon.pipeline import tracking
 from visard.daemon.pipeline.pipeline import Pipeline
-from visard.daemon.pipeline.recipe import Recipe
+from visard.daemon.pipeline.recipe import Recipe, Switches
 from visard.daemon.pipeline.stats import Percentiles
 from visard.daemon.sources import find_source
 from visard.models.face import Image
@@ -58,28 +60,31 @@ def measure(
     *,
     mode: Mode = Mode.swap,
     settings: Settings | None = None,
+    processor: str | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Report:
     """Run unpaced for half the time and at the source's rate for the other half, into nowhere.
 
     Raises what opening the source, preparing the persona or running may raise.
     """
-    recipe = prepare(persona, mode, settings)
-    fps = _unpaced(source, recipe, seconds / 2)
-    return _paced(source, recipe, seconds / 2, fps)
+    recipe = Recipe(prepare(Library().resolve(persona), mode, processor=processor, options=options))
+    switches = Switches(settings or Settings())
+    fps = _unpaced(source, recipe, switches, seconds / 2)
+    return _paced(source, recipe, switches, seconds / 2, fps)
 
 
-def _unpaced(source: str, recipe: Recipe, seconds: float) -> float:
+def _unpaced(source: str, recipe: Recipe, switches: Switches, seconds: float) -> float:
     opened = find_source(source).open(source, loop=True, paced=False)
-    with Pipeline(opened, [_TimedSink()], recipe, tracking.every_frame) as pipeline:
+    with Pipeline(opened, [_TimedSink()], recipe, tracking.every_frame, switches=switches) as pipeline:
         _warm_up(pipeline)
         start = time.perf_counter()
         pipeline.wait(seconds)
         return round(pipeline.stats.snapshot().frames / (time.perf_counter() - start), 1)
 
 
-def _paced(source: str, recipe: Recipe, seconds: float, fps: float) -> Report:
+def _paced(source: str, recipe: Recipe, switches: Switches, seconds: float, fps: float) -> Report:
     opened = find_source(source).open(source, loop=True)
-    with Pipeline(opened, [_TimedSink()], recipe, tracking.live, live=True) as pipeline:
+    with Pipeline(opened, [_TimedSink()], recipe, tracking.live, switches=switches, live=True) as pipeline:
         _warm_up(pipeline)
         drops, cpu = pipeline.status().drops, time.process_time()
         pipeline.wait(seconds)

@@ -7,18 +7,22 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from visard.daemon.config.settings import Settings
 from visard.daemon.errors import FaceUnusable, SinkError, SinkUnavailable, SourceUnavailable
 from visard.daemon.guard.rules import GuardVerdict
 from visard.daemon.media.frame import Format
 from visard.daemon.media.video import CONTAINERS, VideoReader, VideoWriter
+from visard.daemon.personas.prepare import PreparedPersona
 from visard.daemon.pipeline.pipeline import Pipeline
-from visard.daemon.pipeline.recipe import Recipe
+from visard.daemon.pipeline.recipe import Recipe, Switches
 from visard.daemon.pipeline.tracking import Tracking, every_frame
 from visard.daemon.sources._replay import FileReplay, PictureReplay
 from visard.models.face import Image
 
 Progress = Callable[[int, int | None], None]
 """Called with the frames done and, where the file tells, how many there are."""
+
+_Work = tuple[Recipe, Switches]
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 _READS = frozenset({*CONTAINERS, ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp", ".ogv"})
@@ -72,7 +76,8 @@ class _NewestOutput:
 def convert(
     source: Path,
     target: Path,
-    recipe: Recipe,
+    persona: PreparedPersona,
+    settings: Settings,
     on_progress: Progress | None = None,
     *,
     tracking: Callable[[int], Tracking] | None = None,
@@ -83,9 +88,10 @@ def convert(
     """
     check(source, target)
     tracking = tracking or every_frame
+    work = Recipe(persona), Switches(settings)
     if source.suffix.lower() in PICTURES:
-        return _convert_picture(source, target, recipe, tracking)
-    return _convert_video(source, target, recipe, on_progress or (lambda *_: None), tracking)
+        return _convert_picture(source, target, work, tracking)
+    return _convert_video(source, target, work, on_progress or (lambda *_: None), tracking)
 
 
 def pairs(source: Path, target: Path) -> Iterator[tuple[Path, Path]]:
@@ -114,7 +120,7 @@ def check(source: Path, target: Path) -> None:
 
 
 def _convert_video(
-    source: Path, target: Path, recipe: Recipe, on_progress: Progress, tracking: Callable[[int], Tracking]
+    source: Path, target: Path, work: _Work, on_progress: Progress, tracking: Callable[[int], Tracking]
 ) -> Summary:
     start, complete = time.monotonic(), True
     pipeline: Pipeline | None = None
@@ -122,7 +128,7 @@ def _convert_video(
         complete = False
         with VideoWriter(target, reader.format, original=reader) as writer:
             replay = FileReplay(reader)
-            pipeline = Pipeline(replay, [_Shown(writer, replay)], recipe, tracking)
+            pipeline = Pipeline(replay, [_Shown(writer, replay)], work[0], tracking, switches=work[1])
             _pump(pipeline, lambda done: on_progress(done, reader.length))
         complete = True
     return _summary(target, pipeline, time.monotonic() - start, complete)
@@ -157,9 +163,7 @@ def _summary(target: Path, pipeline: Pipeline | None, seconds: float, complete: 
     )
 
 
-def _convert_picture(
-    source: Path, target: Path, recipe: Recipe, tracking: Callable[[int], Tracking]
-) -> Summary:
+def _convert_picture(source: Path, target: Path, work: _Work, tracking: Callable[[int], Tracking]) -> Summary:
     from visard.models.portrait import read_picture
 
     start = time.monotonic()
@@ -167,7 +171,7 @@ def _convert_picture(
     height, width = image.shape[:2]
     kept = _NewestOutput()
     replay = PictureReplay([image.copy()], Format(width, height, 30, live=False))
-    pipeline = Pipeline(replay, [kept], recipe, tracking)
+    pipeline = Pipeline(replay, [kept], work[0], tracking, switches=work[1])
     _pump(pipeline, lambda _: None)
     summary = _summary(target, pipeline, time.monotonic() - start, True)
     if not summary.swapped or kept.image is None:

@@ -2,18 +2,18 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from queue import Empty, SimpleQueue
 from threading import Thread
 
 from rich.text import Text
 
+from visard.daemon.config.settings import Mode
 from visard.daemon.errors import VisardError
 from visard.daemon.foreground.keys import HELP, Command, SwitchTo, press
 from visard.daemon.personas.library import Library
-from visard.daemon.personas.prepare import prepare
+from visard.daemon.personas.prepare import PreparedPersona, prepare
 from visard.daemon.pipeline.pipeline import Pipeline
-from visard.daemon.pipeline.recipe import Recipe
+from visard.daemon.pipeline.recipe import Recipe, Switches
 from visard.daemon.pipeline.status import PipelineStatus
 
 REFRESH = 0.5
@@ -70,9 +70,9 @@ class Session:
             show(line(self._pipeline.status(), self._note, rate=self._show_rate))
 
     def _press(self, key: str) -> None:
-        outcome = press(key, self._pipeline.recipe)
-        if isinstance(outcome, Recipe):
-            self._pipeline.use(outcome)
+        outcome = press(key, self._pipeline.switches)
+        if isinstance(outcome, Switches):
+            self._pipeline.switch(outcome)
         elif isinstance(outcome, SwitchTo):
             personas = self._library.personas()
             if outcome.index < len(personas):
@@ -82,7 +82,7 @@ class Session:
 
     def _step(self, by: int) -> None:
         names = [persona.name for persona in self._library.personas()]
-        current = self._pipeline.recipe.persona
+        current = self._pipeline.recipe.name
         place = names.index(current) + by if current in names else 0
         self._wear(names[place % len(names)])
 
@@ -94,12 +94,12 @@ class Session:
         if self._preparing is not None and self._preparing.is_alive():
             return
         self._note = f"preparing {title}"
-        recipe = self._pipeline.recipe
+        persona = self._pipeline.recipe.persona
 
         def work() -> None:
             try:
                 choice = choose()
-                ready = prepare(choice, recipe.mode, recipe.settings, library=self._library)
+                ready = prepare(self._library.resolve(choice), persona.mode if persona else Mode.swap)
                 self._events.put(lambda: self._change(ready, choice))
             except Exception as error:  # a persona that cannot be used must not end the call
                 reason = f"{title}: {error}"
@@ -108,12 +108,11 @@ class Session:
         self._preparing = Thread(target=work, name="visard prepare", daemon=True)
         self._preparing.start()
 
-    def _change(self, ready: Recipe, choice: str | None) -> None:
+    def _change(self, ready: PreparedPersona, choice: str | None) -> None:
         """Put the new persona on; what the person switched meanwhile stays."""
         self._choice = choice
-        worn = {name: getattr(ready, name) for name in ("persona", "swap", "animation", "still")}
-        self._pipeline.use(replace(self._pipeline.recipe, **worn))
-        self._tell(f"now {ready.persona}")
+        self._pipeline.use(Recipe(ready))
+        self._tell(f"now {ready.name}")
 
     def _generate(self) -> str:
         from visard.daemon.personas.generator import open_generator

@@ -1,4 +1,4 @@
-"""What each key does, as Avatarify's users know them: from a key and a recipe to what comes next."""
+"""What each key does, as Avatarify's users know them: from a key and a switches to what comes next."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -6,11 +6,11 @@ from enum import StrEnum
 from typing import Any
 
 from visard.daemon.config.settings import Settings
-from visard.daemon.pipeline.recipe import Recipe
+from visard.daemon.pipeline.recipe import Switches
 
 
 class Command(StrEnum):
-    """What a key asks for beyond a change of the recipe."""
+    """What a key asks for beyond a change of the switches."""
 
     calibrate = "calibrate"
     seek = "seek"
@@ -29,7 +29,7 @@ class SwitchTo:
     index: int
 
 
-Outcome = Recipe | Command | SwitchTo | None
+Outcome = Switches | Command | SwitchTo | None
 
 ESCAPE, CTRL_C = "\x1b", "\x03"
 
@@ -39,29 +39,29 @@ HELP = (
 )
 
 
-def _step(name: str, by: float, low: float, high: float) -> Callable[[Recipe], Recipe]:
-    def change(recipe: Recipe) -> Recipe:
-        value = round(min(max(getattr(recipe.settings, name) + by, low), high), 3)
-        return _with(recipe, **{name: value})
+def _step(name: str, by: float, low: float, high: float) -> Callable[[Switches], Switches]:
+    def change(switches: Switches) -> Switches:
+        value = round(min(max(getattr(switches.settings, name) + by, low), high), 3)
+        return _with(switches, **{name: value})
 
     return change
 
 
-def _toggle(name: str) -> Callable[[Recipe], Recipe]:
-    return lambda recipe: _with(recipe, **{name: not getattr(recipe.settings, name)})
+def _toggle(name: str) -> Callable[[Switches], Switches]:
+    return lambda switches: _with(switches, **{name: not getattr(switches.settings, name)})
 
 
-def _with(recipe: Recipe, **changes: Any) -> Recipe:
-    return replace(recipe, settings=recipe.settings.model_copy(update=changes))
+def _with(switches: Switches, **changes: Any) -> Switches:
+    return replace(switches, settings=switches.settings.model_copy(update=changes))
 
 
-def _reset(recipe: Recipe) -> Recipe:
+def _reset(switches: Switches) -> Switches:
     usual = Settings()
-    return _with(recipe, zoom=usual.zoom, pan_x=usual.pan_x, pan_y=usual.pan_y)
+    return _with(switches, zoom=usual.zoom, pan_x=usual.pan_x, pan_y=usual.pan_y)
 
 
-_CHANGES: dict[str, Callable[[Recipe], Recipe]] = {
-    "0": lambda recipe: replace(recipe, paused=not recipe.paused),
+_CHANGES: dict[str, Callable[[Switches], Switches]] = {
+    "0": lambda switches: replace(switches, paused=not switches.paused),
     "w": _step("zoom", 0.1, 1, 4),
     "s": _step("zoom", -0.1, 1, 4),
     "u": _step("pan_y", -0.1, -1, 1),
@@ -89,13 +89,13 @@ _COMMANDS = {
 }
 
 
-def press(key: str, recipe: Recipe) -> Outcome:
-    """Return the new recipe, a command, a persona to wear, or None for a key that does nothing."""
+def press(key: str, switches: Switches) -> Outcome:
+    """Return the new switches, a command, a persona to wear, or None for a key that does nothing."""
     if key in "123456789" and len(key) == 1:
         return SwitchTo(int(key) - 1)
     for name in (key, key.lower()):
         if name in _CHANGES:
-            return _CHANGES[name](recipe)
+            return _CHANGES[name](switches)
         if name in _COMMANDS:
             return _COMMANDS[name]
     return None

@@ -17,6 +17,7 @@ from visard.daemon.personas.library import Library
 from visard.daemon.personas.prepare import prepare
 from visard.daemon.pipeline import tracking
 from visard.daemon.pipeline.pipeline import Pipeline
+from visard.daemon.pipeline.recipe import Recipe, Switches
 from visard.daemon.pipeline.status import PipelineStatus
 
 
@@ -37,11 +38,14 @@ def run(
     """
     console = console or Console(stderr=True)
     library = Library()
-    recipe = prepare(persona, mode, settings, library=library)
+    ready = prepare(library.resolve(persona), mode)
     ends = open_endpoints(source, sinks, lambda text: console.print(text, highlight=False, soft_wrap=True))
-    pipeline = Pipeline(ends.source, ends.sinks, recipe, tracking.live, reopen=ends.reopen)
+    switches = Switches(settings or Settings())
+    pipeline = Pipeline(
+        ends.source, ends.sinks, Recipe(ready), tracking.live, switches=switches, reopen=ends.reopen
+    )
     for sink in ends.sinks:
-        console.print(f"{recipe.persona} goes to {sink.where}", highlight=False, soft_wrap=True)
+        console.print(f"{ready.name} goes to {sink.where}", highlight=False, soft_wrap=True)
     session = Session(pipeline, library, persona)
     deadline = None if seconds is None else time.monotonic() + seconds
     try:

@@ -7,6 +7,7 @@ camera gone                                            card
 the person chose *Show my real face*                   raw
 paused, no persona, nothing seen yet                   card
 every face that must be swapped was found and swapped  frame
+no frame, because a slow step is still at work         what went out last
 else, for less than HOLD seconds                       last_good
 else                                                   blur or card, as configured
 =====================================================  ==========================================
@@ -21,6 +22,8 @@ from visard.models.face import Face, Sighting
 
 HOLD = 0.5
 """Seconds for which the last good frame stands in."""
+GIVE_UP = 3.0
+"""Seconds after which a step that is still at work on a frame has failed; until then it is late."""
 SETTLE_FRAMES = SETTLE_LOOKS = 5
 """Frames and looks of the detector for which a face that jumped must stay steady to be believed."""
 LEFT_LOOKS = 3
@@ -51,6 +54,8 @@ class Facts:
     """The output is made from the portrait alone, so no camera pixel can be in it."""
     when_lost: WhenLost = WhenLost.blur
     camera_gone: bool = False
+    late: bool = False
+    """No frame came because a slow step is still at work on one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ class GuardState:
 
     good_at: float | None = None
     tracks: tuple[FollowedFace, ...] = ()
+    verdict: GuardVerdict = GuardVerdict.card
     why: str = "starting"
     """The reason for the last verdict, for status and summaries."""
 
@@ -109,8 +115,17 @@ def decide(
     tracks = state.tracks if look is None else _follow(state.tracks, look.sighting, now)
     why = _objection(facts, look, tracks)
     if not why:
-        return GuardVerdict.frame, GuardState(now, tracks, why="")
-    return _stand_in(state, facts, look, now), replace(state, tracks=tracks, why=why)
+        return GuardVerdict.frame, GuardState(now, tracks, GuardVerdict.frame, why="")
+    if look is None and facts.late:
+        verdict, why = _repeated(state), "late"
+    else:
+        verdict = _stand_in(state, facts, look, now)
+    return verdict, replace(state, tracks=tracks, verdict=verdict, why=why)
+
+
+def _repeated(state: GuardState) -> GuardVerdict:
+    """Return what shows again what went out last."""
+    return GuardVerdict.last_good if state.verdict is GuardVerdict.frame else state.verdict
 
 
 def _stand_in(state: GuardState, facts: Facts, look: FaceEvidence | None, now: float) -> GuardVerdict:

@@ -4,26 +4,28 @@ A folder appears under its name complete or not at all; removing moves it to a b
 """
 
 import difflib
+import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
 
 from visard.daemon.config import paths
 from visard.daemon.errors import FaceUnusable, PersonaError, PersonaUnknown
+from visard.daemon.personas.files import write_choice, write_pictures, write_record, write_thumbnail
 from visard.daemon.personas.record import (
-    PICTURE,
-    RECORD,
-    THUMBNAIL,
     Consent,
     Damaged,
     Persona,
     PersonaKind,
+    ProcessorChoice,
     Record,
     check_name,
     check_title,
@@ -59,7 +61,8 @@ class Library:
     def _read(self, folder: Path, *, shipped: bool = False) -> Iterator[Persona | Damaged]:
         for path in sorted(folder.iterdir(), key=lambda path: path.name.lower()):
             if path.is_dir() and not path.name.startswith("."):
-                yield read(path, shipped=shipped)
+                entry = read(path, shipped=shipped)
+                yield self._with_choice(entry) if shipped and isinstance(entry, Persona) else entry
 
     def personas(self) -> list[Persona]:
         """Return the usable entries."""
@@ -91,25 +94,101 @@ class Library:
         return f"there is no persona and no picture {name!r}; {hint}"
 
     def resolve(self, choice: str | None = None) -> Persona:
-        """Return the persona that ``choice`` names: an entry, an alias or the path of a picture.
+        """Return the persona that ``choice`` names: an entry, an alias or the path of a picture or model.
 
-        None is the first shipped one. The picture is not examined here. Raises PersonaError.
+        None is the first shipped one. The file is not examined here. Raises PersonaError.
         """
         if choice is None:
             return self.personas()[0]
         if self.find(choice) is None and (path := Path(choice).expanduser()).is_file():
-            return Persona(_record(path.stem, PersonaKind.photo, title=path.name), path, saved=False)
+            return _unsaved(path)
         return self.get(choice)
 
-    def add(self, photo: Path, name: str, consent: Consent, title: str | None = None) -> Persona:
-        """Examine a photo and keep it, without its metadata. Raises PersonaError and PortraitError."""
+    def add(
+        self,
+        path: Path,
+        name: str,
+        consent: Consent,
+        title: str | None = None,
+        *,
+        processor: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        picture: Path | None = None,
+        sample: Callable[[Persona], "Image"] | None = None,
+    ) -> Persona:
+        """Examine a photo and keep it, without its metadata; or keep a trained model as it is.
+
+        A model may have a ``picture``, to be shown and animated. Without one ``sample`` is asked for its
+        thumbnail: what it makes of somebody. Raises PersonaError, PortraitError and ModelRefused.
+        """
+        from visard.daemon.personas.prepare import chosen, suitable
         from visard.models.portrait import examine
 
         self._check_free(name)
-        record = _record(
-            name, PersonaKind.photo, consent=consent, title=check_title(name if title is None else title)
+        made_of = _unsaved(path)
+        record = made_of.record.model_copy(
+            update={
+                "name": name,
+                "consent": consent,
+                "title": check_title(name if title is None else title),
+                **chosen(made_of, processor, options or {}).model_dump(),
+            }
         )
-        return self._save(record, examine(photo))
+        if made_of.picture:
+            return self._save(record, examine(path))
+        remarks = tuple(r for each in suitable(made_of.material) for r in each.check(made_of.material))
+        record = record.model_copy(update={"warnings": remarks, "files": (f"model{path.suffix.lower()}",)})
+        return self._save_model(record, path, examine(picture) if picture else None, sample)
+
+    def _save_model(
+        self,
+        record: Record,
+        model: Path,
+        portrait: "Portrait | None",
+        sample: Callable[[Persona], "Image"] | None,
+    ) -> Persona:
+        with self._new_folder(record.name) as folder:
+            shutil.copyfile(model, folder / record.files[0])
+            if portrait is not None:
+                write_pictures(folder, portrait.image)
+            write_record(folder, record)
+            if portrait is None and sample is not None:
+                write_thumbnail(folder, sample(Persona(record, folder, None)))
+        return self.get(record.name)
+
+    def configure(self, name: str, processor: str | None, options: Mapping[str, Any]) -> Persona:
+        """Keep what puts a persona on (None: as it is), and options; an option of None is its default again.
+
+        Raises PersonaError.
+        """
+        from visard.daemon.personas.prepare import chosen
+
+        persona = self.get(name)
+        choice = chosen(persona, processor, options)
+        try:
+            if persona.shipped:
+                self._choices.mkdir(mode=0o700, exist_ok=True)
+                write_choice(self._choices / f"{persona.name}.json", choice)
+            else:
+                write_record(persona.folder, persona.record.model_copy(update=choice.model_dump()))
+            os.utime(self.root)  # whoever keeps the library in memory looks at this
+        except OSError as error:
+            raise PersonaError(f"{name} cannot be written ({error.strerror}); nothing was changed") from error
+        return self.get(persona.name)
+
+    @property
+    def _choices(self) -> Path:
+        """Where what was chosen for personas that ship is kept."""
+        return self.root / ".choices"
+
+    def _with_choice(self, persona: Persona) -> Persona:
+        try:
+            choice = ProcessorChoice.model_validate_json(
+                (self._choices / f"{persona.name}.json").read_bytes()
+            )
+        except (OSError, ValidationError):
+            return persona
+        return replace(persona, record=persona.record.model_copy(update=choice.model_dump()))
 
     def generate(
         self, person: "Callable[[int, int], Image]", seed: int | None = None, name: str | None = None
@@ -134,8 +213,9 @@ class Library:
     def _save(self, record: Record, portrait: "Portrait") -> Persona:
         record = record.model_copy(update={"warnings": portrait.warnings})
         with self._new_folder(record.name) as folder:
-            write_files(folder, record, portrait)
-        return Persona(record, self.root / record.name / PICTURE)
+            write_pictures(folder, portrait.image)
+            write_record(folder, record)
+        return self.get(record.name)
 
     @contextmanager
     def _new_folder(self, name: str) -> Iterator[Path]:
@@ -218,12 +298,12 @@ def _first_usable(person: "Callable[[int, int], Image]", seed: int) -> "Portrait
     )
 
 
-def write_files(folder: Path, record: Record, portrait: "Portrait") -> None:
-    """Write picture, thumbnail and record into an empty folder; raises OSError."""
-    from PIL import Image as Pillow
+def _unsaved(path: Path) -> Persona:
+    """Return a persona of one file: a model if a processor takes its ending, else a picture."""
+    from visard.models.processor import processors
 
-    from visard.models.portrait import shrink
-
-    for name, image, quality in ((PICTURE, portrait.image, 95), (THUMBNAIL, shrink(portrait.image, 256), 88)):
-        Pillow.fromarray(image[:, :, ::-1]).save(folder / name, quality=quality, subsampling=0)
-    (folder / RECORD).write_text(record.model_dump_json(indent=1, exclude_none=True) + "\n")
+    ending = path.suffix.lower().removeprefix(".")
+    if any(ending in one.accepts for one in processors().values()):
+        record = _record(path.stem, PersonaKind.model, title=path.name)
+        return Persona(record.model_copy(update={"files": (path.name,)}), path.parent, None, saved=False)
+    return Persona(_record(path.stem, PersonaKind.photo, title=path.name), path.parent, path, saved=False)

@@ -1,42 +1,173 @@
-"""From a persona's name or photo to a recipe that can be used; takes a second or so."""
+"""From a persona to what puts it on: chooses the processor, and prepares it."""
 
-from collections.abc import Callable
-from pathlib import Path
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from statistics import median
+from typing import Any
 
-from visard.daemon.config.settings import Mode, Settings
-from visard.daemon.personas.library import Library
-from visard.daemon.pipeline.recipe import Recipe
+from pydantic import BaseModel, ValidationError
+
+from visard.daemon.config.settings import Mode
+from visard.daemon.errors import PersonaError
+from visard.daemon.personas.record import AUTO, Persona, ProcessorChoice
+from visard.models.face import Face, Image
+from visard.models.processor import Material, Prepared, Processor, Report, find_processor, processors
+
+FAST = 20.0
+"""Frames a second from which a processor is fast enough to be chosen by itself."""
+_TRIALS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPersona:
+    """A persona, ready to be put on."""
+
+    name: str
+    processor: str
+    mode: Mode
+    """The kind of the processor."""
+    prepared: Prepared = field(repr=False)
+    still: Image | None = field(default=None, repr=False)
+    """The portrait itself, shown in animate mode while there is no driver."""
 
 
 def prepare(
-    persona: str | None,
-    mode: Mode = Mode.swap,
-    settings: Settings | None = None,
+    persona: Persona,
+    mode: Mode,
+    report: Report = lambda _share, _text: None,
     *,
-    library: Library | None = None,
-    swapper: str = "mesh",
-    animator: str = "puppet",
-    progress: Callable[[float], None] = lambda _: None,
-) -> Recipe:
-    """Read and examine the persona (None: the first shipped one) and prepare it for ``mode``.
+    processor: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    speed: Callable[[Prepared], float] | None = None,
+) -> PreparedPersona:
+    """Prepare a persona for ``mode``; seconds for a photo, minutes where networks are compiled.
 
-    ``progress`` is told the share that is done, 0 to 1.
-    Raises PersonaError, PortraitError or EngineError.
+    ``processor`` and ``options`` go before what the persona's record says. Of several that ``auto``
+    may take, the best-looking one runs that reaches FAST frames a second here, or else the fastest.
+    Raises PersonaError, PortraitError, EngineError, and what ``report`` raises to cancel.
     """
-    from visard.models.animate import animators
-    from visard.models.portrait import examine
-    from visard.models.swap import swappers
+    chosen = candidates(persona, mode, processor)
+    fastest: tuple[float, Processor, Prepared] | None = None
+    for one in chosen:
+        values = {**persona.record.options.get(one.name, {}), **(options or {})}
+        prepared = one.prepare(persona.material, checked_options(one, values), report)
+        rate = FAST if len(chosen) == 1 else (speed or frames_per_second)(prepared)
+        if fastest is None or rate > fastest[0]:
+            if fastest:
+                fastest[2].close()
+            fastest = rate, one, prepared
+        else:
+            prepared.close()
+        if rate >= FAST:
+            break
+    assert fastest is not None, "there is a candidate, or candidates would have raised"
+    return PreparedPersona(persona.name, fastest[1].name, mode, fastest[2], _still(persona, mode))
 
-    chosen = (library or Library()).resolve(persona)
-    progress(0.1)
-    portrait = examine(Path(chosen.picture))
-    progress(0.5)
-    animate = mode is Mode.animate
-    return Recipe(
-        persona=chosen.name,
-        swap=None if animate else swappers.get(swapper).prepare(portrait),
-        animation=animators.get(animator).prepare(portrait) if animate else None,
-        still=portrait.image,
-        mode=mode,
-        settings=settings or Settings(),
-    )
+
+def candidates(persona: Persona, mode: Mode, processor: str | None = None) -> list[Processor]:
+    """Return the processors to try, the best-looking first: one, or with ``auto`` all that could do it.
+
+    A persona's own processor counts for its kind; in the other mode it is ``auto``. Raises PersonaError.
+    """
+    wanted = processor or persona.record.processor
+    if wanted != AUTO:
+        found = find_processor(wanted)
+        if found.kind == mode.value:
+            _check_material(found, persona)
+            return [found]
+        if processor is not None:
+            raise PersonaError(f"{wanted} can {found.kind}, not {mode}; use --mode {found.kind}")
+    able = [one for one in suitable(persona.material) if one.kind == mode.value]
+    if not able:
+        made_of = " and ".join(sorted(persona.material.kinds)) or "nothing"
+        raise PersonaError(
+            f"nothing can {mode} with {persona.name}, which is made of {made_of}; "
+            + ("add it again with --picture" if mode is Mode.animate else "try --mode animate")
+        )
+    return able
+
+
+def suitable(material: Material) -> list[Processor]:
+    """Return every processor that can use this material, the best-looking first."""
+    able = [one for one in processors().values() if one.accepts & material.kinds]
+    return sorted(able, key=lambda one: -one.quality)
+
+
+def _check_material(processor: Processor, persona: Persona) -> None:
+    if not processor.accepts & persona.material.kinds:
+        raise PersonaError(
+            f"{processor.name} needs {' or '.join(sorted(processor.accepts))}, and {persona.name} is made of "
+            f"{' and '.join(sorted(persona.material.kinds)) or 'nothing'}"
+        )
+
+
+def checked_options(processor: Processor, values: Mapping[str, Any]) -> BaseModel:
+    """Return ``values``, which may be text, as the processor's options; raises PersonaError."""
+    known = processor.Options.model_fields
+    try:
+        return processor.Options.model_validate(dict(values))
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        place = ".".join(map(str, wrong["loc"]))
+        if wrong["type"] == "extra_forbidden":
+            there = ", ".join(known) or "none"
+            raise PersonaError(f"{processor.name} has no option {place!r}; there are: {there}") from None
+        raise PersonaError(f"{processor.name}: {place}: {wrong['msg']}, not {wrong['input']!r}") from None
+
+
+def chosen(persona: Persona, processor: str | None, options: Mapping[str, Any]) -> ProcessorChoice:
+    """Return a persona's choice with another processor (None: as it is) and some options changed.
+
+    The options are those of the processor; with ``auto`` of the best-looking one. An option of None takes its
+    default again. Raises PersonaError.
+    """
+    wanted = processor or persona.record.processor
+    able = suitable(persona.material)
+    if wanted != AUTO:
+        _check_material(find_processor(wanted), persona)
+        able = [find_processor(wanted)]
+    known = persona.record.options
+    for one in able[:1] if options else ():
+        values = {**known.get(one.name, {}), **options}
+        checked = checked_options(one, {key: value for key, value in values.items() if value is not None})
+        known = {**known, one.name: checked.model_dump(mode="json", exclude_defaults=True)}
+    return ProcessorChoice(processor=wanted, options={name: kept for name, kept in known.items() if kept})
+
+
+def typed_options(persona: Persona) -> dict[str, BaseModel]:
+    """Return a persona's options by the name of each processor that can put it on; raises PersonaError."""
+    return {
+        one.name: checked_options(one, persona.record.options.get(one.name, {}))
+        for one in suitable(persona.material)
+    }
+
+
+def _still(persona: Persona, mode: Mode) -> Image | None:
+    if mode is not Mode.animate or persona.picture is None:
+        return None
+    from visard.models.portrait import LONGEST, read_picture, shrink
+
+    return shrink(read_picture(persona.picture), LONGEST)
+
+
+def frames_per_second(prepared: Prepared) -> float:
+    """Return how often one face of a sample picture can be done in a second, on this machine as it is."""
+    picture, face = _sample()
+    times = []
+    for _ in range(1 + _TRIALS):  # the first one makes buffers
+        start = time.perf_counter()
+        for _patch in prepared.submit(picture, (face,)).result(60):
+            times.append(time.perf_counter() - start)
+    prepared.forget()
+    return 1 / median(times[1:])
+
+
+@cache
+def _sample() -> tuple[Image, Face]:
+    from visard.models.assets import asset
+    from visard.models.portrait import examine
+
+    portrait = examine(asset("sample_1.jpg"))
+    return portrait.image, portrait.face

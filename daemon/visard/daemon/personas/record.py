@@ -5,13 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from visard.daemon.errors import PersonaError
 
+if TYPE_CHECKING:
+    from visard.models.processor import Material
+
 RECORD, PICTURE, THUMBNAIL = "persona.json", "picture.jpg", "thumbnail.jpg"
 PICTURES = (PICTURE, "picture.png")
+AUTO = "auto"
+"""Instead of a processor's name: the best that the material and this machine allow."""
 
 
 class Consent(StrEnum):
@@ -28,12 +34,21 @@ class PersonaKind(StrEnum):
 
     photo = "photo"
     generated = "generated"
+    model = "model"
+    """Somebody trained it."""
 
 
-class Record(BaseModel):
-    """What persona.json holds."""
+class ProcessorChoice(BaseModel):
+    """What puts a persona on."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+    processor: str = Field(AUTO, description="auto, or the name of a processor")
+    options: dict[str, dict[str, Any]] = Field({}, description="options that were chosen, by processor")
+
+
+class Record(ProcessorChoice):
+    """What persona.json holds."""
 
     name: str
     title: str
@@ -43,14 +58,18 @@ class Record(BaseModel):
     seed: int | None = None
     warnings: tuple[str, ...] = ()
     aliases: tuple[str, ...] = Field((), description="other names it answers to")
+    files: tuple[str, ...] = Field((), description="what it is made of besides its picture: a trained model")
 
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """A face that can be worn: an entry of the library or a picture given by its path."""
+    """A face that can be worn: an entry of the library, or a picture or model given by its path."""
 
     record: Record
-    picture: Path
+    folder: Path
+    """Where its files are."""
+    picture: Path | None
+    """The photo or portrait; a trained model needs none."""
     shipped: bool = False
     saved: bool = True
 
@@ -60,9 +79,12 @@ class Persona:
         return self.record.name
 
     @property
-    def folder(self) -> Path:
-        """The folder of the entry."""
-        return self.picture.parent
+    def material(self) -> "Material":
+        """What processors make it of."""
+        from visard.models.processor import Material
+
+        photos = (self.picture,) if self.picture else ()
+        return Material(photos, self.folder / self.record.files[0] if self.record.files else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +105,14 @@ def read(folder: Path, *, shipped: bool = False) -> Persona | Damaged:
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         return Damaged(folder.name, folder, f"{RECORD} is broken ({problem['msg']})")
-    for picture in (folder / name for name in PICTURES):
-        if picture.is_file():
-            return Persona(record.model_copy(update={"name": folder.name}), picture, shipped)
-    return Damaged(folder.name, folder, "its picture is missing")
+    record = record.model_copy(update={"name": folder.name})
+    for name in record.files:
+        if Path(name).name != name or not (folder / name).is_file():
+            return Damaged(folder.name, folder, f"its file {name} is missing")
+    picture = next((path for path in (folder / name for name in PICTURES) if path.is_file()), None)
+    if picture is None and not record.files:
+        return Damaged(folder.name, folder, "its picture is missing")
+    return Persona(record, folder, picture, shipped)
 
 
 def check_name(name: str) -> str:

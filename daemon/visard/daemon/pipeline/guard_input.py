@@ -1,29 +1,32 @@
 """What the guard must know, and what a card says, about how things stand."""
 
-from visard.daemon.config.settings import Mode
 from visard.daemon.guard.gate import Composed, Words
 from visard.daemon.guard.rules import Facts
 from visard.daemon.pipeline.capture import Capture, Presence
-from visard.daemon.pipeline.recipe import Recipe
+from visard.daemon.pipeline.recipe import Recipe, Switches
 
 
-def facts(recipe: Recipe, intake: Capture, made: Composed | None) -> Facts:
+def facts(
+    recipe: Recipe, switches: Switches, capture: Capture, made: Composed | None, *, late: bool
+) -> Facts:
     """Return the guard's facts about ``made``, which may come from the recipe before this one."""
     return Facts(
-        covers=recipe.covers,
-        reveal=recipe.reveal,
-        animate=made.animated if made and made.look else recipe.mode is Mode.animate,
-        when_lost=recipe.settings.when_lost,
-        camera_gone=intake.gone,
+        covers=recipe.persona is not None and not switches.paused,
+        reveal=switches.reveal,
+        animate=made.animated if made and made.look else recipe.animates,
+        when_lost=switches.settings.when_lost,
+        camera_gone=capture.gone,
+        late=late and made is None,
     )
 
 
-def words(recipe: Recipe, intake: Capture) -> Words:
+def words(recipe: Recipe, switches: Switches, capture: Capture) -> Words:
     """Return what a card says if one must be shown."""
-    if recipe.paused:
+    still = recipe.persona.still if recipe.persona else None
+    if switches.paused:
         return Words("Paused")
-    if intake.presence is Presence.lost:
+    if capture.presence is Presence.lost:
         return Words("The camera is gone; waiting for it to come back")
-    if intake.gone or recipe.covers:
-        return Words("One moment", recipe.still)
-    return Words("No persona chosen", recipe.still)
+    if capture.gone or recipe.persona is not None:
+        return Words("One moment", still)
+    return Words("No persona chosen", still)

@@ -1,7 +1,7 @@
 """The driver's neutral frame for an animator: the first, one asked for, or a better one when found."""
 
-from visard.models.animate import Animation
 from visard.models.face import Face
+from visard.models.processor import Animation
 
 
 class NeutralReference:
@@ -25,5 +25,5 @@ class NeutralReference:
             return
         mismatch = int(100 * animation.mismatch(driver))
         if new or self.score is None or mismatch < self.score:
-            animation.calibrate(driver)
+            animation.calibrate()
             self._animation, self.score = animation, mismatch

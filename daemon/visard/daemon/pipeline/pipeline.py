@@ -10,8 +10,10 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Self
 
+from visard.daemon.config.settings import Mode
 from visard.daemon.errors import SinkError, VisardError
 from visard.daemon.guard.gate import Composed, Gate
+from visard.daemon.guard.rules import GIVE_UP
 from visard.daemon.media.frame import Frame
 from visard.daemon.media.ports import Sink, Source
 from visard.daemon.media.slot import Closed, Slot
@@ -19,7 +21,7 @@ from visard.daemon.pipeline.capture import Capture, Presence
 from visard.daemon.pipeline.compositor import Compositor
 from visard.daemon.pipeline.guard_input import facts, words
 from visard.daemon.pipeline.heartbeat import Heartbeat
-from visard.daemon.pipeline.recipe import Recipe
+from visard.daemon.pipeline.recipe import Recipe, Switches
 from visard.daemon.pipeline.scene_cuts import SceneCuts
 from visard.daemon.pipeline.sink_thread import SinkThread
 from visard.daemon.pipeline.stats import Stats
@@ -31,6 +33,8 @@ log = logging.getLogger(__name__)
 
 REPEAT_AFTER = 1.5
 """Frame intervals without anything new after which a live pipeline asks the guard what to show."""
+PATIENCE = 60.0
+"""Seconds that a step may take where nobody watches the clock: a large network over a file."""
 RESTING = 1.0
 """Seconds between two pictures while there is nothing to show and nobody to show it to."""
 
@@ -58,39 +62,41 @@ class Pipeline:
         recipe: Recipe,
         tracking: Callable[[int], Tracking],
         *,
+        switches: Switches | None = None,
         live: bool | None = None,
         reopen: Callable[[], Source] | None = None,
         seen: Callable[[Image], None] = lambda _: None,
     ) -> None:
         self.recipe = recipe
+        self.switches = switches or Switches()
         self.live = source.format.live if live is None else live
         self.stats = Stats()
-        self.pulse = Heartbeat()
-        self._intake = (
+        self.heartbeat = Heartbeat()
+        self._source = (
             source if isinstance(source, Capture) else Capture(source, reopen if self.live else None)
         )
         self._seen = seen
-        self._cover = Compositor(source.format, self.stats)
+        self._compositor = Compositor(source.format, self.stats, GIVE_UP if self.live else PATIENCE)
         self._gate = Gate(source.format.width, source.format.height)
         self._new_tracker = tracking
         self._captured: Slot[Frame] = Slot()
         self._tracked: Slot[_Tracked] = Slot()
-        self._made: Slot[Composed] = Slot()
+        self._composed: Slot[Composed] = Slot()
         self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._outlets = [SinkThread(sink, self.stats, live=self.live) for sink in sinks]
+        self._sinks = [SinkThread(sink, self.stats, live=self.live) for sink in sinks]
         self._verdict = "card"
         self._error: Exception | None = None
         self._done = Event()
         self._threads = [
             self._thread("capture", self._capture, self._captured.close),
             self._thread("track", self._track, self._tracked.close),
-            self._thread("make", self._make, self._made.close),
+            self._thread("compose", self._compose, self._composed.close),
             self._thread("emit", self._emit, self._finish),
         ]
 
     def start(self) -> Self:
         """Start every thread."""
-        for thread in (*(outlet.thread for outlet in self._outlets), *self._threads):
+        for thread in (*(sink.thread for sink in self._sinks), *self._threads):
             thread.start()
         return self
 
@@ -101,23 +107,27 @@ class Pipeline:
         self.stop()
 
     def use(self, recipe: Recipe) -> None:
-        """Take ``recipe`` from the next frame on; pausing and hiding the real face work at once."""
+        """Take ``recipe`` from the next frame on."""
         self.recipe = recipe
+
+    def switch(self, switches: Switches) -> None:
+        """Follow ``switches`` from the next frame on; pausing and hiding the real face work at once."""
+        self.switches = switches
 
     def calibrate(self) -> None:
         """Take the next frame as the neutral reference, and forget what was learned about the driver."""
-        self._orders.put(lambda: self._cover.forget(self.recipe))
+        self._orders.put(lambda: self._compositor.forget(self.recipe))
 
     def seek(self, on: bool) -> None:
         """Start or stop looking for a better reference by itself."""
-        self._orders.put(lambda: setattr(self._cover.reference, "seeking", on))
+        self._orders.put(lambda: setattr(self._compositor.reference, "seeking", on))
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until everything is written; false when ``timeout`` seconds pass. Raises what ended it."""
         if not self._done.wait(timeout):
             return False
         deadline = None if timeout is None else time.monotonic() + timeout
-        if not self._join((outlet.thread for outlet in self._outlets), deadline):
+        if not self._join((sink.thread for sink in self._sinks), deadline):
             return False
         self._raise()
         return True
@@ -128,11 +138,11 @@ class Pipeline:
         A step that blocks is left behind after ``timeout`` seconds; sinks get ``finish`` more to end files.
         """
         deadline = time.monotonic() + timeout
-        self._intake.stop()
-        for slot in (self._captured, self._tracked, self._made):
+        self._source.stop()
+        for slot in (self._captured, self._tracked, self._composed):
             slot.close()
         self._join(self._threads, deadline)
-        self._join((outlet.thread for outlet in self._outlets), time.monotonic() + finish)
+        self._join((sink.thread for sink in self._sinks), time.monotonic() + finish)
 
     def settle(self, timeout: float) -> bool:
         """Wait for steps that ``stop`` left behind: a program that ends inside a network is aborted."""
@@ -140,20 +150,20 @@ class Pipeline:
 
     def status(self) -> PipelineStatus:
         """Return what is going on."""
-        recipe, outlets = self.recipe, self._outlets
-        inner = self._captured.dropped + self._tracked.dropped + self._made.dropped
+        recipe, switches, sinks = self.recipe, self.switches, self._sinks
+        inner = self._captured.dropped + self._tracked.dropped + self._composed.dropped
         return PipelineStatus(
-            persona=recipe.persona,
-            mode=recipe.mode.value,
-            paused=recipe.paused,
-            reveal=recipe.reveal,
+            persona=recipe.name,
+            mode=recipe.persona.mode.value if recipe.persona else Mode.swap.value,
+            paused=switches.paused,
+            reveal=switches.reveal,
             verdict=self._verdict,
             why=self._gate.why,
-            source=self._intake.why or ("no source" if self._intake.gone else "ok"),
-            sinks={outlet.where: str(outlet.error or "ok") for outlet in outlets},
-            drops=inner + max((outlet.dropped for outlet in outlets), default=0),
-            reference=self._cover.reference.score,
-            seeking=self._cover.reference.seeking,
+            source=self._source.why or ("no source" if self._source.gone else "ok"),
+            sinks={sink.where: str(sink.error or "ok") for sink in sinks},
+            drops=inner + max((sink.dropped for sink in sinks), default=0),
+            reference=self._compositor.reference.score,
+            seeking=self._compositor.reference.seeking,
             stats=self.stats.snapshot(),
         )
 
@@ -177,40 +187,40 @@ class Pipeline:
             cause, error = error, VisardError(f"the {name} step stopped ({type(error).__name__}: {error})")
             error.__cause__ = cause
         self._error = self._error or error
-        self._intake.stop()
-        for slot in (self._captured, self._tracked, self._made):
+        self._source.stop()
+        for slot in (self._captured, self._tracked, self._composed):
             slot.close()
 
     def _finish(self) -> None:
-        for outlet in self._outlets:
-            outlet.close()
-        self._intake.stop()
+        for sink in self._sinks:
+            sink.close()
+        self._source.stop()
         self._done.set()
 
     def _capture(self) -> None:
         pass_on = self._captured.put if self.live else self._captured.hand
-        for frame in self._intake.frames():
+        for frame in self._source.frames():
             self._seen(frame.image)
             pass_on(frame)
 
     def _track(self) -> None:
         pass_on = self._tracked.put if self.live else self._tracked.hand
-        tracker, openings, paused = self._new_tracker(self.recipe.settings.max_faces), 1, False
+        tracker, openings, paused = self._new_tracker(self.switches.settings.max_faces), 1, False
         cuts = SceneCuts()
         self._captured.dropped = 0  # what came while the networks were loading is no sign of slowness
         while (frame := self._captured.take()) is not None:
-            recipe = self.recipe
-            tracker.max_faces = recipe.settings.max_faces
-            if openings != self._intake.openings:
-                openings = self._intake.openings
+            switches = self.switches
+            tracker.max_faces = switches.settings.max_faces
+            if openings != self._source.openings:
+                openings = self._source.openings
                 self.calibrate()
                 tracker.forget()
             cut = not self.live and cuts(frame.image)  # a camera shows one scene only
-            if cut or (paused and not recipe.paused):
+            if cut or (paused and not switches.paused):
                 tracker.forget()
-            paused = recipe.paused
+            paused = switches.paused
             now = self._time(frame)
-            with self.pulse.beat("track"):
+            with self.heartbeat.beat("track"):
                 sighting = None if paused else self._look(tracker, frame, now)
             pass_on(_Tracked(frame, sighting, now, cut))
 
@@ -223,50 +233,51 @@ class Pipeline:
                     log.error("tracking failed, the guard stands in: %s: %s", type(error).__name__, error)
                 return Sighting(())
 
-    def _make(self) -> None:
-        pass_on = self._made.put if self.live else self._made.hand
+    def _compose(self) -> None:
+        pass_on = self._composed.put if self.live else self._composed.hand
         while (item := self._tracked.take()) is not None:
             with suppress(Empty):
                 while True:
                     self._orders.get_nowait()()
             if item.cut:
-                self._cover.cut()
-            with self.pulse.beat("make"):
-                made = self._cover(item.frame, item.sighting, self.recipe, item.now)
+                self._compositor.cut()
+            with self.heartbeat.beat("compose"):
+                made = self._compositor(item.frame, item.sighting, self.recipe, self.switches, item.now)
             made.cut = item.cut
             pass_on(made)
 
     def _emit(self) -> None:
         while True:
-            self._clear(self._made.take(self._patience()))
+            self._clear(self._composed.take(self._patience()))
 
     def _patience(self) -> float | None:
         """Return the seconds after which a picture goes out although nothing new came."""
         if not self.live:
             return None
-        resting = self._intake.presence is Presence.resting
-        return RESTING if resting else REPEAT_AFTER / max(self._intake.format.fps, 1)
+        resting = self._source.presence is Presence.resting
+        return RESTING if resting else REPEAT_AFTER / max(self._source.format.fps, 1)
 
     def _clear(self, made: Composed | None) -> None:
-        """Ask the guard and send what it clears to every outlet that still works."""
-        recipe = self.recipe
+        """Ask the guard and send what it clears to every sink that still works."""
+        recipe, switches = self.recipe, self.switches
         start = time.perf_counter()
         now = self._time(made.frame) if made and not self.live else start
-        cleared = self._gate.clear(facts(recipe, self._intake, made), made, now, words(recipe, self._intake))
+        known = facts(recipe, switches, self._source, made, late=self.heartbeat.late(GIVE_UP))
+        cleared = self._gate.clear(known, made, now, words(recipe, switches, self._source))
         self._verdict = cleared.verdict.value
         if made:
             made.frame.trace["guard"] = time.perf_counter() - start
             self.stats.cleared(made.frame, cleared.verdict, self._gate.why)
-        alive = [outlet.send(cleared) for outlet in self._outlets]
+        alive = [sink.send(cleared) for sink in self._sinks]
         if not any(alive):
             raise self._broken()
 
     def _time(self, frame: Frame) -> float:
         """Return when the frame was taken: by the clock, or by its place in a file."""
-        return frame.captured if self.live else frame.index / self._intake.format.fps
+        return frame.captured if self.live else frame.index / self._source.format.fps
 
     def _broken(self) -> SinkError:
-        reasons = "; ".join(f"{outlet.where}: {outlet.error}" for outlet in self._outlets)
+        reasons = "; ".join(f"{sink.where}: {sink.error}" for sink in self._sinks)
         return SinkError(f"no output is left ({reasons})")
 
     def _join(self, threads: Iterable[Thread], deadline: float | None) -> bool:
@@ -281,5 +292,5 @@ class Pipeline:
     def _raise(self) -> None:
         if self._error is not None:
             raise self._error
-        if all(outlet.error for outlet in self._outlets):
+        if all(sink.error for sink in self._sinks):
             raise self._broken()

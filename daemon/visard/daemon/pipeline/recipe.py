@@ -1,42 +1,49 @@
-"""What is being made of the frames right now: replaced whole between two frames, so nothing needs a lock."""
+"""What is being made of the frames: what is prepared, and what the person switched on.
+
+Two immutable records that are replaced whole between two frames, so nothing needs a lock.
+"""
 
 from dataclasses import dataclass, field
 
 from visard.daemon.config.settings import Mode, Settings
-from visard.models.animate import Animation
-from visard.models.face import Image
-from visard.models.swap import Swap
+from visard.daemon.personas.prepare import PreparedPersona
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Persona, settings and what the person has switched on or off; immutable."""
+    """What is prepared."""
 
-    persona: str | None = None
-    swap: Swap | None = field(default=None, repr=False)
-    animation: Animation | None = field(default=None, repr=False)
-    still: Image | None = field(default=None, repr=False)
-    """The portrait itself, shown in animate mode while there is no driver."""
-    mode: Mode = Mode.swap
+    persona: PreparedPersona | None = None
+    """None: nothing but the card goes out."""
+    fade: "Fade | None" = field(default=None, repr=False)
+    """The persona that this one replaces gradually."""
+
+    @property
+    def name(self) -> str | None:
+        """The persona's name."""
+        return self.persona.name if self.persona else None
+
+    @property
+    def animates(self) -> bool:
+        """Whether the picture is the persona's portrait, with nothing of the camera's in it."""
+        return self.persona is not None and self.persona.mode is Mode.animate
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """What the person switched on."""
+
     settings: Settings = field(default_factory=Settings)
     paused: bool = False
     reveal: bool = False
     """*Show my real face*: the only thing that lets the raw camera out."""
-    fade: "Fade | None" = field(default=None, repr=False)
-    """The recipe that this one replaces gradually."""
-
-    @property
-    def covers(self) -> bool:
-        """Whether there is a persona to put on and it is not paused."""
-        prepared = self.swap if self.mode is Mode.swap else self.animation
-        return prepared is not None and not self.paused
 
 
 @dataclass(frozen=True, slots=True)
 class Fade:
-    """From one recipe to the next, over some seconds."""
+    """From one persona to the next, over some seconds."""
 
-    old: Recipe
+    old: PreparedPersona
     start: float
     """By ``time.perf_counter``."""
     seconds: float

@@ -1,24 +1,27 @@
-"""What runs: the stage, the persona that is on it, its camera, and whether anybody watches."""
+"""What runs: the live pipeline, the persona that is on, its camera, and whether anybody watches."""
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event, RLock, Thread
 from typing import Any
 
 from visard.daemon.api.schema import Problem
 from visard.daemon.config.file import Config
-from visard.daemon.config.settings import Mode
+from visard.daemon.config.settings import Mode, Settings
 from visard.daemon.devices.hotplug import Hotplug
 from visard.daemon.errors import VisardError
 from visard.daemon.media.frame import Format
-from visard.daemon.pipeline.recipe import Fade, Recipe
+from visard.daemon.personas.prepare import PreparedPersona
+from visard.daemon.pipeline.recipe import Fade, Recipe, Switches
 from visard.daemon.service.idle import Demand, IdleMonitor
 from visard.daemon.service.live import LivePipeline, PreviewStreams
 from visard.daemon.service.memory import give_back
 from visard.daemon.service.prepared import Key, PreparedPersonas
 from visard.daemon.sources._select import AUTO, SourceSelector
+from visard.engines.errors import Cancelled
 
 log = logging.getLogger(__name__)
 
@@ -34,158 +37,200 @@ class Controller:
     def __init__(
         self,
         config: Config,
-        supply: SourceSelector,
+        selector: SourceSelector,
         views: PreviewStreams,
-        wardrobe: PreparedPersonas,
+        prepared: PreparedPersonas,
         changed: Callable[[], None],
     ) -> None:
-        self.supply = supply
+        self.selector = selector
         self.wanted: Key | None = None
         """The persona that goes on when it is prepared."""
         self.troubles: dict[str, Problem] = {}
-        self.attention = IdleMonitor(self._wake, self._sleep, wanting=Demand(readers=0))
+        self.idle = IdleMonitor(self._wake, self._sleep, demand=Demand(readers=0))
         self._config = config
         self._views = views
-        self._wardrobe = wardrobe
+        self._prepared = prepared
+        prepared.in_use = self._in_use
         self._changed = changed
+        self._untold, self._telling = False, 0
         self._lock = RLock()
         self._ending = Event()
-        self._plugs: Hotplug | None = None
-        self.stage = self._build(Recipe(settings=config, paused=config.paused, mode=config.mode))
+        self._hotplug: Hotplug | None = None
+        self.live = self._build(Recipe(), Switches(_settings(config), paused=config.paused))
 
     @property
     def recipe(self) -> Recipe:
         """What is made of the frames now."""
-        return self.stage.pipeline.recipe
+        return self.live.pipeline.recipe
+
+    @property
+    def switches(self) -> Switches:
+        """What the person switched on."""
+        return self.live.pipeline.switches
 
     def start(self) -> None:
         """Begin: with the card, and asleep until somebody watches."""
         self._begin()
-        self._plugs = Hotplug(self._plugged)
-        self.attention.update(always=self._config.always_on, paused=self._config.paused)
+        self._hotplug = Hotplug(self._plugged)
+        self.idle.update(always=self._config.always_on, paused=self._config.paused)
 
     def stop(self) -> None:
         """Stop everything in well under a second."""
         self._ending.set()
-        self.attention.close()
-        if self._plugs is not None:
-            self._plugs.close()
-        self.stage.stop()
+        self.idle.close()
+        if self._hotplug is not None:
+            self._hotplug.close()
+        self.live.stop()
 
     def healthy(self) -> bool:
         """Whether no step of the pipeline hangs."""
-        return all(seconds < STUCK for seconds in self.stage.pipeline.pulse.busy().values())
+        return all(seconds < STUCK for seconds in self.live.pipeline.heartbeat.busy().values())
 
-    def use(self, **changes: Any) -> None:
-        """Change the recipe between two frames."""
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Tell clients once, at the end, of everything that changes inside."""
         with self._lock:
-            recipe = replace(self.recipe, **changes)
-            self.stage.pipeline.use(recipe)
-        self.attention.update(paused=recipe.paused)
-        self._changed()
+            self._telling += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._telling -= 1
+                tell = self._untold and not self._telling
+                self._untold = self._untold and not tell
+            if tell:
+                self._changed()
 
-    def wear(self, name: str, mode: Mode) -> None:
+    def tell(self) -> None:
+        """Have clients told that something changed."""
+        with self.telling():
+            self._untold = True
+
+    def switch(self, **changes: Any) -> None:
+        """Change what is switched on between two frames."""
+        with self._lock:
+            switches = replace(self.switches, **changes)
+            self.live.pipeline.switch(switches)
+        self.idle.update(paused=switches.paused)
+        self.tell()
+
+    def select(self, name: str, mode: Mode) -> None:
         """Put a persona on: now if it is prepared, else when it is; the old one goes on until then."""
-        with self._lock:
-            self.wanted = name, mode
-        ready = self._wardrobe.get(name, mode)
-        if ready is None:
-            self._wardrobe.order(name, mode, lambda made: self._prepared((name, mode), made))
-            self._changed()
-        else:
-            self._prepared((name, mode), ready)
+        with self.telling():
+            with self._lock:
+                self.wanted = name, mode
+            ready = self._prepared.get(name, mode)
+            if ready is None:
+                self._prepared.order(name, mode, lambda made: self._made((name, mode), made))
+                self.tell()
+            else:
+                self._made((name, mode), ready)
 
     def apply(self, after: Config) -> None:
         """Follow a configuration that was changed."""
-        with self._lock:
+        with self.telling(), self._lock:
             before, self._config = self._config, after
-            self.use(settings=after)
-            if self.stage.fits != (Format(after.width, after.height, after.fps), after.output):
+            if _settings(after) != _settings(before):
+                self.switch(settings=_settings(after))
+            if self.live.fits != (Format(after.width, after.height, after.fps), after.output):
                 self._rebuild()
-            elif before.camera != after.camera and self.attention.awake:
-                self.stage.wake(after.camera)
-        self.attention.update(always=after.always_on)
-        self._changed()
+            elif before.camera != after.camera and self.idle.awake:
+                self.live.wake(after.camera)
+            self.idle.update(always=after.always_on)
+            self.tell()
 
     def trouble(self, code: str, message: str, *, blocking: bool = True) -> None:
         """Tell of a problem; an empty message says that it is over."""
         if message:
             self.troubles[code] = Problem(code=code, message=message, blocking=blocking)
-        else:
-            self.troubles.pop(code, None)
-        self._changed()
+        elif self.troubles.pop(code, None) is None:
+            return
+        self.tell()
 
-    def _prepared(self, key: Key, made: Recipe | Exception) -> None:
-        with self._lock:
-            if self.wanted != key:
-                return  # another was asked for meanwhile
-            self.wanted = None
-            if isinstance(made, Recipe):
-                self._put_on(made)
-        bad = isinstance(made, Exception)
-        self.trouble(
-            "persona-unusable",
-            f"{key[0]} cannot be put on: {made}" if bad else "",
-            blocking=not self.recipe.covers,
-        )
+    def _made(self, key: Key, made: PreparedPersona | Exception) -> None:
+        """Take what was prepared, unless another persona was asked for meanwhile."""
+        with self.telling():
+            with self._lock:
+                if self.wanted != key:
+                    return
+                self.wanted = None
+                self.tell()
+                if isinstance(made, PreparedPersona):
+                    self._put_on(made)
+            bad = isinstance(made, Exception) and not isinstance(made, Cancelled)
+            self.trouble(
+                "persona-unusable",
+                f"{key[0]} cannot be put on: {made}" if bad else "",
+                blocking=self.recipe.persona is None,
+            )
 
-    def _put_on(self, made: Recipe) -> None:
-        old, seconds = replace(self.recipe, fade=None), self._config.crossfade
-        fade = Fade(old, time.perf_counter(), seconds) if seconds and old.covers else None
-        worn = {name: getattr(made, name) for name in ("persona", "swap", "animation", "still", "mode")}
-        self.use(**worn, fade=fade)
+    def _put_on(self, made: PreparedPersona) -> None:
+        old, seconds = self.recipe.persona, self._config.crossfade
+        if made is not old:
+            fade = Fade(old, time.perf_counter(), seconds) if seconds and old else None
+            self.live.pipeline.use(Recipe(made, fade))
+            self._prepared.sweep()
 
-    def _build(self, recipe: Recipe) -> LivePipeline:
-        return LivePipeline(self._config, recipe, self.supply, self._views, self._read_by)
+    def _in_use(self) -> tuple[PreparedPersona, ...]:
+        persona, fade = self.recipe.persona, self.recipe.fade
+        return (*((persona,) if persona else ()), *((fade.old,) if fade else ()))
+
+    def _build(self, recipe: Recipe, switches: Switches) -> LivePipeline:
+        return LivePipeline(self._config, recipe, switches, self.selector, self._views, self._read_by)
 
     def _begin(self) -> None:
-        """Start the stage, and mind it."""
-        self.stage.pipeline.start()
-        Thread(target=self._mind, args=(self.stage,), name="visard mind", daemon=True).start()
+        """Start the pipeline, and watch over it."""
+        self.live.pipeline.start()
+        Thread(target=self._watch_over, args=(self.live,), name="visard watch", daemon=True).start()
 
-    def _mind(self, stage: LivePipeline) -> None:
+    def _watch_over(self, live: LivePipeline) -> None:
         """Build a pipeline that broke anew; nothing but a card can be seen meanwhile."""
         try:
-            stage.pipeline.wait()
+            live.pipeline.wait()
             why = "the pipeline ended"
         except VisardError as error:
             why = str(error)
-        if self._ending.is_set() or stage is not self.stage:
+        if self._ending.is_set() or live is not self.live:
             return
         log.error("%s; starting it again", why)
         if not self._ending.wait(AGAIN):
             with self._lock:
-                if stage is self.stage:
+                if live is self.live:
                     self._rebuild()
 
     def _rebuild(self) -> None:
-        """Put another stage in the place of this one, with the same recipe."""
-        old, self.stage = self.stage, self._build(self.recipe)
+        """Put another pipeline in the place of this one, with the same persona."""
+        old, self.live = self.live, self._build(self.recipe, self.switches)
         old.stop()
-        self.attention.update(readers=0)
+        self.idle.update(readers=0)
         self._begin()
-        if self.attention.awake:
+        if self.idle.awake:
             self._wake()
         give_back()
 
     def _wake(self) -> None:
-        self.stage.wake(self._config.camera)
-        self._changed()
+        self.live.wake(self._config.camera)
+        self.tell()
 
     def _sleep(self) -> None:
-        self.stage.sleep()
+        self.live.sleep()
         give_back()
-        self._changed()
+        self.tell()
 
     def _read_by(self, readers: int | None) -> None:
-        self.attention.update(readers=readers)
-        self._changed()
+        self.idle.update(readers=readers)
+        self.tell()
 
     def _plugged(self) -> None:
         """Devices came or went: a camera replaces the demo driver."""
         with self._lock:
-            self.stage.plugged()
-            replaced = self.supply.demo and self._config.camera == AUTO and self.supply.any_camera()
-            if replaced and self.attention.awake:
+            self.live.plugged()
+            replaced = self.selector.demo and self._config.camera == AUTO and self.selector.any_camera()
+            if replaced and self.idle.awake:
                 self._wake()
-        self._changed()
+        self.tell()
+
+
+def _settings(config: Config) -> Settings:
+    """Return the part of a configuration that the pipeline follows."""
+    return Settings(**{name: getattr(config, name) for name in Settings.model_fields})

@@ -40,16 +40,16 @@ class IdleMonitor:
     wake: Callable[[], None]
     sleep: Callable[[], None]
     linger: float = LINGER
-    wanting: Demand = field(default_factory=Demand)
+    demand: Demand = field(default_factory=Demand)
     awake: bool = False
     _lock: Lock = field(default_factory=Lock)
     _timer: Timer | None = None
 
     def update(self, **changes: int | bool | None) -> None:
-        """Take note of a change of ``wanting``."""
+        """Take note of a change of ``demand``."""
         with self._lock:
-            self.wanting = replace(self.wanting, **changes)  # type: ignore[arg-type]
-            if self.wanting.needed:
+            self.demand = replace(self.demand, **changes)  # type: ignore[arg-type]
+            if self.demand.needed:
                 self._cancel()
                 if not self.awake:
                     self.awake = True
@@ -72,6 +72,6 @@ class IdleMonitor:
     def _rest(self) -> None:
         with self._lock:
             self._timer = None
-            if self.awake and not self.wanting.needed:
+            if self.awake and not self.demand.needed:
                 self.awake = False
                 self.sleep()

@@ -1,4 +1,4 @@
-"""Camera, pipeline and outputs of one format; another format takes another stage."""
+"""Camera, pipeline and outputs of one format; another format takes another pipeline."""
 
 import logging
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from visard.daemon.media.slot import Closed
 from visard.daemon.pipeline import tracking
 from visard.daemon.pipeline.capture import Capture
 from visard.daemon.pipeline.pipeline import Pipeline
-from visard.daemon.pipeline.recipe import Recipe
+from visard.daemon.pipeline.recipe import Recipe, Switches
 from visard.daemon.sinks import find_sink
 from visard.daemon.sinks._reconnecting import ReconnectingSink
 from visard.daemon.sources._select import SourceSelector
@@ -52,7 +52,7 @@ class PreviewStreams:
         _offer(self.driver, image)
 
     def close(self) -> None:
-        """Leave the views to the next stage."""
+        """Leave the views to the next pipeline."""
 
 
 def _offer(newest: JpegStream, image: Image) -> None:
@@ -69,36 +69,39 @@ class LivePipeline:
         self,
         config: Config,
         recipe: Recipe,
-        supply: SourceSelector,
+        switches: Switches,
+        selector: SourceSelector,
         views: PreviewStreams,
         readers: Callable[[int | None], None],
         track: Callable[[int], tracking.Tracking] = tracking.live,
     ) -> None:
         self.format = Format(config.width, config.height, config.fps)
-        self.intake = Capture(None, format=self.format)
+        self.capture = Capture(None, format=self.format)
         self.output = ReconnectingSink(config.output, self._open_output, self._output_changed)
-        self.pipeline = Pipeline(self.intake, [self.output, views], recipe, track, seen=views.seen)
+        self.pipeline = Pipeline(
+            self.capture, [self.output, views], recipe, track, switches=switches, seen=views.seen
+        )
         self._spec = config.output
-        self._supply = supply
+        self._selector = selector
         self._readers = readers
-        self._audience: _Closing | None = None
+        self._viewers: _Closing | None = None
 
     @property
     def fits(self) -> tuple[Format, str]:
-        """What a configuration must ask for to be served by this stage."""
+        """What a configuration must ask for to be served by this pipeline."""
         return self.format, self._spec
 
     def wake(self, camera: str) -> None:
         """Open what the setting ``camera`` means, and keep trying while it cannot be."""
-        self.intake.use(lambda: self._supply.open(camera, self.format), "the camera is being opened")
+        self.capture.use(lambda: self._selector.open(camera, self.format), "the camera is being opened")
 
     def sleep(self) -> None:
         """Let go of the camera; a card goes out now and then."""
-        self.intake.use(None, "nobody needs the camera")
+        self.capture.use(None, "nobody needs the camera")
 
     def plugged(self) -> None:
         """Look again for what was missing: a device came or went."""
-        self.intake.hurry()
+        self.capture.hurry()
         self.output.hurry()
 
     def stop(self) -> None:
@@ -112,11 +115,11 @@ class LivePipeline:
     def _output_changed(self, sink: Sink | None) -> None:
         self._dismiss()
         if isinstance(sink, OnDevice):
-            self._audience = watch_viewers(sink.device, self._readers)
-        if self._audience is None:
+            self._viewers = watch_viewers(sink.device, self._readers)
+        if self._viewers is None:
             self._readers(0 if sink is None else None)
 
     def _dismiss(self) -> None:
-        audience, self._audience = self._audience, None
+        audience, self._viewers = self._viewers, None
         if audience is not None:
             audience.close()

@@ -3,7 +3,9 @@
 from threading import Lock
 
 from visard.daemon.api.schema import PersonaInfo
+from visard.daemon.errors import PersonaError
 from visard.daemon.personas.library import Library
+from visard.daemon.personas.prepare import suitable
 from visard.daemon.personas.record import THUMBNAIL, Damaged, Persona
 
 
@@ -29,6 +31,10 @@ class PersonaIndex:
         """Return the names of what can be worn."""
         return [entry.name for entry in self.infos() if entry.damaged is None]
 
+    def photos(self) -> list[str]:
+        """Return those made of a photo, which are quick to prepare."""
+        return [entry.name for entry in self.infos() if entry.damaged is None and entry.kind != "model"]
+
 
 def info(entry: Persona | Damaged) -> PersonaInfo:
     """Describe one entry."""
@@ -42,6 +48,9 @@ def info(entry: Persona | Damaged) -> PersonaInfo:
         consent=record.consent.value if record.consent else None,
         shipped=entry.shipped,
         warnings=record.warnings,
+        processor=record.processor,
+        options=record.options,
+        processors=tuple(one.name for one in suitable(entry.material)),
     )
 
 
@@ -54,6 +63,8 @@ def thumbnail(persona: Persona) -> bytes:
     kept = persona.folder / THUMBNAIL
     if kept.is_file():
         return kept.read_bytes()
+    if persona.picture is None:
+        raise PersonaError(f"{persona.name} has no picture; add it again with --picture")
     made = io.BytesIO()
     with Pillow.open(persona.picture) as picture:
         picture.thumbnail((256, 256))

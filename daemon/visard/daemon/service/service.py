@@ -1,4 +1,4 @@
-"""The daemon's heart: does what the control API asks, and tells how things are. Any thread."""
+"""The running Visard: does what the control API asks, and tells how things are. Any thread."""
 
 import logging
 import os
@@ -13,10 +13,12 @@ from visard.daemon.config import paths
 from visard.daemon.config.file import Config, ConfigFile
 from visard.daemon.config.settings import Mode
 from visard.daemon.diagnostics import engine_report
-from visard.daemon.errors import ConfigError, PersonaUnknown
+from visard.daemon.errors import ConfigError, PersonaError, PersonaUnknown, VisardError
 from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.personas.library import Library
-from visard.daemon.personas.record import Consent
+from visard.daemon.personas.prepare import candidates, suitable, typed_options
+from visard.daemon.personas.record import AUTO, Consent
+from visard.daemon.pipeline.sample import sample
 from visard.daemon.service import memory, snapshot
 from visard.daemon.service.controller import Controller
 from visard.daemon.service.jobs import Jobs
@@ -25,6 +27,7 @@ from visard.daemon.service.persona_index import PersonaIndex, info, thumbnail
 from visard.daemon.service.prepared import PreparedPersonas
 from visard.daemon.sources._cameras import CameraDevice, list_cameras
 from visard.daemon.sources._select import SourceSelector
+from visard.models.processor import find_processor
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +37,7 @@ NONE_THERE = "there is no persona; add one from a picture"
 class Service:
     """A running Visard. Every method returns at once unless its text says otherwise; raises VisardError."""
 
-    def __init__(self, config: ConfigFile, library: Library, supply: SourceSelector | None = None) -> None:
+    def __init__(self, config: ConfigFile, library: Library, selector: SourceSelector | None = None) -> None:
         memory.few_heaps()
         self.result = JpegStream(self._looked)
         """What goes out, as JPEG. Looking at it counts as watching."""
@@ -42,34 +45,45 @@ class Service:
         """What the camera sees, as JPEG: for this computer's own preview page and nothing else."""
         self._file = config
         self._library = library
-        self._catalogue = PersonaIndex(library)
+        self._index = PersonaIndex(library)
         self._listeners: tuple[Callable[[], None], ...] = ()
         self._unwatch: Callable[[], None] = lambda: None
         self._lock = RLock()
-        self._wardrobe = PreparedPersonas(library, self._changed)
+        self._prepared = PreparedPersonas(library, self._changed)
         self._jobs = Jobs(self._changed)
-        supply = supply or SourceSelector(paths.data() / "last-camera", self._cameras)
-        self._show = Controller(
-            config.config, supply, PreviewStreams(self.result, self.driver), self._wardrobe, self._changed
+        selector = selector or SourceSelector(paths.data() / "last-camera", self._cameras)
+        self._controller = Controller(
+            config.config,
+            selector,
+            PreviewStreams(self.result, self.driver),
+            self._prepared,
+            self._changed,
         )
 
     def start(self) -> None:
         """Begin, and put the configured persona on; what takes long happens on threads."""
         self._unwatch = engine_report.watch(self._changed)
-        self._show.start()
-        config, names = self.config(), self._catalogue.usable()
+        self._controller.start()
+        config, names = self.config(), self._index.usable()
         first = config.persona or next(iter(names), None)
         if first is None:
-            self._show.trouble("no-persona", NONE_THERE)
+            self._controller.trouble("no-persona", NONE_THERE)
         else:
-            self._show.wear(first, config.mode)
-            self._wardrobe.stock(names, config.mode)
+            self._begin_with(first, config.mode)
+            self._prepared.stock(self._index.photos(), config.mode)
+
+    def _begin_with(self, name: str, mode: Mode) -> None:
+        """Put on what was on last; what is wrong with it is a problem to be shown, not the end."""
+        try:
+            self._controller.select(name, self._mode_for(name, mode))
+        except VisardError as error:
+            self._controller.trouble("persona-unusable", str(error))
 
     def stop(self) -> None:
         """Stop everything in under a second."""
         self._unwatch()
-        self._wardrobe.close()
-        self._show.stop()
+        self._prepared.close()
+        self._controller.stop()
         self.result.close()
         self.driver.close()
 
@@ -86,82 +100,108 @@ class Service:
 
     def healthy(self) -> bool:
         """Whether no step of the pipeline hangs."""
-        return self._show.healthy()
+        return self._controller.healthy()
 
     def status(self) -> Status:
         """Return the whole snapshot."""
-        show, config = self._show, self.config()
-        stage, recipe, wanted, wanting = show.stage, show.recipe, show.wanted, show.attention.wanting
-        running = stage.pipeline.status()
+        controller, config = self._controller, self.config()
+        live, recipe, switches = controller.live, controller.recipe, controller.switches
+        wanted, demand = controller.wanted, controller.idle.demand
+        running = live.pipeline.status()
         working = engine_report.serving()
         problems = snapshot.problems(
-            stage, show.supply, [*show.troubles.values(), *snapshot.demotions(working)]
+            live,
+            controller.selector,
+            [
+                *controller.troubles.values(),
+                *snapshot.demotions(working),
+                *snapshot.slow(recipe, running.stats),
+            ],
         )
         return Status(
             version=snapshot.version(),
             pid=os.getpid(),
-            state=snapshot.state(recipe, stage, problems, running.stats.frames),
-            persona=recipe.persona,
+            state=snapshot.state(recipe, switches, live, problems, running.stats.frames),
+            persona=recipe.name,
+            processor=recipe.persona.processor if recipe.persona else None,
             wanted=wanted[0] if wanted else None,
-            mode=recipe.mode,
-            paused=recipe.paused,
-            revealed=recipe.reveal,
-            watched=wanting.watched,
+            mode=recipe.persona.mode if recipe.persona else config.mode,
+            paused=switches.paused,
+            revealed=switches.reveal,
+            watched=demand.watched,
             guard=GuardStatus(verdict=running.verdict, why=running.why),
-            camera=snapshot.camera(config.camera, stage, show.supply),
-            output=snapshot.output(stage, wanting.readers),
+            camera=snapshot.camera(config.camera, live, controller.selector),
+            output=snapshot.output(live, demand.readers),
             personas=tuple(self.personas()),
             engines=working,
             jobs=(
-                *snapshot.preparing(wanted, self._wardrobe),
+                *snapshot.preparing(wanted, self._prepared),
                 *snapshot.compiling(working),
                 *self._jobs.all(),
             ),
             problems=problems,
-            numbers=snapshot.numbers(running.stats, running.drops, still=stage.intake.gone),
+            numbers=snapshot.numbers(running.stats, running.drops, still=live.capture.gone),
             reference=running.reference,
             seeking=running.seeking,
             settings=config,
         )
 
-    def wear(self, name: str, mode: Mode | None = None) -> None:
-        """Put a persona on: within two frames if it is prepared, else as soon as it is."""
-        name = self._library.get(name).name
-        self._show.wear(name, mode or self.config().mode)
+    def select(self, name: str, mode: Mode | None = None) -> None:
+        """Put a persona on: within two frames if it is prepared, else as soon as it is.
+
+        Without a mode it stays as it is where the persona can do that. Raises PersonaError.
+        """
+        persona = self._library.get(name)
+        if mode is None:
+            mode = self._mode_for(persona.name, self.config().mode)
+        else:
+            candidates(persona, mode)
         before = self.config().mode
-        self._remember(persona=name, **({} if mode is None else {"mode": mode.value}))
+        with self._controller.telling():
+            self._remember(persona=persona.name, mode=mode.value)
+            self._controller.select(persona.name, mode)
         self._restock(before)
+
+    def _mode_for(self, name: str, usual: Mode) -> Mode:
+        """Return the mode of the processor that was chosen for a persona, else one that it can do."""
+        persona = self._library.get(name)
+        if persona.record.processor != AUTO:
+            return Mode(find_processor(persona.record.processor).kind)
+        able = {one.kind for one in suitable(persona.material)}
+        return usual if usual.value in able or not able else Mode(min(able))
 
     def step(self, by: int) -> None:
         """Put on the persona that many places further on in the library."""
-        names = self._catalogue.usable()
+        names = self._index.usable()
         if not names:
             raise PersonaUnknown(NONE_THERE)
         with self._lock:  # two steps at once are two steps
-            wanted = self._show.wanted
-            current = wanted[0] if wanted else self._show.recipe.persona
-            self.wear(names[(names.index(current) + by) % len(names)] if current in names else names[0])
+            wanted = self._controller.wanted
+            current = wanted[0] if wanted else self._controller.recipe.name
+            self.select(names[(names.index(current) + by) % len(names)] if current in names else names[0])
 
     def pause(self) -> None:
         """Show the card, and after a while let go of the camera."""
-        self._show.use(paused=True, reveal=False)
-        self._remember(paused=True)
+        with self._controller.telling():
+            self._controller.switch(paused=True, reveal=False)
+            self._remember(paused=True)
 
     def resume(self) -> None:
         """Show the persona: neither the card nor the real face."""
-        self._show.use(paused=False, reveal=False)
-        self._remember(paused=False)
+        with self._controller.telling():
+            self._controller.switch(paused=False, reveal=False)
+            self._remember(paused=False)
 
     def reveal(self, on: bool) -> None:
         """Show the real face, or the persona again; never remembered over a restart."""
         if on:
-            self._show.use(reveal=True, paused=False)
+            self._controller.switch(reveal=True, paused=False)
         else:
-            self._show.use(reveal=False, paused=self.config().paused)
+            self._controller.switch(reveal=False, paused=self.config().paused)
 
     def calibrate(self) -> None:
         """Take the next frame as the driver's neutral look."""
-        self._show.stage.pipeline.calibrate()
+        self._controller.live.pipeline.calibrate()
 
     def config(self) -> Config:
         """Return the present configuration."""
@@ -171,13 +211,14 @@ class Service:
         """Change settings (None: back to the default), persist and apply them; raises ConfigError."""
         if isinstance(name := changes.get("persona"), str):
             changes = {**changes, "persona": self._library.get(name).name}
-        with self._lock:
-            before, after = self.config(), self._file.change(changes)
-            self._show.apply(after)
-        if after.paused != before.paused:
-            self._show.use(paused=after.paused, reveal=False)
-        if after.persona is not None and (after.persona, after.mode) != (before.persona, before.mode):
-            self._show.wear(after.persona, after.mode)
+        with self._controller.telling():
+            with self._lock:
+                before, after = self.config(), self._file.change(changes)
+                self._controller.apply(after)
+            if after.paused != before.paused:
+                self._controller.switch(paused=after.paused, reveal=False)
+            if after.persona is not None and (after.persona, after.mode) != (before.persona, before.mode):
+                self._controller.select(after.persona, after.mode)
         self._restock(before.mode)
         return after
 
@@ -189,7 +230,7 @@ class Service:
                 id=camera.stable_id,
                 name=camera.name,
                 path=camera.path,
-                busy=camera.busy and camera.path != self._show.supply.path,
+                busy=camera.busy and camera.path != self._controller.selector.path,
                 chosen=camera.is_called(chosen) or chosen in (camera.name, camera.path),
             )
             for camera in self._cameras()
@@ -205,10 +246,10 @@ class Service:
 
     def personas(self) -> list[PersonaInfo]:
         """Return the library."""
-        mode = self._show.recipe.mode
+        mode = self.config().mode
         return [
-            known.model_copy(update={"ready": self._wardrobe.has(known.name, mode)})
-            for known in self._catalogue.infos()
+            known.model_copy(update={"ready": self._prepared.has(known.name, mode)})
+            for known in self._index.infos()
         ]
 
     def persona(self, name: str) -> PersonaInfo:
@@ -220,9 +261,41 @@ class Service:
         """Return a JPEG of at most 256 pixels."""
         return thumbnail(self._library.get(name))
 
-    def add_persona(self, path: Path, name: str, consent: Consent, title: str | None) -> PersonaInfo:
-        """Make a persona from a photo; takes a second or so."""
-        return self._new(self._library.add(path, name, consent, title).name)
+    def add_persona(
+        self,
+        path: Path,
+        name: str,
+        consent: Consent,
+        title: str | None = None,
+        *,
+        processor: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        picture: Path | None = None,
+    ) -> PersonaInfo:
+        """Make a persona from a photo, which takes a second or so, or from a trained model."""
+        added = self._library.add(
+            path, name, consent, title, processor=processor, options=options, picture=picture, sample=sample
+        )
+        return self._new(added.name)
+
+    def configure_persona(self, name: str, processor: str | None, options: Mapping[str, Any]) -> PersonaInfo:
+        """Choose what puts a persona on, and its options; it goes on as it was until that is ready."""
+        before = self._library.get(name)
+        after = self._library.configure(name, processor, options)
+        if after.record.processor != before.record.processor:
+            self._prepared.drop(after.name)
+        else:
+            self._prepared.adjust(after.name, typed_options(after))
+        if self._controller.recipe.name == after.name:
+            self.select(after.name)
+        self._changed()
+        return self.persona(after.name)
+
+    def cancel(self, job: int) -> None:
+        """Give up what a job does: preparing the persona that somebody waits for. Raises PersonaError."""
+        if job != snapshot.PREPARING or self._controller.wanted is None:
+            raise PersonaError(f"job {job} cannot be given up; only preparing a persona can")
+        self._prepared.cancel()
 
     def generate_persona(self, seed: int | None, name: str | None) -> Job:
         """Begin to draw a person who does not exist."""
@@ -238,16 +311,16 @@ class Service:
         """Give a persona another name, and go on wearing it."""
         old = self._library.get(name).name
         renamed = self._library.rename(old, new).name
-        self._wardrobe.drop(old)
-        if self._show.recipe.persona == old:
-            self.wear(renamed)
+        self._prepared.drop(old)
+        if self._controller.recipe.name == old:
+            self.select(renamed)
         return self._new(renamed)
 
     def remove_persona(self, name: str, *, forever: bool = False) -> None:
         """Take a persona out of the library; one that is worn stays on until another is."""
         found = self._library.find(name) or self._library.get(name)
         self._library.remove(found.name, forever=forever)
-        self._wardrobe.drop(found.name)
+        self._prepared.drop(found.name)
         if self.config().persona == found.name:
             self._remember(persona=None)
         self._changed()
@@ -257,28 +330,29 @@ class Service:
         return self._new(self._library.restore(name).name)
 
     def _new(self, name: str) -> PersonaInfo:
-        self._wardrobe.stock([name], self.config().mode)
+        if name in self._index.photos():
+            self._prepared.stock([name], self.config().mode)
         self._changed()
         return self.persona(name)
 
     def _restock(self, before: Mode) -> None:
         """Prepare everybody for another mode than before."""
         if self.config().mode is not before:
-            self._wardrobe.stock(self._catalogue.usable(), self.config().mode)
+            self._prepared.stock(self._index.photos(), self.config().mode)
 
     def _remember(self, **changes: Any) -> None:
         """Persist what was already done; a full disk must not keep anybody from pausing."""
         try:
             with self._lock:
-                self._show.apply(self._file.change(changes))
+                self._controller.apply(self._file.change(changes))
         except ConfigError as error:
             log.error("%s", error)
-            self._show.trouble("not-saved", str(error), blocking=False)
+            self._controller.trouble("not-saved", str(error), blocking=False)
         else:
-            self._show.trouble("not-saved", "")
+            self._controller.trouble("not-saved", "")
 
     def _looked(self, _count: int) -> None:
-        self._show.attention.update(lookers=self.result.lookers + self.driver.lookers)
+        self._controller.idle.update(lookers=self.result.lookers + self.driver.lookers)
         self._changed()
 
     def _changed(self) -> None:

@@ -11,13 +11,16 @@ import psutil
 from visard.daemon.api import schema
 from visard.daemon.api.engines import EngineInfo, RungInfo
 from visard.daemon.api.schema import CameraState, Job, Problem, State
+from visard.daemon.personas.prepare import FAST
 from visard.daemon.pipeline.capture import Presence
-from visard.daemon.pipeline.recipe import Recipe
+from visard.daemon.pipeline.recipe import Recipe, Switches
 from visard.daemon.pipeline.stats import Snapshot
 from visard.daemon.service.live import LivePipeline
 from visard.daemon.service.prepared import Key, PreparedPersonas
 from visard.daemon.sources._select import SourceSelector
 
+PREPARING = 0
+"""The number of the job that prepares what somebody waits for."""
 _STATES = {
     Presence.here: CameraState.ok,
     Presence.opening: CameraState.opening,
@@ -34,51 +37,59 @@ def version() -> str:
     return installed("visard")
 
 
-def camera(spec: str, stage: LivePipeline, supply: SourceSelector) -> schema.CameraStatus:
+def camera(spec: str, live: LivePipeline, selector: SourceSelector) -> schema.CameraStatus:
     """Describe where pictures come from."""
-    here = stage.intake.presence is Presence.here
+    here = live.capture.presence is Presence.here
     return schema.CameraStatus(
         spec=spec,
-        name=supply.name if here else None,
-        state=_STATES[stage.intake.presence],
-        message=stage.intake.why if stage.intake.presence is Presence.lost else "",
-        demo=here and supply.demo,
+        name=selector.name if here else None,
+        state=_STATES[live.capture.presence],
+        message=live.capture.why if live.capture.presence is Presence.lost else "",
+        demo=here and selector.demo,
     )
 
 
-def output(stage: LivePipeline, watchers: int | None) -> schema.OutputStatus:
+def output(live: LivePipeline, watchers: int | None) -> schema.OutputStatus:
     """Describe where pictures go."""
     return schema.OutputStatus(
-        where=stage.output.where if stage.output.ok else None,
-        ok=stage.output.ok,
-        message=stage.output.trouble,
-        width=stage.format.width,
-        height=stage.format.height,
-        fps=stage.format.fps,
+        where=live.output.where if live.output.ok else None,
+        ok=live.output.ok,
+        message=live.output.trouble,
+        width=live.format.width,
+        height=live.format.height,
+        fps=live.format.fps,
         watchers=watchers,
     )
 
 
-def problems(stage: LivePipeline, supply: SourceSelector, others: Sequence[Problem]) -> tuple[Problem, ...]:
+def problems(live: LivePipeline, selector: SourceSelector, others: Sequence[Problem]) -> tuple[Problem, ...]:
     """Return what needs the person, the most important first."""
     found = list(others)
-    if stage.output.trouble:
-        message, _, fix = stage.output.trouble.partition(" Run: ")
+    if live.output.trouble:
+        message, _, fix = live.output.trouble.partition(" Run: ")
         found.append(Problem(code="no-output", message=message, fix=fix or None))
-    if stage.intake.presence is Presence.lost:
-        found.append(Problem(code="camera-missing", message=stage.intake.why))
-    elif stage.intake.presence is Presence.here and supply.demo:
+    if live.capture.presence is Presence.lost:
+        found.append(Problem(code="camera-missing", message=live.capture.why))
+    elif live.capture.presence is Presence.here and selector.demo:
         text = "there is no camera, so the demo driver plays instead; plug one in"
         found.append(Problem(code="no-camera", message=text, blocking=False))
     return tuple(found)
 
 
-def preparing(wanted: Key | None, wardrobe: PreparedPersonas) -> tuple[Job, ...]:
+def preparing(wanted: Key | None, prepared: PreparedPersonas) -> tuple[Job, ...]:
     """Return the persona that somebody waits for as a job; those prepared ahead are nobody's business."""
     if wanted is None:
         return ()
-    share = wardrobe.progress if wardrobe.preparing == wanted else 0.0
-    return (Job(id=0, title=f"preparing {wanted[0]}", persona=wanted[0], progress=share),)
+    mine = prepared.preparing == wanted
+    return (
+        Job(
+            id=PREPARING,
+            title=f"preparing {wanted[0]}",
+            step=prepared.step if mine else "",
+            persona=wanted[0],
+            progress=prepared.progress if mine else 0.0,
+        ),
+    )
 
 
 def compiling(engines: Sequence[EngineInfo]) -> tuple[Job, ...]:
@@ -101,6 +112,18 @@ def demotions(engines: Sequence[EngineInfo]) -> tuple[Problem, ...]:
     return *failed, *(Problem(code="engine-not-kept", message=text, blocking=False) for text in texts)
 
 
+def slow(recipe: Recipe, taken: Snapshot) -> tuple[Problem, ...]:
+    """Return that the processor takes too long for this machine, where it does."""
+    spent = max((taken.steps[step].p50 for step in ("swap", "animate") if step in taken.steps), default=0.0)
+    if recipe.persona is None or spent <= 1000 / FAST:
+        return ()
+    text = (
+        f"{recipe.persona.processor} takes {spent:.0f} ms a picture on this computer, so about "
+        f"{1000 / spent:.0f} come a second; another processor or a smaller model is faster"
+    )
+    return (Problem(code="slow-processor", message=text, blocking=False),)
+
+
 def _demotion(engine: EngineInfo) -> Problem:
     failed = engine.failed()
     lost = any(rung.state == "lost" for rung in failed)
@@ -117,14 +140,16 @@ def _way(which: EngineInfo | RungInfo) -> str:
     return f"{which.backend} {which.device} {which.precision}".strip()
 
 
-def state(recipe: Recipe, stage: LivePipeline, troubles: Sequence[Problem], frames: int) -> State:
+def state(
+    recipe: Recipe, switches: Switches, live: LivePipeline, troubles: Sequence[Problem], frames: int
+) -> State:
     """Return how it is at a glance; ``frames`` came since the start."""
     told = (
-        (recipe.reveal, State.revealed),
+        (switches.reveal, State.revealed),
         (any(problem.blocking for problem in troubles), State.problem),
-        (recipe.paused, State.paused),
-        (stage.intake.presence is Presence.resting, State.sleeping),
-        (not recipe.covers or stage.intake.gone or not frames, State.starting),
+        (switches.paused, State.paused),
+        (live.capture.presence is Presence.resting, State.sleeping),
+        (recipe.persona is None or live.capture.gone or not frames, State.starting),
     )
     return next((value for true, value in told if true), State.live)
 

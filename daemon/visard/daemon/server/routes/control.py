@@ -16,9 +16,9 @@ def status(service: ServiceDep) -> Status:
 
 
 @router.post("/persona", responses={**UNKNOWN, **CONFLICT})
-def wear(service: ServiceDep, body: PersonaRequest) -> Status:
+def select(service: ServiceDep, body: PersonaRequest) -> Status:
     """Put a persona on; one that is not prepared yet takes over when it is."""
-    service.wear(body.name, body.mode)
+    service.select(body.name, body.mode)
     return service.status()
 
 

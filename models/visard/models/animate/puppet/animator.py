@@ -212,6 +212,10 @@ class Puppet:
     quality = 40
     Options = NoOptions
 
+    def check(self, material: Material) -> tuple[str, ...]:
+        """Examine the photo."""
+        return examine(material.photos[0]).warnings
+
     def prepare(self, material: Material, options: NoOptions, report: Report) -> PuppetAnimation:  # noqa: ARG002
         """Cut the person out, draw in the background, and take eyes and mouth apart."""
         report(0.1, "reading the portrait")

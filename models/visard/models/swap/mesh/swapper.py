@@ -259,6 +259,10 @@ class Mesh:
     quality = 40
     Options = NoOptions
 
+    def check(self, material: Material) -> tuple[str, ...]:
+        """Examine the photo."""
+        return examine(material.photos[0]).warnings
+
     def prepare(self, material: Material, options: NoOptions, report: Report) -> MeshSwap:  # noqa: ARG002
         """Unroll the photo; about 0.2 s."""
         report(0.1, "reading the photo")
