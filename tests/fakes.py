@@ -86,16 +86,29 @@ class Reel:
     ) -> None:
         self.format = Format(WIDTH, HEIGHT, fps, live=live)
         self.closed = Event()
+        self.judged: Callable[[], int] | None = None
+        """How many pictures were judged: of any four in a row one will be, however busy the machine is."""
+        self._before_four = -1
         self._numbers = iter(range(first, first + count))
         self._draw, self._before = draw, before
 
     def read(self) -> Image:
         number = next(self._numbers, None)
+        if number is not None and number % 4 == 0:
+            self._keep_pace()
         if number is not None:
             self._before(number)
         if number is None or self.closed.wait(1 / self.format.fps if self.format.live else 0):
             raise SourceEnded("over")
         return self._draw(number)
+
+    def _keep_pace(self) -> None:
+        if self.judged is None:
+            return
+        end = time.monotonic() + 60
+        while self.judged() <= self._before_four and not self.closed.wait(0.002):
+            assert time.monotonic() < end, "nothing was judged for a minute"
+        self._before_four = self.judged()
 
     def stall(self, seconds: float) -> None:
         """Block as a hung camera does, until closed."""
