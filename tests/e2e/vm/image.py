@@ -22,7 +22,7 @@ LOGIN = ("dbus-user-session", "libpam-systemd", "systemd-sysv", "udev")
 PANEL = ("gir1.2-ayatanaappindicator3-0.1", "gir1.2-gtk-3.0", "python3-gi", "xdg-utils")
 PLAYS = {
     "account.py": LOGIN,
-    "audience.py": (*READERS, "kmod"),
+    "viewers.py": (*READERS, "kmod"),
     "crash.py": ("kmod", "python3", "udev", "v4l-utils"),
     "scenario.py": (*READERS, "kmod"),
     "service.py": (
