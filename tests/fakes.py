@@ -200,7 +200,7 @@ def swapped(images: Sequence[Image]) -> list[int]:
     return [number_of(image) for image in images if image[0, 0, 2] == 77]
 
 
-def no_thread_left(seconds: float = 5.0) -> bool:
+def no_thread_left(seconds: float = 30.0) -> bool:
     """Whether every thread of the product ends by itself within ``seconds``."""
     deadline = time.monotonic() + seconds
     for thread in threading.enumerate():

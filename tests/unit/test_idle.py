@@ -1,10 +1,10 @@
 """When the camera is on."""
 
-import time
 from collections.abc import Callable
 
 import pytest
 
+from visard.daemon.service import idle
 from visard.daemon.service.idle import Demand, IdleMonitor
 
 
@@ -23,67 +23,103 @@ def test_who_needs_the_camera(wanting: Demand, needed: bool) -> None:
     assert wanting.needed is needed
 
 
+class Later:
+    """A timer that goes off when the test says so."""
+
+    def __init__(self, seconds: float, call: Callable[[], None]) -> None:
+        self.seconds, self.call = seconds, call
+        self.on = False
+
+    def start(self) -> None:
+        self.on = True
+
+    def cancel(self) -> None:
+        self.on = False
+
+
 class Camera:
-    """Keeps what it was told."""
+    """Keeps what it was told, and the timers that were set."""
 
-    def __init__(self, linger: float) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.told: list[str] = []
-        self.attention = IdleMonitor(
-            lambda: self.told.append("wake"), lambda: self.told.append("sleep"), linger, Demand(readers=0)
-        )
+        self.timers: list[Later] = []
+        monkeypatch.setattr(idle, "Timer", self._later)
+        sleep = lambda: self.told.append("sleep")  # noqa: E731
+        self.monitor = IdleMonitor(lambda: self.told.append("wake"), sleep, demand=Demand(readers=0))
+
+    def _later(self, seconds: float, call: Callable[[], None]) -> Later:
+        self.timers.append(Later(seconds, call))
+        return self.timers[-1]
+
+    def pass_time(self) -> None:
+        """Let every timer that is on go off."""
+        for timer in [timer for timer in self.timers if timer.on]:
+            timer.on = False
+            timer.call()
 
 
-def soon(true: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 10
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return true()
+@pytest.fixture
+def camera(monkeypatch: pytest.MonkeyPatch) -> Camera:
+    return Camera(monkeypatch)
 
 
-def test_wakes_at_once_and_sleeps_after_a_while() -> None:
-    camera = Camera(0.02)
-    camera.attention.update(readers=1)
+def test_wakes_at_once_and_sleeps_after_a_while(camera: Camera) -> None:
+    camera.monitor.update(readers=1)
     assert camera.told == ["wake"]
-    camera.attention.update(readers=2)
-    camera.attention.update(readers=0)
+    camera.monitor.update(readers=2)
+    camera.monitor.update(readers=0)
+    assert (camera.told, camera.timers[-1].seconds) == (["wake"], idle.LINGER)
+    camera.pass_time()
+    assert camera.told == ["wake", "sleep"]
+    assert not camera.monitor.awake
+
+
+def test_whoever_comes_back_in_time_finds_it_awake(camera: Camera) -> None:
+    camera.monitor.update(readers=1)
+    camera.monitor.update(readers=0)
+    camera.monitor.update(readers=1)
+    camera.pass_time()
     assert camera.told == ["wake"]
-    assert soon(lambda: camera.told == ["wake", "sleep"])
-    assert not camera.attention.awake
+    assert camera.monitor.awake
 
 
-def test_whoever_comes_back_in_time_finds_it_awake() -> None:
-    camera = Camera(1000)
-    camera.attention.update(readers=1)
-    camera.attention.update(readers=0)
-    camera.attention.update(readers=1)
+def test_whoever_comes_back_while_the_timer_goes_off_finds_it_awake(camera: Camera) -> None:
+    camera.monitor.update(readers=1)
+    camera.monitor.update(readers=0)
+    camera.monitor.update(readers=1)
+    camera.timers[0].call()
     assert camera.told == ["wake"]
-    assert camera.attention.awake
 
 
-def test_pausing_lets_go_of_the_camera_and_resuming_takes_it() -> None:
-    camera = Camera(0.01)
-    camera.attention.update(readers=1)
-    camera.attention.update(paused=True)
-    assert soon(lambda: camera.told[-1] == "sleep")
-    camera.attention.update(paused=False)
+def test_pausing_lets_go_of_the_camera_and_resuming_takes_it(camera: Camera) -> None:
+    camera.monitor.update(readers=1)
+    camera.monitor.update(paused=True)
+    camera.pass_time()
+    assert camera.told == ["wake", "sleep"]
+    camera.monitor.update(paused=False)
     assert camera.told == ["wake", "sleep", "wake"]
 
 
-def test_closed_it_changes_nothing() -> None:
-    camera = Camera(0.01)
-    camera.attention.update(readers=1)
-    camera.attention.update(readers=0)
-    camera.attention.close()
-    time.sleep(0.05)
+def test_closed_it_changes_nothing(camera: Camera) -> None:
+    camera.monitor.update(readers=1)
+    camera.monitor.update(readers=0)
+    camera.monitor.close()
+    camera.pass_time()
     assert camera.told == ["wake"]
 
 
-def test_being_told_again_that_nobody_watches_does_not_keep_it_awake() -> None:
-    camera = Camera(0.2)
-    camera.attention.update(readers=1)
+def test_being_told_again_that_nobody_watches_does_not_keep_it_awake(camera: Camera) -> None:
+    camera.monitor.update(readers=1)
+    for _ in range(5):
+        camera.monitor.update(readers=0)
+    assert len(camera.timers) == 1
+    camera.pass_time()
+    assert camera.told == ["wake", "sleep"]
 
-    def told() -> bool:
-        camera.attention.update(readers=0)
-        return camera.told == ["wake", "sleep"]
 
-    assert soon(told)
+def test_it_sleeps_again_the_next_time(camera: Camera) -> None:
+    for _ in range(2):
+        camera.monitor.update(readers=1)
+        camera.monitor.update(readers=0)
+        camera.pass_time()
+    assert camera.told == ["wake", "sleep"] * 2
