@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 from fakes import face_at
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from visard.daemon.config.settings import WhenLost
 from visard.daemon.guard.rules import (
     FORGET,
+    GIVE_UP,
     HOLD,
     LEFT_LOOKS,
     SETTLE_FRAMES,
@@ -153,6 +155,57 @@ def test_a_poster_that_takes_over_at_once_is_held():
 def test_nonsense_landmarks_are_lost():
     assert play(look(face_at(math.nan, 100, 1)))[0] is GuardVerdict.blur
     assert play(look(face_at(100, 100, 1, size=0)))[0] is GuardVerdict.blur
+
+
+def test_the_numbers_are_those_of_the_design():
+    """Tests above take them as they are; a change of one is a change of what people are promised."""
+    assert (HOLD, GIVE_UP, UNSEEN) == (0.5, 3.0, 0.2)
+    assert (SETTLE_FRAMES, SETTLE_LOOKS, LEFT_LOOKS, FORGET) == (5, 5, 3, 20)
+
+
+LATE = Facts(covers=True, late=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "verdict"),
+    [
+        ([look(ALICE)], GuardVerdict.last_good),
+        ([look(ALICE), None], GuardVerdict.last_good),
+        ([look()], GuardVerdict.blur),
+        ([], GuardVerdict.card),
+    ],
+)
+def test_while_a_slow_step_is_at_work_what_went_out_last_stays(before, verdict):
+    state = GuardState()
+    for seen in before:
+        _, state = decide(state, ON, seen, 10.0)
+    for _ in range(3):
+        shown, state = decide(state, LATE, None, 10.0 + 5 * HOLD)
+        assert (shown, state.why) == (verdict, "late")
+
+
+def test_being_late_excuses_nothing():
+    _, state = decide(GuardState(), ON, look(ALICE), 10.0)
+    assert decide(state, LATE, look(ALICE, BOB, swapped={1}), 12.0)[0] is GuardVerdict.blur
+    assert decide(state, replace(LATE, camera_gone=True), None, 10.1)[0] is GuardVerdict.card
+    assert decide(state, replace(LATE, covers=False), None, 10.1)[0] is GuardVerdict.card
+
+
+def test_after_showing_the_real_face_being_late_does_not_show_it_again():
+    _, state = decide(GuardState(), replace(ON, reveal=True), look(ALICE), 10.0)
+    assert decide(state, LATE, None, 10.1)[0] is GuardVerdict.card
+
+
+def test_a_portrait_goes_out_whatever_else_is_in_the_camera():
+    """Nothing of the camera's picture is in it, so only the one driver counts."""
+    moved = Facts(covers=True, animate=True)
+    one = {"swapped": {1}, "wanted": frozenset({1})}
+    assert set(play(look(ALICE, BOB, **one), look(face_at(400, 100, 1), BOB, **one), facts=moved)) == {
+        GuardVerdict.frame
+    }
+    assert play(look(ALICE, swapped={1}, missing=[2]), facts=moved) == [GuardVerdict.frame]
+    assert play(look(ALICE, swapped=()), facts=moved) == [GuardVerdict.card]
+    assert play(look(ALICE, failed=True), facts=moved) == [GuardVerdict.card]
 
 
 def test_pausing_drops_the_last_good_frame():
