@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from fakes import HEIGHT, WIDTH, Mask, driver_at, face_at, picture, worn
 
-from visard.daemon.config.settings import Mode, Settings, Who
+from visard.daemon.config.settings import Colour, Mode, Settings, Who
 from visard.daemon.guard.rules import Facts, GuardState, GuardVerdict, decide
 from visard.daemon.media.frame import Format, Frame
 from visard.daemon.pipeline.compositor import Compositor
 from visard.daemon.pipeline.recipe import Fade, Recipe, Switches
 from visard.daemon.pipeline.stats import Stats
 from visard.models.face import Sighting
+from visard.models.processor import Patch
 
 DRIVER = face_at(*driver_at(0))
 OTHER = face_at(250, 180, 2, 40)
@@ -24,11 +25,14 @@ def stats():
 
 
 @pytest.fixture
-def compose(stats):
-    compositor = Compositor(Format(WIDTH, HEIGHT, 30), stats)
+def compositor(stats):
+    return Compositor(Format(WIDTH, HEIGHT, 30), stats)
 
-    def compose(recipe, *faces, now=0.0, **switches):
-        frame = Frame(0, now, picture(0))
+
+@pytest.fixture
+def compose(compositor):
+    def compose(recipe, *faces, now=0.0, lit=1.0, **switches):
+        frame = Frame(0, now, (picture(0) * lit).astype(np.uint8))
         return compositor(frame, Sighting(faces or (DRIVER,), (), 1), recipe, Switches(**switches), now)
 
     return compose
@@ -124,14 +128,87 @@ def test_without_a_persona_or_a_look_nothing_is_claimed(compose):
     assert compositor(Frame(0, 0.0, picture(0)), None, Recipe(worn()), Switches(), 0.0).look is None
 
 
-def test_only_a_portrait_is_called_animated(compose):
+class Portrait(Mask):
+    """An animator whose portrait is one grey; ``before`` may do anything to one driver."""
+
+    calibrated = 0
+
+    def calibrate(self):
+        self.calibrated += 1
+
+    def mismatch(self, driver):
+        return 0.1
+
+    def _cover(self, image, face):
+        super()._cover(image, face)
+        return Patch.whole(np.full((HEIGHT, WIDTH, 3), 60, np.uint8))
+
+
+def animated(portrait):
+    return Recipe(worn(portrait, mode=Mode.animate))
+
+
+def test_an_animated_picture_is_the_portrait_alone_moved_by_one_driver(compose):
+    portrait = Portrait()
+    made = compose(animated(portrait), OTHER, DRIVER, settings=Settings(landmarks=True))
+    assert (made.picture == 60).all()
+    assert made.animated
+    assert (portrait.calls, made.look.wanted, made.look.swapped) == (1, {1}, {1})
+
+
+def test_an_animator_that_fails_shows_nothing_of_the_camera(compose):
+    made = compose(animated(Portrait(before=fail)))
+    assert not made.picture.any()
+    assert (made.look.failed, made.look.swapped) == (True, frozenset())
+
+
+def test_only_a_portrait_that_was_moved_is_called_animated(compose):
     assert not compose(Recipe(worn())).animated
-    assert not compose(Recipe(worn(mode=Mode.animate)), paused=True).animated
+    assert not compose(animated(Portrait()), paused=True).animated
 
 
-def test_forgetting_reaches_the_processor(compose):
+def test_landmarks_are_drawn_over_a_swapped_face_alone(compose):
+    plain, drawn = (
+        compose(Recipe(worn()), settings=Settings(landmarks=on)).picture.copy() for on in (False, True)
+    )
+    assert (plain != drawn).any()
+
+
+def test_a_frame_without_faces_asks_nothing_of_the_processor(compose):
     mask = Mask()
     compositor = Compositor(Format(WIDTH, HEIGHT, 30), Stats())
+    made = compositor(Frame(0, 0.0, picture(0)), Sighting(()), Recipe(worn(mask)), Switches(), 0.0)
+    assert (mask.relit, made.look.failed, made.look.swapped) == ([], False, frozenset())
+
+
+def test_after_a_cut_somebody_else_may_be_chosen(compositor, compose):
+    largest = {"settings": Settings(who=Who.largest)}
+    assert compose(Recipe(worn()), DRIVER, OTHER, **largest).look.wanted == {1}
+    grown = face_at(250, 180, 2, 150)
+    assert compose(Recipe(worn()), DRIVER, grown, **largest).look.wanted == {1}
+    compositor.cut()
+    assert compose(Recipe(worn()), DRIVER, grown, **largest).look.wanted == {2}
+
+
+def test_the_one_that_is_replaced_keeps_who_it_chose(compose):
+    recipe = fading(Mask(), Mask())
+    largest = {"settings": Settings(who=Who.largest)}
+    compose(recipe, DRIVER, OTHER, **largest)
+    made = compose(recipe, DRIVER, face_at(250, 180, 2, 150), **largest)
+    assert (made.look.wanted, made.look.swapped) == ({1}, {1})
+
+
+def test_another_scene_forgets_what_was_learned_of_the_driver(compositor, compose):
+    """How bright the scene is, who is neutral, and what the processor keeps."""
+    mask, portrait = Mask(), Portrait()
+    settings = {"settings": Settings(colour=Colour.mean_deviation)}
+    first = compose(Recipe(worn(mask)), **settings).picture.copy()
+    second = compose(Recipe(worn(mask)), lit=0.4, **settings).picture.copy()
+    compose(animated(portrait))
     compositor.forget(Recipe(worn(mask)))
     compositor.forget(Recipe())
+    third = compose(Recipe(worn(mask)), lit=0.4, **settings).picture
+    compose(animated(portrait))
     assert mask.forgotten == 1
+    assert portrait.calibrated == 2
+    assert first.mean() > second.mean() > third.mean(), "colours were averaged with those of the old scene"
