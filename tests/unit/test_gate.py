@@ -1,4 +1,5 @@
 import ast
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -60,6 +61,7 @@ def test_the_last_good_picture_stands_in_then_a_blur():
     gate = Gate(320, 240)
     good = gate.clear(ON, made(GOOD, 50), 1.0, WORDS)
     assert (good.verdict, good.frame is not None) == (GuardVerdict.frame, True)
+    assert (good.image == 50).all()
     held = gate.clear(ON, raw(LOST, 1), 1.1, WORDS)
     assert held.verdict is GuardVerdict.last_good
     assert np.array_equal(held.image, good.image)
@@ -82,6 +84,22 @@ def test_raw_goes_out_only_on_request_and_is_not_repeated_after():
     assert shows_driver(gate.clear(Facts(reveal=True), None, 1.1, WORDS).image)
     for facts in (ON, Facts(), Facts(reveal=True, camera_gone=True)):
         assert not shows_driver(gate.clear(facts, None, 1.2, WORDS).image)
+
+
+def test_the_real_face_of_an_earlier_time_is_not_shown_when_asked_for_again():
+    gate = Gate(320, 240)
+    gate.clear(Facts(reveal=True), raw(None), 1.0, WORDS)
+    gate.clear(ON, made(GOOD, 50), 1.1, WORDS)
+    assert not shows_driver(gate.clear(Facts(reveal=True), None, 60.0, WORDS).image)
+
+
+def test_after_a_cut_faces_may_be_anywhere_and_nothing_earlier_stands_in():
+    gate, elsewhere = Gate(320, 240), FaceEvidence(Sighting((face_at(240, 60),)), None, frozenset({1}))
+    gate.clear(ON, made(GOOD, 50), 1.0, WORDS)
+    assert gate.clear(ON, made(elsewhere, 60), 1.03, WORDS).verdict is GuardVerdict.last_good
+    assert gate.clear(ON, replace(made(elsewhere, 70), cut=True), 1.06, WORDS).verdict is GuardVerdict.frame
+    lost = gate.clear(ON, replace(raw(LOST), cut=True), 1.1, WORDS)
+    assert lost.verdict is GuardVerdict.blur
 
 
 def test_starting_shows_the_card():
