@@ -143,7 +143,7 @@ class FakeService(Service):
                 settings=config,
             )
 
-    def wear(self, name: str, mode: Mode | None = None) -> None:
+    def switch_persona(self, name: str, mode: Mode | None = None) -> None:
         self._note("wear", name)
         change = {"persona": self.persona(name).name} | ({} if mode is None else {"mode": mode.value})
         self._file.change(change)
@@ -152,7 +152,7 @@ class FakeService(Service):
     def step(self, by: int) -> None:
         with self._lock:
             names = list(self._personas)
-            self.wear(names[(names.index(self._current()) + by) % len(names)])
+            self.switch_persona(names[(names.index(self._current()) + by) % len(names)])
 
     def pause(self) -> None:
         self._note("pause")

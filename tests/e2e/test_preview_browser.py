@@ -147,7 +147,7 @@ def test_a_persona_in_the_making_shows_how_far_it_is(tab: Tab, service: FakeServ
     job = service.generate_persona(1, "clara-2")
     service.advance(job.id, 1)
     tab.until("document.querySelectorAll('#personas li').length === 7")
-    service.wear("clara-2")
+    service.switch_persona("clara-2")
     tab.until("document.querySelector('#personas li:nth-child(7) [aria-pressed=true]') !== null")
     assert tab.value("document.querySelectorAll('#personas progress:not([hidden])').length") == 0
 

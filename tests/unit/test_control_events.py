@@ -138,7 +138,7 @@ def test_a_reader_who_comes_again_after_all_had_left_is_served(start: Start) -> 
     async def work() -> None:
         async with start() as (service, announcer):
             for name in ("nico", "robin"):
-                service.wear(name)
+                service.switch_persona(name)
                 async with aclosing(announcer.events()) as events:
                     assert (await anext(events)).data["persona"] == name
 

@@ -24,7 +24,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FakeS
 
 @pytest.fixture
 def service(everything: tuple[FakeService, httpx.Client]) -> FakeService:
-    everything[0].wear("clara", Mode.swap)
+    everything[0].switch_persona("clara", Mode.swap)
     everything[0].calls.clear()
     return everything[0]
 

@@ -72,7 +72,7 @@ class Session:
     def _press(self, key: str) -> None:
         outcome = press(key, self._pipeline.switches)
         if isinstance(outcome, Switches):
-            self._pipeline.switch(outcome)
+            self._pipeline.set_switches(outcome)
         elif isinstance(outcome, SwitchTo):
             personas = self._library.personas()
             if outcome.index < len(personas):

@@ -75,7 +75,7 @@ class Service:
     def _begin_with(self, name: str, mode: Mode) -> None:
         """Put on what was on last; what is wrong with it is a problem to be shown, not the end."""
         try:
-            self._controller.select(name, self._mode_for(name, mode))
+            self._controller.switch_persona(name, self._mode_for(name, mode))
         except VisardError as error:
             self._controller.trouble("persona-unusable", str(error))
 
@@ -146,7 +146,7 @@ class Service:
             settings=config,
         )
 
-    def select(self, name: str, mode: Mode | None = None) -> None:
+    def switch_persona(self, name: str, mode: Mode | None = None) -> None:
         """Put a persona on: within two frames if it is prepared, else as soon as it is.
 
         Without a mode it stays as it is where the persona can do that. Raises PersonaError.
@@ -159,7 +159,7 @@ class Service:
         before = self.config().mode
         with self._controller.telling():
             self._remember(persona=persona.name, mode=mode.value)
-            self._controller.select(persona.name, mode)
+            self._controller.switch_persona(persona.name, mode)
         self._restock(before)
 
     def _mode_for(self, name: str, usual: Mode) -> Mode:
@@ -178,26 +178,28 @@ class Service:
         with self._lock:  # two steps at once are two steps
             wanted = self._controller.wanted
             current = wanted[0] if wanted else self._controller.recipe.name
-            self.select(names[(names.index(current) + by) % len(names)] if current in names else names[0])
+            self.switch_persona(
+                names[(names.index(current) + by) % len(names)] if current in names else names[0]
+            )
 
     def pause(self) -> None:
         """Show the card, and after a while let go of the camera."""
         with self._controller.telling():
-            self._controller.switch(paused=True, reveal=False)
+            self._controller.set_switches(paused=True, reveal=False)
             self._remember(paused=True)
 
     def resume(self) -> None:
         """Show the persona: neither the card nor the real face."""
         with self._controller.telling():
-            self._controller.switch(paused=False, reveal=False)
+            self._controller.set_switches(paused=False, reveal=False)
             self._remember(paused=False)
 
     def reveal(self, on: bool) -> None:
         """Show the real face, or the persona again; never remembered over a restart."""
         if on:
-            self._controller.switch(reveal=True, paused=False)
+            self._controller.set_switches(reveal=True, paused=False)
         else:
-            self._controller.switch(reveal=False, paused=self.config().paused)
+            self._controller.set_switches(reveal=False, paused=self.config().paused)
 
     def calibrate(self) -> None:
         """Take the next frame as the driver's neutral look."""
@@ -216,9 +218,9 @@ class Service:
                 before, after = self.config(), self._file.change(changes)
                 self._controller.apply(after)
             if after.paused != before.paused:
-                self._controller.switch(paused=after.paused, reveal=False)
+                self._controller.set_switches(paused=after.paused, reveal=False)
             if after.persona is not None and (after.persona, after.mode) != (before.persona, before.mode):
-                self._controller.select(after.persona, after.mode)
+                self._controller.switch_persona(after.persona, after.mode)
         self._restock(before.mode)
         return after
 
@@ -287,7 +289,7 @@ class Service:
         else:
             self._prepared.adjust(after.name, typed_options(after))
         if self._controller.recipe.name == after.name:
-            self.select(after.name)
+            self.switch_persona(after.name)
         self._changed()
         return self.persona(after.name)
 
@@ -313,7 +315,7 @@ class Service:
         renamed = self._library.rename(old, new).name
         self._prepared.drop(old)
         if self._controller.recipe.name == old:
-            self.select(renamed)
+            self.switch_persona(renamed)
         return self._new(renamed)
 
     def remove_persona(self, name: str, *, forever: bool = False) -> None:

@@ -86,7 +86,7 @@ def _deeds(service: Service) -> APIRouter:
 
     @router.post("/persona")
     def persona(wear: PersonaRequest) -> Status:
-        service.select(wear.name, wear.mode)
+        service.switch_persona(wear.name, wear.mode)
         return service.status()
 
     @router.post("/pause")

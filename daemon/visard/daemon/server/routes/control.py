@@ -16,9 +16,9 @@ def status(service: ServiceDep) -> Status:
 
 
 @router.post("/persona", responses={**UNKNOWN, **CONFLICT})
-def select(service: ServiceDep, body: PersonaRequest) -> Status:
+def switch_persona(service: ServiceDep, body: PersonaRequest) -> Status:
     """Put a persona on; one that is not prepared yet takes over when it is."""
-    service.select(body.name, body.mode)
+    service.switch_persona(body.name, body.mode)
     return service.status()
 
 
