@@ -68,15 +68,15 @@ def name(controller: Controller) -> str | None:
 
 
 def test_a_persona_goes_on_when_it_is_prepared(controller: Controller, prepared: Prepared) -> None:
-    controller.select("anna", Mode.swap)
+    controller.switch_persona("anna", Mode.swap)
     assert (name(controller), controller.wanted) == (None, ("anna", Mode.swap))
     prepared.orders["anna"](worn(name="anna"))
     assert (name(controller), controller.wanted) == ("anna", None)
 
 
 def test_only_the_newest_wish_counts(controller: Controller, prepared: Prepared) -> None:
-    controller.select("anna", Mode.swap)
-    controller.select("ben", Mode.swap)
+    controller.switch_persona("anna", Mode.swap)
+    controller.switch_persona("ben", Mode.swap)
     prepared.orders["anna"](worn(name="anna"))
     assert (name(controller), controller.wanted) == (None, ("ben", Mode.swap))
     prepared.orders["ben"](worn(name="ben"))
@@ -87,17 +87,17 @@ def test_only_the_newest_wish_counts(controller: Controller, prepared: Prepared)
 def test_an_earlier_wish_does_not_replace_what_was_ready_at_once(
     controller: Controller, prepared: Prepared
 ) -> None:
-    controller.select("anna", Mode.swap)
+    controller.switch_persona("anna", Mode.swap)
     prepared.ready["ben"] = worn(name="ben")
-    controller.select("ben", Mode.swap)
+    controller.switch_persona("ben", Mode.swap)
     prepared.orders["anna"](worn(name="anna"))
     assert name(controller) == "ben"
 
 
 def test_the_same_persona_in_another_mode_is_another_wish(controller: Controller, prepared: Prepared) -> None:
-    controller.select("anna", Mode.swap)
+    controller.switch_persona("anna", Mode.swap)
     swap = prepared.orders["anna"]
-    controller.select("anna", Mode.animate)
+    controller.switch_persona("anna", Mode.animate)
     swap(worn(name="anna"))
     assert name(controller) is None
 
@@ -106,22 +106,22 @@ def test_a_failure_is_told_only_of_the_newest_wish_and_leaves_what_is_on(
     controller: Controller, prepared: Prepared
 ) -> None:
     prepared.ready["ben"] = worn(name="ben")
-    controller.select("ben", Mode.swap)
-    controller.select("anna", Mode.swap)
-    controller.select("cleo", Mode.swap)
+    controller.switch_persona("ben", Mode.swap)
+    controller.switch_persona("anna", Mode.swap)
+    controller.switch_persona("cleo", Mode.swap)
     prepared.orders["anna"](PersonaError("no face"))
     assert controller.troubles == {}
     prepared.orders["cleo"](PersonaError("no face"))
     assert name(controller) == "ben"
     problem = controller.troubles["persona-unusable"]
     assert (problem.message, problem.blocking) == ("cleo cannot be put on: no face", False)
-    controller.select("anna", Mode.swap)
+    controller.switch_persona("anna", Mode.swap)
     prepared.orders["anna"](Cancelled("stopped"))
     assert controller.troubles == {}
 
 
 def test_without_a_persona_a_failure_blocks(controller: Controller, prepared: Prepared) -> None:
-    controller.select("anna", Mode.swap)
+    controller.switch_persona("anna", Mode.swap)
     prepared.orders["anna"](PersonaError("no face"))
     assert controller.troubles["persona-unusable"].blocking
 
@@ -135,8 +135,8 @@ def test_another_output_takes_another_pipeline_with_the_same_persona(
     controller: Controller, prepared: Prepared, begun: list[object], change: dict[str, object]
 ) -> None:
     prepared.ready["anna"] = worn(name="anna")
-    controller.select("anna", Mode.swap)
-    controller.switch(paused=True)
+    controller.switch_persona("anna", Mode.swap)
+    controller.set_switches(paused=True)
     before = controller.live
     controller.apply(Config(output="null").model_copy(update=change))
     assert controller.live is not before
@@ -162,8 +162,8 @@ def test_anything_else_changes_the_pipeline_that_runs(
 
 
 def test_switching_keeps_what_was_not_named(controller: Controller) -> None:
-    controller.switch(paused=True)
-    controller.switch(reveal=True)
+    controller.set_switches(paused=True)
+    controller.set_switches(reveal=True)
     assert controller.switches == Switches(paused=True, reveal=True)
 
 
@@ -172,12 +172,12 @@ def test_while_one_persona_becomes_the_next_both_are_in_use(
 ) -> None:
     anna, ben = worn(Mask(), "anna"), worn(Mask(), "ben")
     prepared.ready |= {"anna": anna, "ben": ben}
-    controller.select("anna", Mode.swap)
+    controller.switch_persona("anna", Mode.swap)
     assert controller.recipe.fade is None, "there is nothing to fade from"
     controller.apply(Config(output="null", crossfade=1.0))
-    controller.select("ben", Mode.swap)
+    controller.switch_persona("ben", Mode.swap)
     assert controller.recipe.fade is not None
     assert (controller.recipe.fade.old, controller.recipe.fade.seconds) == (anna, 1.0)
     assert prepared.in_use() == (ben, anna)
-    controller.select("ben", Mode.swap)
+    controller.switch_persona("ben", Mode.swap)
     assert controller.recipe.fade.old is anna, "what is on already does not fade into itself"
