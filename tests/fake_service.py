@@ -13,6 +13,7 @@ from visard.daemon.api.schema import (
     CameraInfo,
     CameraState,
     CameraStatus,
+    Consent,
     GuardStatus,
     Job,
     Numbers,
@@ -28,7 +29,7 @@ from visard.daemon.config.settings import Mode
 from visard.daemon.errors import PersonaError, PersonaUnknown, PictureUnreadable
 from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.media.slot import Closed
-from visard.daemon.personas.record import Consent, check_name
+from visard.daemon.personas.record import check_name
 from visard.daemon.service.service import Service, snapshot
 
 NAMES = ("clara", "hanna", "marco", "nico", "robin", "walter")

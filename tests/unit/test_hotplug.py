@@ -47,7 +47,7 @@ def test_what_belongs_together_is_told_once(
     tmp_path: Path, told: Semaphore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_SETTLE", 1.0)
-    monkeypatch.setattr(module, "_LATEST", 20.0)
+    monkeypatch.setattr(module, "_MAX_DELAY", 20.0)
     for number in range(4):
         (tmp_path / f"video{number}").touch()
         (tmp_path / f"video{number}").chmod(0o660)
@@ -58,7 +58,7 @@ def test_what_belongs_together_is_told_once(
 def test_it_is_told_also_while_things_go_on(
     tmp_path: Path, told: Semaphore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_LATEST", 0.3)
+    monkeypatch.setattr(module, "_MAX_DELAY", 0.3)
     deadline = time.monotonic() + 20
     while not told.acquire(blocking=False):
         assert time.monotonic() < deadline

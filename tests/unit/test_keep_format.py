@@ -43,8 +43,8 @@ def test_a_writer_keeps_its_format_and_repeats_nothing(asked: dict[int | str, fl
 def test_a_crash_repeats_slowly(asked: dict[int | str, float], tmp_path: Path) -> None:
     (tmp_path / "video60").touch()
     keep_format.repeat(str(tmp_path / "video60"))
-    assert asked == {KEEP_FORMAT: 1, REPEAT: 1, "fps": keep_format.SLOWLY}
-    assert keep_format.SLOWLY > 1, "Chromium waits a second for a picture, ten times"
+    assert asked == {KEEP_FORMAT: 1, REPEAT: 1, "fps": keep_format.REPEAT_FPS}
+    assert keep_format.REPEAT_FPS > 1, "Chromium waits a second for a picture, ten times"
 
 
 def test_release_undoes_both(asked: dict[int | str, float], tmp_path: Path) -> None:

@@ -24,24 +24,24 @@ def pipe() -> Iterator[tuple[int, int]]:
 class Steps:
     """Counts steps and takes what is in the pipe."""
 
-    def __init__(self, pipe: tuple[int, int], patience: float | None = None) -> None:
+    def __init__(self, pipe: tuple[int, int], timeout: float | None = None) -> None:
         self.taken: list[bytes] = []
         self.ended = Event()
         self.fail = False
         self.first = Event()
         self.more = Event()
         self._pipe = pipe
-        self._patience = patience
+        self._timeout = timeout
 
     def step(self) -> float | None:
         if self.fail:
             raise OSError("gone")
-        if self.first.is_set() and self._patience is None:
+        if self.first.is_set() and self._timeout is None:
             self.taken.append(os.read(self._pipe[0], 100))
         if self.first.is_set():
             self.more.set()
         self.first.set()
-        return self._patience
+        return self._timeout
 
 
 def test_it_steps_at_once_and_when_the_file_speaks(pipe: tuple[int, int]) -> None:
@@ -56,7 +56,7 @@ def test_it_steps_at_once_and_when_the_file_speaks(pipe: tuple[int, int]) -> Non
 
 
 def test_it_steps_again_when_patience_ends(pipe: tuple[int, int]) -> None:
-    steps = Steps(pipe, patience=0.01)
+    steps = Steps(pipe, timeout=0.01)
     thread = PollThread("test", pipe[0], steps.step, steps.ended.set)
     assert steps.more.wait(30)
     thread.close()

@@ -86,8 +86,8 @@ FOREIGN_WRITES = [
 def _filled(headers: dict[str, str | None], client: httpx.Client) -> dict[str, str]:
     """Our own headers with an attack's laid over; None takes one away."""
     port = client.base_url.port
-    wrong = {key: None if text is None else text.format(port=port) for key, text in headers.items()}
-    return {key: text for key, text in (_ours(client) | wrong).items() if text is not None}
+    attack = {key: None if text is None else text.format(port=port) for key, text in headers.items()}
+    return {key: text for key, text in (_ours(client) | attack).items() if text is not None}
 
 
 @pytest.mark.parametrize("headers", FOREIGN_READS, ids=str)

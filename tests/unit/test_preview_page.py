@@ -127,7 +127,7 @@ def test_events_begin_with_the_status(client: httpx.Client) -> None:
 
 
 def test_the_page_closes_when_nobody_looks_and_opens_again(service: FakeService) -> None:
-    with running(service, quiet=0.3) as page:
+    with running(service, idle=0.3) as page:
         link = page.link()
         with visitor(link) as client, client.stream("GET", "/result") as answer:
             pieces = answer.iter_bytes()

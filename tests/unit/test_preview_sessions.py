@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from visard.daemon.server.preview.peers import stranger
+from visard.daemon.server.preview.checks import is_another_user
 from visard.daemon.server.preview.sessions import LINK_LIFE, MOST, SESSION_LIFE, Sessions
 
 
@@ -74,14 +74,14 @@ def test_a_session_lasts_while_it_is_used(sessions: Sessions, clock: Clock) -> N
 
 def test_quiet_is_when_nobody_looks(sessions: Sessions, clock: Clock) -> None:
     clock.now += 10
-    assert sessions.quiet() == 10
+    assert sessions.idle() == 10
     with sessions.visit(), sessions.visit():
         clock.now += 10
-        assert sessions.quiet() == 0
+        assert sessions.idle() == 0
     clock.now += 10
-    assert sessions.quiet() == 10
+    assert sessions.idle() == 10
     sessions.invite()
-    assert sessions.quiet() == 0
+    assert sessions.idle() == 0
 
 
 def _table(tmp_path: Path, *rows: str) -> tuple[tuple[str, Path], ...]:
@@ -111,9 +111,9 @@ def test_the_kernel_tells_whose_a_connection_is(
 ) -> None:
     ours = ROW.format(HERE, THERE, "01", os.geteuid())
     rows = [ROW.format(THERE, HERE, state, user) for state, user in theirs]
-    assert stranger(*ENDS, _table(tmp_path, ours, *rows)) is strange
+    assert is_another_user(*ENDS, _table(tmp_path, ours, *rows)) is strange
 
 
 def test_where_the_kernel_tells_nothing_nobody_is_a_stranger(tmp_path: Path) -> None:
-    assert not stranger(*ENDS, (("", tmp_path / "missing"),))
-    assert not stranger(*ENDS, _table(tmp_path))
+    assert not is_another_user(*ENDS, (("", tmp_path / "missing"),))
+    assert not is_another_user(*ENDS, _table(tmp_path))

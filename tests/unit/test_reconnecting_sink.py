@@ -52,7 +52,7 @@ def test_a_device_that_appears_is_used(bench: Bench) -> None:
     bench.there = basket = Basket()
     bench.sink.write(PICTURE)
     assert not basket.images
-    bench.sink.hurry()
+    bench.sink.retry_now()
     bench.sink.write(PICTURE)
     assert len(basket.images) == 1
     assert (bench.sink.ok, bench.sink.trouble, bench.sink.where) == (True, "", "basket")
@@ -70,7 +70,7 @@ def test_a_device_that_goes_is_closed_and_opened_again(bench: Bench) -> None:
     assert first.closed == 1
     assert bench.sink.trouble == "it has gone"
     bench.there = second = Basket()
-    bench.sink.hurry()
+    bench.sink.retry_now()
     bench.sink.write(PICTURE)
     assert len(second.images) == 1
     assert bench.told == [first, None, second]

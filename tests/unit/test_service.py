@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from fakes import HEIGHT, WIDTH, Basket, Mask, Reel, Truth, driver_at, number_of, swapped, unplug, worn
 
-from visard.daemon.api.schema import CameraState, State
+from visard.daemon.api.schema import CameraState, Consent, State
 from visard.daemon.config import paths
 from visard.daemon.config.file import ConfigFile
 from visard.daemon.config.settings import Mode
@@ -18,7 +18,7 @@ from visard.daemon.media.frame import Format
 from visard.daemon.media.ports import Sink
 from visard.daemon.personas.library import Library
 from visard.daemon.personas.prepare import PreparedPersona
-from visard.daemon.personas.record import Consent, Persona
+from visard.daemon.personas.record import Persona
 from visard.daemon.service import controller, service
 from visard.daemon.service import live as stage
 from visard.daemon.service.idle import IdleMonitor
@@ -239,7 +239,7 @@ def test_looking_at_the_preview_counts_as_watching(running: Service) -> None:
     running._controller._read_by(0)
     assert soon(lambda: running.status().state is State.sleeping)
     got: list[bytes] = []
-    with running.result.look(got.append):
+    with running.result.subscribe(got.append):
         assert soon(lambda: got)
         assert got[-1][:2] == b"\xff\xd8"
         assert running.status().watched

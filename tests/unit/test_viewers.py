@@ -215,7 +215,7 @@ def test_files_of_unseen_processes_count_once_they_stay_open(
 ) -> None:
     opened = [0]
     monkeypatch.setattr(v4l2loopback, "open_files", lambda _: opened[0])
-    monkeypatch.setattr(open_files, "_STRANGER", 0.3)
+    monkeypatch.setattr(open_files, "_UNSEEN_AGE", 0.3)
     said = Said()
     with closing(ViewerCount(str(device), said)):
         said.until(0)
@@ -230,7 +230,7 @@ def test_files_of_unseen_processes_count_once_they_stay_open(
 def test_an_unseen_probe_does_not_count(device: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = [0]
     monkeypatch.setattr(v4l2loopback, "open_files", lambda _: opened[0])
-    monkeypatch.setattr(open_files, "_STRANGER", 60.0)
+    monkeypatch.setattr(open_files, "_UNSEEN_AGE", 60.0)
     said = Said()
     with searches(monkeypatch) as made, closing(ViewerCount(str(device), said)):
         said.until(0)
@@ -244,7 +244,7 @@ def test_an_unseen_probe_does_not_count(device: Path, monkeypatch: pytest.Monkey
 
 def test_processes_that_are_seen_are_no_strangers(device: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(v4l2loopback, "open_files", lambda _: 3)
-    monkeypatch.setattr(open_files, "_STRANGER", 0.0)
+    monkeypatch.setattr(open_files, "_UNSEEN_AGE", 0.0)
     said = Said()
     with (
         device.open("wb"),  # our own writer

@@ -14,7 +14,7 @@ from visard.daemon.personas.library import Library
 from visard.daemon.personas.prepare import PreparedPersona, prepare
 from visard.daemon.pipeline.pipeline import Pipeline
 from visard.daemon.pipeline.recipe import Recipe, Switches
-from visard.daemon.pipeline.status import PipelineStatus
+from visard.daemon.pipeline.stats import PipelineStatus
 
 REFRESH = 0.5
 """Seconds between two status lines."""

@@ -18,7 +18,7 @@ from visard.daemon.personas.prepare import prepare
 from visard.daemon.pipeline import tracking
 from visard.daemon.pipeline.pipeline import Pipeline
 from visard.daemon.pipeline.recipe import Recipe, Switches
-from visard.daemon.pipeline.status import PipelineStatus
+from visard.daemon.pipeline.stats import PipelineStatus
 
 
 def run(

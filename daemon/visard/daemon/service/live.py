@@ -102,7 +102,7 @@ class LivePipeline:
     def plugged(self) -> None:
         """Look again for what was missing: a device came or went."""
         self.capture.hurry()
-        self.output.hurry()
+        self.output.retry_now()
 
     def stop(self) -> None:
         """Stop everything in well under a second."""

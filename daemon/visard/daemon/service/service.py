@@ -8,7 +8,7 @@ from threading import RLock
 from typing import Any
 
 from visard.daemon.api.engines import EnginesInfo
-from visard.daemon.api.schema import CameraInfo, GuardStatus, Job, PersonaInfo, Status
+from visard.daemon.api.schema import CameraInfo, Consent, GuardStatus, Job, PersonaInfo, Status
 from visard.daemon.config import paths
 from visard.daemon.config.file import Config, ConfigFile
 from visard.daemon.config.settings import Mode
@@ -17,7 +17,7 @@ from visard.daemon.errors import ConfigError, PersonaError, PersonaUnknown, Visa
 from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.personas.library import Library
 from visard.daemon.personas.prepare import candidates, suitable, typed_options
-from visard.daemon.personas.record import AUTO, Consent
+from visard.daemon.personas.record import AUTO
 from visard.daemon.pipeline.sample import sample
 from visard.daemon.service import memory, snapshot
 from visard.daemon.service.controller import Controller
@@ -354,7 +354,7 @@ class Service:
             self._controller.trouble("not-saved", "")
 
     def _looked(self, _count: int) -> None:
-        self._controller.idle.update(lookers=self.result.lookers + self.driver.lookers)
+        self._controller.idle.update(lookers=self.result.subscribers + self.driver.subscribers)
         self._changed()
 
     def _changed(self) -> None:

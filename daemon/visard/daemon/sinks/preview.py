@@ -20,12 +20,12 @@ from visard.daemon.media.slot import Closed
 from visard.models.face import Image
 
 HOST = "127.0.0.1"
-_PATIENCE = 5.0
+_TIMEOUT = 5.0
 """Seconds a reader may take for one picture, and a picture for a reader."""
 _BOUNDARY = "visard-frame"
 
 
-class _Server(ThreadingTCPServer):
+class _PageServer(ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False  # a reader that has gone quiet must not hold up the end
     allow_reuse_address = os.name == "posix"
@@ -34,7 +34,7 @@ class _Server(ThreadingTCPServer):
         super().__init__((HOST, port), _Handler)
         self.format = format
         self.newest = JpegStream()
-        self.moments: deque[float] = deque(maxlen=31)
+        self.timestamps: deque[float] = deque(maxlen=31)
         self.port: int = self.server_address[1]
         self.names = {name + end for name in (HOST, "localhost") for end in ("", f":{self.port}")}
 
@@ -43,15 +43,15 @@ class _Server(ThreadingTCPServer):
 
     def rate(self) -> float:
         """Return pictures a second over the last second or so, 0 when none came lately."""
-        moments = list(self.moments)
-        if len(moments) < 2 or time.monotonic() - moments[-1] > 2:
+        timestamps = list(self.timestamps)
+        if len(timestamps) < 2 or time.monotonic() - timestamps[-1] > 2:
             return 0.0
-        return (len(moments) - 1) / max(1e-6, moments[-1] - moments[0])
+        return (len(timestamps) - 1) / max(1e-6, timestamps[-1] - timestamps[0])
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-    timeout = _PATIENCE
+    server: _PageServer
+    timeout = _TIMEOUT
     server_version = "Visard"
     sys_version = ""
 
@@ -86,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _snapshot(self) -> None:
         newest = self.server.newest
-        with newest.look():
+        with newest.subscribe():
             found = newest.after(newest.number())
         if found is None:
             self._send(HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", b"no picture is coming\n")
@@ -98,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
         # Whatever the kernel buffers for a slow reader is delay; two pictures are enough.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 18)
         self._head(HTTPStatus.OK, f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
-        with newest.look():
+        with newest.subscribe():
             number = newest.number()
             self.wfile.write(f"--{_BOUNDARY}\r\n".encode())
             while found := newest.after(number):
@@ -126,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
 class PreviewSink:
     """A running preview page."""
 
-    def __init__(self, server: _Server) -> None:
+    def __init__(self, server: _PageServer) -> None:
         self._server = server
         self.where = f"http://{HOST}:{server.port}/"
         self._thread = Thread(target=server.serve_forever, args=(0.1,), name="preview-http", daemon=True)
@@ -134,7 +134,7 @@ class PreviewSink:
 
     def write(self, image: Image) -> None:
         """Show one picture to whoever looks; never waits for them."""
-        self._server.moments.append(time.monotonic())
+        self._server.timestamps.append(time.monotonic())
         try:
             self._server.newest.offer(image)
         except Closed:
@@ -164,7 +164,7 @@ class PreviewKind:
         """Start the page, on any free port unless told one."""
         port = _port(spec)
         try:
-            return PreviewSink(_Server(port, format))
+            return PreviewSink(_PageServer(port, format))
         except OSError as error:
             raise SinkUnavailable(
                 f"port {port} cannot be used ({error.strerror}); leave it out, or choose another"

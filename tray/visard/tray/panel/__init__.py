@@ -1,58 +1,21 @@
 """The place in the desktop's panel: an icon with a menu, drawn by pystray."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable
 
-from PIL.Image import Image
+from visard.tray.panel.interface import (
+    SEPARATOR,
+    MenuItem,
+    OnClick,
+    Panel,
+    PanelState,
+    PanelUnavailable,
+    note,
+)
 
-from visard.daemon.errors import VisardError
-from visard.tray.actions import Action
-from visard.tray.menu_item import Item
-from visard.tray.texts import IconState
-
-
-class PanelUnavailable(VisardError):
-    """Nothing is here that could show an icon with a menu."""
-
-    code = "panel-unavailable"
+__all__ = ["SEPARATOR", "MenuItem", "Panel", "PanelState", "PanelUnavailable", "note", "open_panel"]
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """Everything the panel shows."""
-
-    look: IconState
-    title: str
-    items: tuple[Item, ...]
-    thumbnails: Mapping[str, Image] = field(default_factory=dict)
-
-
-class Panel(Protocol):
-    """An icon with a menu. All methods but ``run`` return at once and may be called on any thread."""
-
-    def show(self, scene: Scene) -> None:
-        """Show this from now on."""
-        ...
-
-    def notify(self, text: str, failed: Callable[[], None]) -> None:
-        """Show a notification; call ``failed`` on any thread where nobody would see it."""
-        ...
-
-    def run(self) -> None:
-        """Show the icon until ``stop``; on the main thread."""
-        ...
-
-    def stop(self) -> None:
-        """Take the icon away and let ``run`` return."""
-        ...
-
-
-Choose = Callable[[Action], None]
-"""Told what was clicked; returns at once."""
-
-
-def open_panel(scene: Scene, choose: Choose, refresh: Callable[[], None]) -> Panel:
+def open_panel(state: PanelState, on_click: OnClick, refresh: Callable[[], None]) -> Panel:
     """Return this desktop's panel; raises PanelUnavailable with what to install.
 
     ``refresh`` is called when the person opens a menu whose contents may be out of date.
@@ -62,7 +25,7 @@ def open_panel(scene: Scene, choose: Choose, refresh: Callable[[], None]) -> Pan
     if sys.platform in ("win32", "darwin"):
         from visard.tray.panel.plain import PlainPanel
 
-        return PlainPanel(scene, choose)
-    from visard.tray.panel.gtk import GtkPanel
+        return PlainPanel(state, on_click)
+    from visard.tray.panel.appindicator import GtkPanel
 
-    return GtkPanel(scene, choose, refresh)
+    return GtkPanel(state, on_click, refresh)

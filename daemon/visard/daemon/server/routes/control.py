@@ -1,12 +1,12 @@
-"""Routes for what is worn and shown."""
+"""Routes that control what goes out: persona, pause, reveal, calibration."""
 
 from fastapi import APIRouter
 
 from visard.daemon.api.schema import PersonaRequest, RevealRequest, Status
 from visard.daemon.server.deps import ServiceDep
-from visard.daemon.server.openapi import CONFLICT, UNKNOWN
+from visard.daemon.server.responses import CONFLICT, UNKNOWN
 
-router = APIRouter(tags=["wearing"])
+router = APIRouter(tags=["control"])
 
 
 @router.get("/status")

@@ -12,25 +12,25 @@ from fake_service import FakeService
 
 from visard.daemon.api.schema import Event, Status
 from visard.daemon.server import events as module
-from visard.daemon.server.events import ROOM, EventBroadcaster, differences
+from visard.daemon.server.events import QUEUE_SIZE, EventBroadcaster, differences
 
 Start = Callable[[], AbstractAsyncContextManager[tuple[FakeService, EventBroadcaster]]]
 
 
 @pytest.fixture
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
-    """A running service and its announcer, whose clock ticks so slowly that only changes are told."""
-    monkeypatch.setattr(module, "TICK", 3600)
-    monkeypatch.setattr(module, "BREATH", 0.001)
+    """A running service and its broadcaster, whose clock ticks so slowly that only changes are told."""
+    monkeypatch.setattr(module, "NUMBERS_INTERVAL", 3600)
+    monkeypatch.setattr(module, "DEBOUNCE", 0.001)
 
     @asynccontextmanager
     async def begin() -> AsyncIterator[tuple[FakeService, EventBroadcaster]]:
         service = fake(tmp_path)
-        announcer = EventBroadcaster(service)
+        broadcaster = EventBroadcaster(service)
         try:
-            yield service, announcer
+            yield service, broadcaster
         finally:
-            announcer.close()
+            broadcaster.close()
             service.stop()
 
     return begin
@@ -44,7 +44,7 @@ async def until(true: Callable[[], bool]) -> None:
 
 def test_the_first_event_is_the_present_status(start: Start) -> None:
     async def work() -> None:
-        async with start() as (service, announcer), aclosing(announcer.events()) as events:
+        async with start() as (service, broadcaster), aclosing(broadcaster.events()) as events:
             first = await anext(events)
             assert first.event == "status"
             assert Status.model_validate(first.data) == service.status()
@@ -54,7 +54,7 @@ def test_the_first_event_is_the_present_status(start: Start) -> None:
 
 def test_a_change_on_any_thread_is_told_at_once(start: Start) -> None:
     async def work() -> None:
-        async with start() as (service, announcer), aclosing(announcer.events()) as events:
+        async with start() as (service, broadcaster), aclosing(broadcaster.events()) as events:
             await anext(events)
             for name in ("marco", "nico", "clara"):
                 threading.Thread(target=service.wear, args=(name,)).start()
@@ -65,7 +65,7 @@ def test_a_change_on_any_thread_is_told_at_once(start: Start) -> None:
 
 def test_a_new_problem_is_an_alert_and_a_job_tells_its_progress(start: Start) -> None:
     async def work() -> None:
-        async with start() as (service, announcer), aclosing(announcer.events()) as events:
+        async with start() as (service, broadcaster), aclosing(broadcaster.events()) as events:
             await anext(events)
             service.problem("no-output")
             alert, status = await anext(events), await anext(events)
@@ -90,8 +90,8 @@ def test_numbers_alone_are_told_by_the_clock_and_not_at_all_while_asleep(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def work() -> None:
-        monkeypatch.setattr(module, "TICK", 0.01)
-        async with start() as (service, announcer), aclosing(announcer.events()) as events:
+        monkeypatch.setattr(module, "NUMBERS_INTERVAL", 0.01)
+        async with start() as (service, broadcaster), aclosing(broadcaster.events()) as events:
             service.start()
             counts = [(await anext(events)).data["numbers"]["frames"] for _ in range(4)]
             assert counts == sorted(set(counts))
@@ -120,26 +120,26 @@ def watch_status(service: FakeService) -> list[Status]:
 
 def test_nothing_is_done_while_nobody_reads(start: Start) -> None:
     async def work() -> None:
-        async with start() as (service, announcer):
+        async with start() as (service, broadcaster):
             taken = watch_status(service)
             service.pause()
             await asyncio.sleep(0.05)
             assert (taken, service.listeners) == ([], 0)
-            async with aclosing(announcer.events()) as events:
+            async with aclosing(broadcaster.events()) as events:
                 await anext(events)
-                assert (announcer.readers, service.listeners) == (1, 1)
+                assert (broadcaster.readers, service.listeners) == (1, 1)
             await until(lambda: service.listeners == 0)
-            assert announcer.readers == 0
+            assert broadcaster.readers == 0
 
     run(work)
 
 
 def test_a_reader_who_comes_again_after_all_had_left_is_served(start: Start) -> None:
     async def work() -> None:
-        async with start() as (service, announcer):
+        async with start() as (service, broadcaster):
             for name in ("nico", "robin"):
                 service.switch_persona(name)
-                async with aclosing(announcer.events()) as events:
+                async with aclosing(broadcaster.events()) as events:
                     assert (await anext(events)).data["persona"] == name
 
     run(work)
@@ -147,16 +147,16 @@ def test_a_reader_who_comes_again_after_all_had_left_is_served(start: Start) -> 
 
 def test_who_does_not_read_misses_the_oldest_and_holds_nobody_up(start: Start) -> None:
     async def work() -> None:
-        async with start() as (service, announcer):
-            slow, quick = announcer.events(), announcer.events()
+        async with start() as (service, broadcaster):
+            slow, quick = broadcaster.events(), broadcaster.events()
             async with aclosing(slow), aclosing(quick):
                 await anext(slow), await anext(quick)
-                total = 3 * ROOM
+                total = 3 * QUEUE_SIZE
                 for number in range(total):
                     service.problem(f"trouble-{number}")
                     await next_alert(quick, f"trouble-{number}")
                 waiting = await drain(slow)
-                assert len(waiting) == ROOM
+                assert len(waiting) == QUEUE_SIZE
                 assert waiting[-1].data["problems"][-1]["code"] == f"trouble-{total - 1}"
 
     run(work)
@@ -180,21 +180,21 @@ async def drain(events: AsyncIterator[Event]) -> list[Event]:
 
 def test_close_ends_every_reader_and_those_who_come_later(start: Start) -> None:
     async def work() -> None:
-        async with start() as (_, announcer):
-            readers = [announcer.events() for _ in range(5)]
+        async with start() as (_, broadcaster):
+            readers = [broadcaster.events() for _ in range(5)]
             for events in readers:
                 await anext(events)
-            announcer.close()
+            broadcaster.close()
             assert [[event async for event in events] for events in readers] == [[]] * 5
-            assert [event async for event in announcer.events()] == []
+            assert [event async for event in broadcaster.events()] == []
 
     run(work)
 
 
 def test_a_service_that_cannot_tell_ends_its_readers(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     async def work() -> None:
-        async with start() as (service, announcer):
-            events = announcer.events()
+        async with start() as (service, broadcaster):
+            events = broadcaster.events()
             await anext(events)
             service.status = lambda: 1 / 0  # type: ignore[method-assign,assignment,return-value]
             service.pause()

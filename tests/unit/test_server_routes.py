@@ -25,7 +25,7 @@ from visard.daemon.errors import (
 )
 from visard.daemon.server.app import build
 from visard.daemon.server.deps import Api
-from visard.daemon.server.errors import STATUS, status_of
+from visard.daemon.server.error_handlers import STATUS, status_of
 
 Ask = Callable[..., Any]
 

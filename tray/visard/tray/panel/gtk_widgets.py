@@ -1,14 +1,16 @@
 """A GTK menu that follows a tuple of items, changed in place so that it can be open meanwhile."""
 
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from gi.repository import GdkPixbuf, GLib, Gtk
 from PIL.Image import Image
+from pystray._appindicator import Icon
 
-from visard.tray.menu_item import SEPARATOR, Item
-from visard.tray.panel import Choose
+from visard.tray.panel.interface import SEPARATOR, MenuItem, OnClick, PanelState
+from visard.tray.texts import IconState
 from visard.tray.thumbnails import ticked
 
 _Pictures = Mapping[str, Image]
@@ -17,14 +19,14 @@ _Pictures = Mapping[str, Image]
 class GtkMenu:
     """Items as widgets; the GTK thread."""
 
-    def __init__(self, choose: Choose, refresh: Callable[[], None]) -> None:
-        self._choose = choose
+    def __init__(self, on_click: OnClick, refresh: Callable[[], None]) -> None:
+        self._on_click = on_click
         self._refresh = refresh
         self._shape: Any = None
         self._quiet = False
         self.widget = Gtk.Menu()
 
-    def show(self, items: tuple[Item, ...], pictures: _Pictures) -> bool:
+    def show(self, items: tuple[MenuItem, ...], pictures: _Pictures) -> bool:
         """Show these items; return whether ``widget`` is a new one."""
         shape = _shape(items, pictures)
         if shape == self._shape:
@@ -45,7 +47,7 @@ class GtkMenu:
         finally:
             self._quiet = False
 
-    def _menu(self, items: tuple[Item, ...], pictures: _Pictures) -> Any:
+    def _menu(self, items: tuple[MenuItem, ...], pictures: _Pictures) -> Any:
         menu = Gtk.Menu()
         for item in items:
             menu.append(self._widget(item, pictures))
@@ -53,7 +55,7 @@ class GtkMenu:
         menu.show_all()
         return menu
 
-    def _widget(self, item: Item, pictures: _Pictures) -> Any:
+    def _widget(self, item: MenuItem, pictures: _Pictures) -> Any:
         if item is SEPARATOR:
             return Gtk.SeparatorMenuItem()
         if item.thumbnail in pictures:
@@ -67,12 +69,12 @@ class GtkMenu:
         widget.connect("activate", self._activated)
         return widget
 
-    def _fill(self, menu: Any, items: tuple[Item, ...], pictures: _Pictures) -> None:
+    def _fill(self, menu: Any, items: tuple[MenuItem, ...], pictures: _Pictures) -> None:
         for widget, item in zip(menu.get_children(), items, strict=True):
             if item is not SEPARATOR:
                 self._set(widget, item, pictures)
 
-    def _set(self, widget: Any, item: Item, pictures: _Pictures) -> None:
+    def _set(self, widget: Any, item: MenuItem, pictures: _Pictures) -> None:
         """Make the widget say what the item says; properties that stay cause no traffic."""
         widget.visard_item = item
         label = item.label
@@ -92,23 +94,23 @@ class GtkMenu:
     def _activated(self, widget: Any) -> None:
         if self._quiet:
             return
-        item: Item = widget.visard_item
+        item: MenuItem = widget.visard_item
         if item.refreshes:
             self._refresh()
         if item.action is not None:
-            self._choose(item.action)
+            self._on_click(item.action)
             GLib.idle_add(self._untick, widget)
 
     def _untick(self, widget: Any) -> bool:
         """GTK ticks what is clicked; the tick is the daemon's to move."""
-        item: Item = widget.visard_item
+        item: MenuItem = widget.visard_item
         if isinstance(widget, Gtk.CheckMenuItem) and item.checked is not None:
             with self._silence():
                 widget.set_active(item.checked)
         return False
 
 
-def _shape(items: tuple[Item, ...], pictures: _Pictures) -> tuple[Any, ...]:
+def _shape(items: tuple[MenuItem, ...], pictures: _Pictures) -> tuple[Any, ...]:
     """Return what cannot be changed in place."""
     return tuple(
         (item is SEPARATOR, item.checked is None, item.radio, item.thumbnail in pictures,
@@ -127,3 +129,47 @@ def _picture(widget: Any, picture: Image) -> None:
         GLib.Bytes.new(key), GdkPixbuf.Colorspace.RGB, True, 8, width, height, width * 4
     )
     widget.set_image(Gtk.Image.new_from_pixbuf(pixels))
+
+
+class GtkIcon(Icon):  # type: ignore[misc]
+    """Shows states; pystray owns the indicator and the loop. The GTK thread, but for ``run`` and ``stop``."""
+
+    def __init__(self, menu: GtkMenu, paths: dict[IconState, str], state: PanelState) -> None:
+        self._gtk_menu = menu
+        self._paths = paths
+        self._state = state
+        menu.show(state.items, state.thumbnails)
+        super().__init__("visard", paths, state.title)
+
+    @property
+    def path(self) -> str:
+        """The file of the icon that is shown."""
+        return self._paths[self._state.icon]
+
+    def show_state(self, state: PanelState) -> bool:
+        """Show this from now on; returns False, as GLib wants it from what runs once."""
+        before, self._state = self._state, state
+        if state.icon is not before.icon:
+            self._appindicator.set_icon_full(self.path, state.title)
+        if state.title != before.title:
+            self._appindicator.set_title(state.title)
+        if self._gtk_menu.show(state.items, state.thumbnails):
+            self._update_menu()
+            self._appindicator.set_menu(self._gtk_menu.widget)
+        return False
+
+    def _initialize(self) -> None:
+        """Unlike pystray's, end cleanly on signals and need no notification service."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            GLib.unix_signal_add(GLib.PRIORITY_HIGH, number, self._loop.quit)
+        self._mark_ready()
+
+    def _finalize(self) -> None:
+        """Unlike pystray's, call no notification service: it may be missing."""
+        del self._appindicator
+
+    def _update_menu(self) -> None:
+        self._menu_handle = self._gtk_menu.widget
+
+    def _update_icon(self) -> None:
+        self._icon_path, self._icon_valid = self.path, True

@@ -81,7 +81,7 @@ class InstallRecord:
         beside.replace(self.path)
 
 
-class Machine:
+class Computer:
     """This computer."""
 
     def __init__(self, record: InstallRecord, registry: WindowsRegistry) -> None:

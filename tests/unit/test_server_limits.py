@@ -78,7 +78,7 @@ def test_a_body_without_end_is_not_read_for_ever() -> None:
 
 
 def test_a_body_that_does_not_come_is_408() -> None:
-    assert send(Sender([b"ab"], stall=True), patience=0.05)[0] == 408
+    assert send(Sender([b"ab"], stall=True), timeout=0.05)[0] == 408
 
 
 def test_who_leaves_amid_a_body_is_seen_by_the_application() -> None:

@@ -1,22 +1,56 @@
-"""The newest picture as a stream that a browser shows as video; a reader costs no thread and one picture."""
+"""Answers that are not plain JSON, errors among them, and how the API's own description tells of them."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import Any
 
+from starlette.responses import Response, StreamingResponse
+
+from visard.daemon.api.schema import ErrorBody
 from visard.daemon.media.jpeg_stream import JpegStream
+
+Answers = dict[int | str, dict[str, Any]]
+
+REFERENCE = "#/components/schemas/{model}"
+
+
+def _error(description: str) -> dict[str, Any]:
+    # Said in full, for a route whose success is a picture would have its errors described as pictures too.
+    schema = {"$ref": REFERENCE.format(model=ErrorBody.__name__)}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+UNKNOWN: Answers = {404: _error("There is no such persona.")}
+CONFLICT: Answers = {409: _error("Refused as things are; the message says why.")}
+ANY_ROUTE: Answers = {
+    422: _error("The request is not what this takes."),
+    "default": _error("Any other answer that is not a success."),
+}
 
 BOUNDARY = "visard-frame"
 MEDIA_TYPE = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
 
 
-async def parts(newest: JpegStream) -> AsyncIterator[bytes]:
+class JpegResponse(Response):
+    """A picture."""
+
+    media_type = "image/jpeg"
+
+
+class MjpegResponse(StreamingResponse):
+    """Pictures that replace each other."""
+
+    media_type = MEDIA_TYPE
+
+
+async def mjpeg_parts(newest: JpegStream) -> AsyncIterator[bytes]:
     """Yield the pieces of a multipart body, each ending in a boundary; ends when ``newest`` is closed.
 
     A reader who takes a piece late gets the newest picture of that moment.
     """
     latest = _Latest()
-    with newest.look(latest.put):
+    with newest.subscribe(latest.put):
         # The next boundary goes along with a part: browsers show a part when they have seen its end.
         yield f"--{BOUNDARY}\r\n".encode()
         while jpeg := await latest.take():

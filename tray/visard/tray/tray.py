@@ -1,4 +1,4 @@
-"""The tray: the daemon's status in, a panel's scene out, clicks to the daemon."""
+"""The tray: the daemon's status in, a panel's state out, clicks to the daemon."""
 
 import logging
 import os
@@ -11,16 +11,13 @@ from visard.daemon.api.client import Client
 from visard.daemon.api.schema import CameraInfo, Status
 from visard.daemon.errors import VisardError
 from visard.tray import texts
-from visard.tray.actions import Action, Tools
+from visard.tray.actions import Action, ActionContext, ActionRunner
 from visard.tray.dialogs import ChildDialogs
 from visard.tray.launch import start_daemon
 from visard.tray.menu import menu
-from visard.tray.notifications import Notifications
-from visard.tray.panel import Scene, open_panel
-from visard.tray.reconnect import ReconnectTimer
-from visard.tray.status_stream import follow
+from visard.tray.panel import PanelState, open_panel
+from visard.tray.status_stream import ReconnectTimer, follow
 from visard.tray.thumbnails import Thumbnails
-from visard.tray.worker import Workers
 
 
 class Tray:
@@ -29,14 +26,14 @@ class Tray:
     def __init__(self) -> None:
         self._dialogs = ChildDialogs()
         self._thumbnails = Thumbnails(lambda name: Client().thumbnail(name))
-        self._notices = Notifications()
+        self._notifications = Notifications()
         self._lock = Lock()
         self._status: Status | None = None
         self._cameras: tuple[CameraInfo, ...] = ()
-        self._scene = scene(None, ())
-        self._panel = open_panel(self._scene, self._clicked, self._refresh)
-        tools = Tools(Client, self._dialogs, start_daemon, self._panel.stop)
-        self._crew = Workers(tools, self._failed)
+        self._state = panel_state(None, ())
+        self._panel = open_panel(self._state, self._clicked, self._refresh)
+        context = ActionContext(Client, self._dialogs, start_daemon, self._panel.stop)
+        self._runner = ActionRunner(context, self._failed)
 
     def run(self) -> None:
         """Show the icon until the person quits."""
@@ -47,15 +44,15 @@ class Tray:
             self._dialogs.close()
 
     def _follow(self) -> None:
-        bell = ReconnectTimer(_folder())
-        for status in follow(Client, bell):
+        reconnect = ReconnectTimer(_daemon_folder())
+        for status in follow(Client, reconnect):
             changed = _camera(status) != _camera(self._status)
             self._status = status
             if status is not None and changed:
                 self._look_for_cameras()
             self._show()
-            for text in self._notices.news(status) if status else ():
-                self._tell(text)
+            for text in self._notifications.new_texts(status) if status else ():
+                self._notify(text)
 
     def _look_for_cameras(self) -> None:
         try:
@@ -67,13 +64,13 @@ class Tray:
         """Show the present state, if anything of it can be seen to have changed."""
         with self._lock:
             names = [info.name for info in self._status.personas if not info.damaged] if self._status else []
-            new = replace(scene(self._status, self._cameras), thumbnails=self._thumbnails.of(names))
-            if new != self._scene:
-                self._scene = new
+            new = replace(panel_state(self._status, self._cameras), thumbnails=self._thumbnails.of(names))
+            if new != self._state:
+                self._state = new
                 self._panel.show(new)
 
     def _clicked(self, action: Action) -> None:
-        self._crew.do(action)
+        self._runner.do(action)
 
     def _refresh(self) -> None:
         """Look for cameras again, beside the panel's loop."""
@@ -88,7 +85,7 @@ class Tray:
         text = str(error)
         self._panel.notify(text, lambda: self._notice(text))
 
-    def _tell(self, text: str) -> None:
+    def _notify(self, text: str) -> None:
         """Tell of a problem; the icon and the menu show it as well, so nothing is lost where nobody hears."""
         self._panel.notify(text, lambda: None)
 
@@ -102,7 +99,7 @@ class Tray:
             logging.getLogger(__name__).warning(text)
 
 
-def _folder() -> Path:
+def _daemon_folder() -> Path:
     """Return the folder in which something appears when a daemon starts."""
     if os.name != "posix":
         return address.home()
@@ -110,11 +107,28 @@ def _folder() -> Path:
     return where.path.parent if isinstance(where, address.Unix) else address.home()
 
 
-def scene(status: Status | None, cameras: tuple[CameraInfo, ...]) -> Scene:
+def panel_state(status: Status | None, cameras: tuple[CameraInfo, ...]) -> PanelState:
     """Return all that the panel shows for a status."""
-    return Scene(texts.look(status), texts.title(status), menu(status, cameras))
+    return PanelState(texts.icon_state(status), texts.title(status), menu(status, cameras))
 
 
 def _camera(status: Status | None) -> object:
     """Return what may come with another list of cameras."""
     return status and (status.pid, status.camera, status.problems, status.settings.camera)
+
+
+class Notifications:
+    """Remembers what has been told, also over restarts of the daemon."""
+
+    def __init__(self) -> None:
+        self._problems: frozenset[str] = frozenset()
+        self._jobs: frozenset[tuple[int, int]] = frozenset()
+
+    def new_texts(self, status: Status) -> list[str]:
+        """Return what to tell now; a problem that went away and comes again is news."""
+        problems = {found.code: texts.problem(found) for found in status.problems if found.blocking}
+        failed = {(status.pid, job.id): texts.failed(job) for job in status.jobs if job.error}
+        new = [text for code, text in problems.items() if code not in self._problems]
+        new += [text for key, text in failed.items() if key not in self._jobs]
+        self._problems, self._jobs = frozenset(problems), frozenset(failed)
+        return new if status.settings.notifications else []

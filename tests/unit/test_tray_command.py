@@ -5,8 +5,8 @@ import pytest
 
 from visard.daemon.api import client
 from visard.daemon.cli import main
-from visard.tray import browser
-from visard.tray.single_instance import only_one
+from visard.tray import launch
+from visard.tray.command import single_instance
 
 
 class Daemon:
@@ -29,7 +29,7 @@ def call(*arguments: str) -> int:
 
 
 def test_a_second_tray_is_refused(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with only_one():
+    with single_instance():
         assert call("tray", "--json") == 1
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "tray-running"
 
@@ -40,12 +40,12 @@ def test_or_it_opens_the_preview(
 ) -> None:
     opened: list[str] = []
 
-    def browse(link: str) -> bool:
+    def open_browser(link: str) -> bool:
         opened.append(link)
         return works
 
     monkeypatch.setattr(client, "Client", Daemon)
-    monkeypatch.setattr(browser, "browse", browse)
-    with only_one():
+    monkeypatch.setattr(launch, "open_browser", open_browser)
+    with single_instance():
         assert call("tray", "--or-preview") == status
     assert opened == ["http://127.0.0.1:1/once"]

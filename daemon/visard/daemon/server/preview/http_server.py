@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 from visard.daemon.errors import DaemonError
 
 HOST = "127.0.0.1"
-_MOST = 100
+_MAX_CONNECTIONS = 100
 """Connections at once; more are told to come later."""
 _SETTLE = 0.02
 """Seconds in which the event loop ends what was begun: a connection takes some of its turns."""
@@ -42,7 +42,7 @@ class PreviewHttpServer(uvicorn.Server):
                 proxy_headers=False,  # nobody may choose what address we take theirs for
                 server_header=False,
                 date_header=False,
-                limit_concurrency=_MOST,
+                limit_concurrency=_MAX_CONNECTIONS,
                 timeout_graceful_shutdown=1,
             )
         )
@@ -61,12 +61,12 @@ class PreviewHttpServer(uvicorn.Server):
     async def close(self) -> None:
         """Hang up on everybody and end; open streams do not delay it."""
         self._end.set()
-        self._hang_up()
+        self._abort_connections()
         await asyncio.wait([self._task])
         await asyncio.sleep(_SETTLE)
-        self._hang_up()  # on those who came in while the door was closing
+        self._abort_connections()  # on those who came in while it was closing
         await asyncio.sleep(0)
 
-    def _hang_up(self) -> None:
+    def _abort_connections(self) -> None:
         for connection in list(self.server_state.connections):
             connection.transport.abort()

@@ -11,10 +11,10 @@ from starlette.types import ASGIApp
 
 from visard.daemon.api.schema import PersonaRequest, Status
 from visard.daemon.media.jpeg_stream import JpegStream
-from visard.daemon.server import errors
+from visard.daemon.server import error_handlers
 from visard.daemon.server.events import EventBroadcaster
 from visard.daemon.server.middleware import BodyLimit
-from visard.daemon.server.mjpeg import MEDIA_TYPE, parts
+from visard.daemon.server.responses import MEDIA_TYPE, mjpeg_parts
 from visard.daemon.service.service import Service
 
 WEB = Path(__file__).parent / "web"
@@ -24,23 +24,23 @@ FILES = {
     "/page.js": "page.js",
     "/chart.js": "chart.js",
     "/pictures.js": "pictures.js",
-    "/words.js": "words.js",
+    "/texts.js": "texts.js",
     "/icon.svg": "icon.svg",
 }
 
 
-LONGEST = 4096
+MAX_BODY = 4096
 """Bytes of a body; choosing a persona takes a hundred."""
 
 
-def application(service: Service, announcer: EventBroadcaster) -> ASGIApp:
-    """Return the page's own small application; it trusts whoever comes through the door before it."""
+def application(service: Service, broadcaster: EventBroadcaster) -> ASGIApp:
+    """Return the page's own small application; it trusts whoever comes through ``PreviewAuth`` before it."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.include_router(_files())
-    app.include_router(_looks(service, announcer))
-    app.include_router(_deeds(service))
-    errors.install(app)
-    return BodyLimit(app, body=LONGEST, drain=LONGEST)
+    app.include_router(_views(service, broadcaster))
+    app.include_router(_commands(service))
+    error_handlers.install(app)
+    return BodyLimit(app, body=MAX_BODY, drain=MAX_BODY)
 
 
 def _files() -> APIRouter:
@@ -54,7 +54,7 @@ def _file(name: str) -> Callable[[], FileResponse]:
     return lambda: FileResponse(WEB / name)
 
 
-def _looks(service: Service, announcer: EventBroadcaster) -> APIRouter:
+def _views(service: Service, broadcaster: EventBroadcaster) -> APIRouter:
     router = APIRouter()
 
     @router.get("/status")
@@ -63,7 +63,7 @@ def _looks(service: Service, announcer: EventBroadcaster) -> APIRouter:
 
     @router.get("/events", response_class=EventSourceResponse)
     async def events() -> AsyncIterator[ServerSentEvent]:
-        async for event in announcer.events():
+        async for event in broadcaster.events():
             yield ServerSentEvent(event=event.event, raw_data=json.dumps(event.data))
 
     @router.get("/driver")
@@ -81,12 +81,12 @@ def _looks(service: Service, announcer: EventBroadcaster) -> APIRouter:
     return router
 
 
-def _deeds(service: Service) -> APIRouter:
+def _commands(service: Service) -> APIRouter:
     router = APIRouter()
 
     @router.post("/persona")
-    def persona(wear: PersonaRequest) -> Status:
-        service.switch_persona(wear.name, wear.mode)
+    def persona(body: PersonaRequest) -> Status:
+        service.switch_persona(body.name, body.mode)
         return service.status()
 
     @router.post("/pause")
@@ -108,4 +108,4 @@ def _deeds(service: Service) -> APIRouter:
 
 
 def _stream(newest: JpegStream) -> Response:
-    return StreamingResponse(parts(newest), media_type=MEDIA_TYPE)
+    return StreamingResponse(mjpeg_parts(newest), media_type=MEDIA_TYPE)

@@ -9,11 +9,11 @@ from typing import Any
 
 from visard.tray import system_gi
 from visard.tray.icon import draw
-from visard.tray.panel import Choose, PanelUnavailable, Scene
+from visard.tray.panel.interface import OnClick, PanelState, PanelUnavailable
 from visard.tray.texts import IconState
 
 _SIZE = 64
-_PATIENCE = 5000
+_TIMEOUT = 5000
 """Milliseconds for a notification service to answer."""
 _NO_BUS = "there is no session bus; start the tray inside a desktop session"
 _INSTALL = "sudo apt install python3-gi gir1.2-gtk-3.0 gir1.2-ayatanaappindicator3-0.1"
@@ -22,21 +22,20 @@ _INSTALL = "sudo apt install python3-gi gir1.2-gtk-3.0 gir1.2-ayatanaappindicato
 class GtkPanel:
     """pystray's icon with a menu that has pictures and changes in place."""
 
-    def __init__(self, scene: Scene, choose: Choose, refresh: Callable[[], None]) -> None:
+    def __init__(self, state: PanelState, on_click: OnClick, refresh: Callable[[], None]) -> None:
         _check()
         from gi.repository import GLib
 
-        from visard.tray.panel.gtk_icon import GtkIcon
-        from visard.tray.panel.gtk_menu import GtkMenu
+        from visard.tray.panel.gtk_widgets import GtkIcon, GtkMenu
 
         self._glib = GLib
         self._bus = _session_bus()
         self._folder = Path(tempfile.mkdtemp(prefix="visard-tray-"))
-        self._icon = GtkIcon(GtkMenu(choose, refresh), self._pictures(), scene)
+        self._icon = GtkIcon(GtkMenu(on_click, refresh), self._pictures(), state)
 
-    def show(self, scene: Scene) -> None:
+    def show(self, state: PanelState) -> None:
         """Show this from now on."""
-        self._glib.idle_add(self._icon.show_scene, scene)
+        self._glib.idle_add(self._icon.show_state, state)
 
     def notify(self, text: str, failed: Callable[[], None]) -> None:
         """Show a notification, without waiting for whoever shows it."""
@@ -55,10 +54,10 @@ class GtkPanel:
 
     def _pictures(self) -> dict[IconState, str]:
         """Draw all icons into files, since the desktop reads them by name."""
-        paths = {look: self._folder / f"visard-{look}.png" for look in IconState}
-        for look, path in paths.items():
-            draw(look, _SIZE).save(path)
-        return {look: str(path) for look, path in paths.items()}
+        paths = {icon: self._folder / f"visard-{icon}.png" for icon in IconState}
+        for icon, path in paths.items():
+            draw(icon, _SIZE).save(path)
+        return {icon: str(path) for icon, path in paths.items()}
 
 
 def _check() -> None:
@@ -106,5 +105,5 @@ def _notify(bus: Any, text: str, icon: str, failed: Callable[[], None]) -> bool:
     hints = {"desktop-entry": GLib.Variant("s", "visard")}
     body = GLib.Variant("(susssasa{sv}i)", ("Visard", 0, icon, "Visard", text, [], hints, -1))
     where = "org.freedesktop.Notifications", "/org/freedesktop/Notifications", "org.freedesktop.Notifications"
-    bus.call(*where, "Notify", body, None, Gio.DBusCallFlags.NONE, _PATIENCE, None, answered)
+    bus.call(*where, "Notify", body, None, Gio.DBusCallFlags.NONE, _TIMEOUT, None, answered)
     return False
