@@ -83,7 +83,7 @@ def test_both_show_in_the_share_of_the_time_that_passed(compose):
     for share in (0.0, 0.25, 0.75):
         made = compose(recipe, now=share * FADE)
         assert made.look.swapped == {1}
-        assert middle(made) == pytest.approx([200 - 100 * share] * 3, abs=1)
+        assert middle(made) == [200 - 100 * share] * 3
         assert verdict(made) is GuardVerdict.frame
 
 
@@ -156,8 +156,9 @@ def test_an_animated_picture_is_the_portrait_alone_moved_by_one_driver(compose):
     assert (portrait.calls, made.look.wanted, made.look.swapped) == (1, {1}, {1})
 
 
-def test_an_animator_that_fails_shows_nothing_of_the_camera(compose):
+def test_an_animator_that_fails_shows_nothing_of_the_camera(compose, stats):
     made = compose(animated(Portrait(before=fail)))
+    assert stats.snapshot().errors == {"animate: ValueError": 1}
     assert not made.picture.any()
     assert (made.look.failed, made.look.swapped) == (True, frozenset())
 
@@ -179,6 +180,13 @@ def test_a_frame_without_faces_asks_nothing_of_the_processor(compose):
     compositor = Compositor(Format(WIDTH, HEIGHT, 30), Stats())
     made = compositor(Frame(0, 0.0, picture(0)), Sighting(()), Recipe(worn(mask)), Switches(), 0.0)
     assert (mask.relit, made.look.failed, made.look.swapped) == ([], False, frozenset())
+
+
+@pytest.mark.parametrize(("kind", "relit"), [(Colour.scene, True), (Colour.none, False)])
+def test_the_scenes_light_is_the_processors_own_only_where_that_was_chosen(compose, kind, relit):
+    mask = Mask()
+    compose(Recipe(worn(mask)), settings=Settings(colour=kind))
+    assert mask.relit == [relit]
 
 
 def test_after_a_cut_somebody_else_may_be_chosen(compositor, compose):

@@ -85,6 +85,7 @@ def test_it_can_be_closed_by_its_own_step(pipe: tuple[int, int]) -> None:
     thread = PollThread("test", pipe[0], step, ended.set)
     made.set()
     assert ended.wait(30)
+    threads[0].join(30)
     assert len(threads) == 1
 
 
