@@ -203,37 +203,10 @@ def test_the_numbers_are_those_of_the_design():
     assert (SETTLE_FRAMES, SETTLE_LOOKS, LEFT_LOOKS, FORGET) == (5, 5, 3, 20)
 
 
-LATE = Facts(covers=True, late=True)
-
-
-@pytest.mark.parametrize(
-    ("before", "verdict"),
-    [
-        ([look(ALICE)], GuardVerdict.last_good),
-        ([look(ALICE), None], GuardVerdict.last_good),
-        ([look()], GuardVerdict.blur),
-        ([], GuardVerdict.card),
-    ],
-)
-def test_while_a_slow_step_is_at_work_what_went_out_last_stays(before, verdict):
-    state = GuardState()
-    for seen in before:
-        _, state = decide(state, ON, seen, 10.0)
-    for _ in range(3):
-        shown, state = decide(state, LATE, None, 10.0 + 5 * HOLD)
-        assert (shown, state.why) == (verdict, "late")
-
-
-def test_being_late_excuses_nothing():
-    _, state = decide(GuardState(), ON, look(ALICE), 10.0)
-    assert decide(state, LATE, look(ALICE, BOB, swapped={1}), 12.0)[0] is GuardVerdict.blur
-    assert decide(state, replace(LATE, camera_gone=True), None, 10.1)[0] is GuardVerdict.card
-    assert decide(state, replace(LATE, covers=False), None, 10.1)[0] is GuardVerdict.card
-
-
-def test_after_showing_the_real_face_being_late_does_not_show_it_again():
-    _, state = decide(GuardState(), replace(ON, reveal=True), look(ALICE), 10.0)
-    assert decide(state, LATE, None, 10.1)[0] is GuardVerdict.card
+def test_being_late_excuses_nothing_of_a_frame_that_came():
+    late = replace(ON, late=True)
+    _, state = decide(GuardState(), late, look(ALICE), 10.0)
+    assert decide(state, late, look(ALICE, BOB, swapped={1}), 12.0)[0] is GuardVerdict.blur
 
 
 def test_a_portrait_goes_out_whatever_else_is_in_the_camera():
@@ -326,3 +299,29 @@ def test_any_history_keeps_the_rules(steps):
         now += gap
         state = check(state, facts, seen, now)
         assert len(state.tracks) <= 8
+
+
+@pytest.mark.parametrize("lost", list(WhenLost))
+def test_late_is_not_failed(lost: WhenLost) -> None:
+    """While a slow step is at work what went out last goes out again, however long the hold is over."""
+    facts = Facts(covers=True, when_lost=lost)
+    verdict, state = decide(GuardState(), facts, look(ALICE), 0.0)
+    assert verdict is GuardVerdict.frame
+    for now in (0.1, HOLD + 0.1, GIVE_UP - 0.1):
+        verdict, state = decide(state, replace(facts, late=True), None, now)
+        assert (verdict, state.why) == (GuardVerdict.last_good, "late")
+    verdict, state = decide(state, facts, None, GIVE_UP + 0.1)
+    assert (verdict.value, state.why) == (lost.value, "no frame")
+    verdict, state = decide(state, replace(facts, late=True), None, GIVE_UP + 0.2)
+    assert verdict.value == lost.value, "what was hidden once is not shown again for being late"
+
+
+def test_being_late_shows_nothing_that_was_not_good() -> None:
+    late = Facts(covers=True, late=True)
+    assert decide(GuardState(), late, None, 0.0)[0] is GuardVerdict.card
+    _, revealed = decide(GuardState(), Facts(covers=True, reveal=True), look(ALICE), 0.0)
+    assert decide(revealed, late, None, 0.1)[0] is GuardVerdict.card
+    _, failed = decide(GuardState(), Facts(covers=True), look(ALICE, failed=True), 0.0)
+    assert decide(failed, late, None, 0.1)[0] is not GuardVerdict.last_good
+    assert decide(failed, replace(late, covers=False), None, 0.1)[0] is GuardVerdict.card
+    assert decide(failed, replace(late, camera_gone=True), None, 0.1)[0] is GuardVerdict.card
