@@ -26,6 +26,7 @@ def test_a_persona_without_consent_is_refused_over_the_api(
     assert (answer.status_code, error.code) == (422, "invalid")
     assert "consent" in error.message
     assert service.personas() == before
+    service.stop()
 
 
 @pytest.mark.parametrize("add", [Client.add_persona, Service.add_persona, Library.add])

@@ -61,6 +61,8 @@ def controller(prepared: Prepared, begun: list[object]) -> Iterator[Controller]:
     made = Controller(Config(output="null"), Selector(), views, prepared, lambda: None)  # type: ignore[arg-type]
     yield made
     made.stop()
+    views.result.close()
+    views.driver.close()
 
 
 def name(controller: Controller) -> str | None:
