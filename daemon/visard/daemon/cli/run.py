@@ -1,6 +1,5 @@
 """``visard run``: the live loop in the foreground."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -47,4 +46,4 @@ def command(
 
     status = run(source, persona, sinks, settings, mode, seconds=seconds)
     if output.json:
-        output.result(asdict(status), "")
+        output.result(status.model_dump(mode="json"), "")

@@ -39,13 +39,16 @@ class Config(Settings):
 
 
 class ConfigFile:
-    """The configuration and the file it lives in; any thread. Comments in the file are kept."""
+    """The configuration and the file it lives in; any thread. Comments in the file are kept.
 
-    def __init__(self, path: Path) -> None:
+    Without a file it begins with ``values`` and ends with the program.
+    """
+
+    def __init__(self, path: Path | None, values: Mapping[str, Any] | None = None) -> None:
         self.path = path
         self._lock = Lock()
-        self._document = _parse(path)
-        self._config = _validate(self._document.unwrap(), f"{path}: ")
+        self._document = _parse(path) if path else tomlkit.parse(tomlkit.dumps(values or {}))
+        self._config = _validate(self._document.unwrap(), f"{path}: " if path else "")
 
     @property
     def config(self) -> Config:
@@ -68,18 +71,17 @@ class ConfigFile:
                     document.pop(key, None)
                 else:
                     document[key] = value
-            self._write(tomlkit.dumps(document))
+            if self.path is not None:
+                self._write(self.path, tomlkit.dumps(document))
             self._document, self._config = document, config
             return config
 
-    def _write(self, text: str) -> None:
+    def _write(self, path: Path, text: str) -> None:
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            replace_file(self.path, text)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            replace_file(path, text)
         except OSError as error:
-            raise ConfigError(
-                f"{self.path} cannot be written ({error.strerror}); nothing was changed"
-            ) from error
+            raise ConfigError(f"{path} cannot be written ({error.strerror}); nothing was changed") from error
 
 
 def replace_file(path: Path, text: str) -> None:

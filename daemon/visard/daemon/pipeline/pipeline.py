@@ -148,9 +148,14 @@ class Pipeline:
         """Wait for steps that ``stop`` left behind: a program that ends inside a network is aborted."""
         return self._join(self._threads, time.monotonic() + timeout)
 
+    @property
+    def sinks(self) -> dict[str, Exception | None]:
+        """Where each output goes, and what broke it."""
+        return {sink.where: sink.error for sink in self._sinks}
+
     def status(self) -> PipelineStatus:
         """Return what is going on."""
-        recipe, switches, sinks = self.recipe, self.switches, self._sinks
+        recipe, switches = self.recipe, self.switches
         inner = self._captured.dropped + self._tracked.dropped + self._composed.dropped
         return PipelineStatus(
             persona=recipe.name,
@@ -160,8 +165,8 @@ class Pipeline:
             verdict=self._verdict,
             why=self._gate.why,
             source=self._source.why or ("no source" if self._source.gone else "ok"),
-            sinks={sink.where: str(sink.error or "ok") for sink in sinks},
-            drops=inner + max((sink.dropped for sink in sinks), default=0),
+            sinks={where: str(error or "ok") for where, error in self.sinks.items()},
+            drops=inner + max((sink.dropped for sink in self._sinks), default=0),
             reference=self._compositor.reference.score,
             seeking=self._compositor.reference.seeking,
             stats=self.stats.snapshot(),

@@ -18,15 +18,18 @@ QUIET = 300.0
 class PreviewPage:
     """Opens the page when somebody asks for a link, and closes it when nobody looks; one event loop."""
 
-    def __init__(self, service: Service, announcer: EventBroadcaster, *, quiet: float = QUIET) -> None:
+    def __init__(
+        self, service: Service, announcer: EventBroadcaster, *, port: int = 0, quiet: float = QUIET
+    ) -> None:
         self._app = application(service, announcer)
+        self._port = port
         self._quiet = quiet
         self._visit: _Open | None = None
 
     async def link(self) -> str:
         """Return a link that is good for one visit within a few minutes. Raises DaemonError."""
         if self._visit is None or self._visit.over:
-            self._visit = _Open(self._app, self._quiet)
+            self._visit = _Open(self._app, self._port, self._quiet)
         return self._visit.link()
 
     async def close(self) -> None:
@@ -38,9 +41,9 @@ class PreviewPage:
 class _Open:
     """The page while it is open: a server on a port of its own, with its own links and sessions."""
 
-    def __init__(self, app: ASGIApp, quiet: float) -> None:
+    def __init__(self, app: ASGIApp, port: int, quiet: float) -> None:
         self.over = False
-        listening = listen()
+        listening = listen(port)
         self._port: int = listening.getsockname()[1]
         self._sessions = Sessions()
         self._server = PreviewHttpServer(PreviewAuth(app, self._sessions, self._port), listening)
