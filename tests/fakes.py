@@ -12,7 +12,7 @@ import numpy as np
 from visard.daemon.errors import SourceEnded, SourceLost
 from visard.daemon.media.frame import Format
 from visard.models.face import Face, Image, Sighting
-from visard.models.swap import Patch
+from visard.models.processor import Patch
 
 WIDTH, HEIGHT, SIDE = 320, 240, 96
 

@@ -1,8 +1,10 @@
-"""The preview page of a service that has no event loop."""
+"""The preview page of a service that runs without an event loop."""
 
 import asyncio
 import math
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from threading import Thread
 
 from visard.daemon.errors import DaemonError, SinkUnavailable
@@ -11,33 +13,34 @@ from visard.daemon.server.preview import PreviewPage
 from visard.daemon.service.service import Service
 
 
-class PreviewThread:
-    """Serves the page on a thread of its own, from the first link on until it is closed."""
+@contextmanager
+def serving(service: Service, port: int = 0) -> Iterator[Callable[[], str]]:
+    """Serve the page from a thread of its own until the end of the block.
 
-    def __init__(self, service: Service, port: int = 0) -> None:
-        self._service, self._port = service, port
-        self._started: Future[tuple[asyncio.AbstractEventLoop, PreviewPage]] = Future()
-        self._end = asyncio.Event()
-        self._thread = Thread(target=lambda: asyncio.run(self._serve()), name="visard preview", daemon=True)
-        self._thread.start()
-        self._loop, self._page = self._started.result()
+    Gives what returns a link that is good for one visit within a few minutes; it raises SinkUnavailable.
+    """
+    started: Future[tuple[asyncio.AbstractEventLoop, PreviewPage]] = Future()
+    end = asyncio.Event()
 
-    def link(self) -> str:
-        """Return a link that is good for one visit within a few minutes. Raises SinkUnavailable."""
+    async def serve() -> None:
+        announcer = EventBroadcaster(service)
+        page = PreviewPage(service, announcer, port=port, quiet=math.inf)
+        started.set_result((asyncio.get_running_loop(), page))
+        await end.wait()
+        announcer.close()
+        await page.close()
+
+    def link() -> str:
         try:
-            return asyncio.run_coroutine_threadsafe(self._page.link(), self._loop).result()
+            return asyncio.run_coroutine_threadsafe(page.link(), loop).result()
         except DaemonError as error:
             raise SinkUnavailable(str(error)) from error
 
-    def close(self) -> None:
-        """Close the page, whoever looks."""
-        self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join()
-
-    async def _serve(self) -> None:
-        announcer = EventBroadcaster(self._service)
-        page = PreviewPage(self._service, announcer, port=self._port, quiet=math.inf)
-        self._started.set_result((asyncio.get_running_loop(), page))
-        await self._end.wait()
-        announcer.close()
-        await page.close()
+    thread = Thread(target=lambda: asyncio.run(serve()), name="visard preview", daemon=True)
+    thread.start()
+    loop, page = started.result()
+    try:
+        yield link
+    finally:
+        loop.call_soon_threadsafe(end.set)
+        thread.join()

@@ -13,10 +13,9 @@ from rich.text import Text
 from visard.daemon.api.schema import Status
 from visard.daemon.config.file import ConfigFile
 from visard.daemon.config.settings import Mode, Settings
-from visard.daemon.foreground.endpoints import open_endpoints
+from visard.daemon.foreground.endpoints import Endpoints, open_endpoints
 from visard.daemon.foreground.interactive import Session
 from visard.daemon.foreground.keyboard import Keyboard
-from visard.daemon.foreground.preview import PreviewThread
 from visard.daemon.foreground.signals import terminating
 from visard.daemon.personas.library import Library
 from visard.daemon.personas.prepare import PreparedPersona, chosen, mode_for, prepare
@@ -49,26 +48,17 @@ def run(
         console.print(text, highlight=False, soft_wrap=True)
 
     library, wanted = _guest(Library(), persona, processor, options or {})
-    with console.status(f"preparing {wanted.name}") as shown:
-        ready = prepare(
-            wanted,
-            mode or mode_for(wanted),
-            lambda share, text: shown.update(f"preparing {wanted.name}: {text} {share:.0%}"),
-            processor=processor,
-        )
-    ends = open_endpoints(source, sinks, say)
+    ready = _prepare(wanted, mode or mode_for(wanted), processor, console)
     with terminating(), ExitStack() as ending:
+        ends = open_endpoints(source, sinks, say)
         ending.callback(ends.close)
         service = Service(_config(ends.source, ready, settings), library, ends.selector, ends.sinks)
         ending.callback(service.stop, SETTLE)
-        page = PreviewThread(service, ends.port) if ends.sinks.preview else None
-        session = Session(service, page.link if page else None)
-        for sink in ends.sinks.sinks:
-            say(f"{ready.name} goes to {sink.where}")
-        if page:
-            ending.callback(page.close)
-            say(f"{ready.name} goes to {page.link()}")
+        link = ending.enter_context(_page(service, ends))
+        for where in (*([link()] if link else []), *(sink.where for sink in ends.sinks.sinks)):
+            say(f"{ready.name} goes to {where}")
         service.start(ready)
+        session = Session(service, link)
         deadline = None if seconds is None else time.monotonic() + seconds
         with suppress(KeyboardInterrupt), Keyboard(session.key), _line(console) as show:
             session.until(deadline, show)
@@ -84,6 +74,27 @@ def _guest(
         record = persona.record.model_copy(update=chosen(persona, processor, options).model_dump())
         persona = replace(persona, record=record, saved=False)
     return library if persona.saved else replace(library, guest=persona), persona
+
+
+def _prepare(persona: Persona, mode: Mode, processor: str | None, console: Console) -> PreparedPersona:
+    with console.status(f"preparing {persona.name}") as shown:
+
+        def report(share: float, text: str) -> None:
+            shown.update(f"preparing {persona.name}: {text} {share:.0%}")
+
+        return prepare(persona, mode, report, processor=processor)
+
+
+@contextmanager
+def _page(service: Service, ends: Endpoints) -> Iterator[Callable[[], str] | None]:
+    """Serve the preview page where it was asked for; gives what returns links to it."""
+    if not ends.sinks.preview:
+        yield None
+        return
+    from visard.daemon.foreground.preview import serving
+
+    with serving(service, ends.port) as link:
+        yield link
 
 
 def _config(source: str, ready: PreparedPersona, settings: Settings | None) -> ConfigFile:

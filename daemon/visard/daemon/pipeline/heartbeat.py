@@ -24,8 +24,3 @@ class Heartbeat:
         """Return the seconds for which each step that is at work has been so."""
         now = time.monotonic()
         return {step: now - since for step, since in self._since.copy().items()}
-
-    def late(self, patience: float) -> bool:
-        """Whether a step is still at work, and has not been for ``patience`` seconds."""
-        busy = self.busy().values()
-        return bool(busy) and max(busy) < patience

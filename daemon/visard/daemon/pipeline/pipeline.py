@@ -253,7 +253,16 @@ class Pipeline:
 
     def _emit(self) -> None:
         while True:
-            self._clear(self._composed.take(self._patience()))
+            made = self._composed.take(self._patience())
+            late = made is None and self._late()
+            if made is None and not late:
+                made = self._composed.take(0)  # what was at work may have come this very moment
+            self._clear(made, late=late)
+
+    def _late(self) -> bool:
+        """Whether a frame is still being worked on, by steps none of which has failed."""
+        at_work = self._captured.busy or self._tracked.busy
+        return at_work and all(seconds < GIVE_UP for seconds in self.heartbeat.busy().values())
 
     def _patience(self) -> float | None:
         """Return the seconds after which a picture goes out although nothing new came."""
@@ -262,12 +271,12 @@ class Pipeline:
         resting = self._source.presence is Presence.resting
         return RESTING if resting else REPEAT_AFTER / max(self._source.format.fps, 1)
 
-    def _clear(self, made: Composed | None) -> None:
+    def _clear(self, made: Composed | None, *, late: bool) -> None:
         """Ask the guard and send what it clears to every sink that still works."""
         recipe, switches = self.recipe, self.switches
         start = time.perf_counter()
         now = self._time(made.frame) if made and not self.live else start
-        known = facts(recipe, switches, self._source, made, late=self.heartbeat.late(GIVE_UP))
+        known = facts(recipe, switches, self._source, made, late=late)
         cleared = self._gate.clear(known, made, now, words(recipe, switches, self._source))
         self._verdict = cleared.verdict.value
         if made:

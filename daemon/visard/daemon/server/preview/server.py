@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Iterator
 
@@ -24,7 +25,7 @@ def listen(port: int = 0) -> socket.socket:
     except OSError as error:
         advice = "choose another port" if port else "look at what blocks it"
         raise DaemonError(
-            f"the preview page cannot be opened on {HOST}:{port} ({error.strerror}); {advice}"
+            f"the preview page cannot be opened on {HOST}:{port} ({os.strerror(error.errno or 0)}); {advice}"
         ) from error
 
 
