@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from visard.models.animate.puppet.animator import animator
+from visard.models.animate.puppet.animator import PuppetAnimation
 from visard.models.animate.puppet.eyes import EYES
 from visard.models.animate.puppet.matte import fill
 from visard.models.animate.puppet.matte import person as opacity
@@ -127,8 +127,9 @@ def frames(picture: Path) -> Iterator[Image]:
     portrait = examine(webcam_view(examine(picture)))
     shape = neutral(portrait.face)
     still = fit_pose(portrait.face.landmarks)
-    animation = animator.prepare(portrait)
-    animation.calibrate(act(Moment(), shape, still))
+    animation = PuppetAnimation(portrait)
+    animation.calibrate()
+    animation.submit(portrait.image, (act(Moment(), shape, still),))
     for index in range(FPS * SECONDS):
         yield animation(act(script(index / FPS), shape, still))
 

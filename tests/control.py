@@ -32,7 +32,7 @@ async def served(
         async with httpx.AsyncClient(transport=transport, base_url="http://visard") as client:
             yield app, client
     finally:
-        await api.hang_up()
+        await api.begin_stop()
 
 
 def ask(service: FakeService, method: str, path: str, **more: Any) -> httpx.Response:

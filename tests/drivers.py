@@ -8,6 +8,14 @@ from visard.models.blendshapes import NAMES
 from visard.models.face import Face
 from visard.models.geometry.expression import displacement, neutral
 from visard.models.geometry.pose import Pose
+from visard.models.processor import Animation
+
+
+def calibrate(animation: Animation, driver: Face) -> None:
+    """Take this driver as the neutral reference."""
+    animation.calibrate()
+    for _ in animation.submit(np.zeros((480, 640, 3), np.uint8), (driver,)).result(10):
+        pass
 
 
 class Driver:

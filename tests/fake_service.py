@@ -13,6 +13,7 @@ from visard.daemon.api.schema import (
     CameraInfo,
     CameraState,
     CameraStatus,
+    Consent,
     GuardStatus,
     Job,
     Numbers,
@@ -28,7 +29,7 @@ from visard.daemon.config.settings import Mode
 from visard.daemon.errors import PersonaError, PersonaUnknown, PictureUnreadable
 from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.media.slot import Closed
-from visard.daemon.personas.record import Consent, check_name
+from visard.daemon.personas.record import check_name
 from visard.daemon.service.service import Service, snapshot
 
 NAMES = ("clara", "hanna", "marco", "nico", "robin", "walter")
@@ -143,7 +144,7 @@ class FakeService(Service):
                 settings=config,
             )
 
-    def wear(self, name: str, mode: Mode | None = None) -> None:
+    def switch_persona(self, name: str, mode: Mode | None = None) -> None:
         self._note("wear", name)
         change = {"persona": self.persona(name).name} | ({} if mode is None else {"mode": mode.value})
         self._file.change(change)
@@ -152,7 +153,7 @@ class FakeService(Service):
     def step(self, by: int) -> None:
         with self._lock:
             names = list(self._personas)
-            self.wear(names[(names.index(self._current()) + by) % len(names)])
+            self.switch_persona(names[(names.index(self._current()) + by) % len(names)])
 
     def pause(self) -> None:
         self._note("pause")

@@ -9,10 +9,13 @@ from threading import Event
 import cv2
 import numpy as np
 
+from visard.daemon.config.settings import Mode
 from visard.daemon.errors import SourceEnded, SourceLost
 from visard.daemon.media.frame import Format
+from visard.daemon.personas.prepare import PreparedPersona
+from visard.daemon.pipeline.recipe import Recipe
 from visard.models.face import Face, Image, Sighting
-from visard.models.processor import Patch
+from visard.models.processor import Done, NoOptions, Patch, ProcessorFailed
 
 WIDTH, HEIGHT, SIDE = 320, 240, 96
 
@@ -125,14 +128,25 @@ class Truth:
 
 
 class Mask:
-    """A swapper that covers the face with one colour; ``before`` may do anything to one call."""
+    """A prepared swapper that covers the face with one colour; ``before`` may do anything to one face."""
 
-    def __init__(self, before: Callable[[int], None] = lambda _: None, colour: int = 200) -> None:
+    def __init__(
+        self, before: Callable[[int], None] = lambda _: None, colour: int = 200, size: int = 1000
+    ) -> None:
+        self.bytes = size
         self.calls = 0
         self.forgotten = 0
+        self.closed = False
+        self.relit: list[bool] = []
         self._before, self._colour = before, colour
 
-    def __call__(self, image: Image, face: Face, *, relight: bool = True) -> Patch:
+    def submit(self, picture: Image, faces: Sequence[Face], *, relight: bool = True) -> Done:
+        if self.closed:
+            raise ProcessorFailed("closed")
+        self.relit.append(relight)
+        return Done(self._cover(picture, face) for face in faces)
+
+    def _cover(self, image: Image, face: Face) -> Patch:
         self.calls += 1
         self._before(number_of(image))
         left, top, right, bottom = face.box
@@ -142,6 +156,22 @@ class Mask:
 
     def forget(self) -> None:
         self.forgotten += 1
+
+    def adjust(self, options: NoOptions) -> bool:
+        return True
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def worn(mask: Mask | None = None, name: str = "p", mode: Mode = Mode.swap) -> PreparedPersona:
+    """Return a persona that is prepared with this mask."""
+    return PreparedPersona(name, "mask", mode, mask or Mask())
+
+
+def recipe(mask: Mask | None = None, name: str = "p") -> Recipe:
+    """Return the recipe of such a persona."""
+    return Recipe(worn(mask, name))
 
 
 class Basket:

@@ -7,25 +7,24 @@ from typing import Any
 
 from statuses import status
 
-from visard.daemon.api.schema import PersonaInfo
-from visard.daemon.personas.record import Consent
+from visard.daemon.api.schema import Consent, PersonaInfo
 from visard.tray import actions
-from visard.tray.menu_item import Item
+from visard.tray.panel import MenuItem
 
 
-def every(items: tuple[Item, ...]) -> Iterator[Item]:
+def every(items: tuple[MenuItem, ...]) -> Iterator[MenuItem]:
     for item in items:
         yield item
         yield from every(item.children)
 
 
-def labelled(items: tuple[Item, ...], start: str) -> Item:
+def labelled(items: tuple[MenuItem, ...], start: str) -> MenuItem:
     found = [item for item in every(items) if item.label.startswith(start)]
     assert len(found) == 1, (start, [item.label for item in every(items)])
     return found[0]
 
 
-def worn(items: tuple[Item, ...]) -> list[str]:
+def current(items: tuple[MenuItem, ...]) -> list[str]:
     return [i.action.name for i in every(items) if isinstance(i.action, actions.SwitchPersona) and i.checked]
 
 
@@ -75,6 +74,8 @@ def do(
     dialogs = dialogs or FakeDialogs()
     note = partial(partial, other.append)
     action(
-        actions.Tools(lambda: client, dialogs, note("start"), note("leave"), lambda _: not note("browse")())
+        actions.ActionContext(
+            lambda: client, dialogs, note("start"), note("quit"), lambda _: not note("open_browser")()
+        )
     )
     return client.asked

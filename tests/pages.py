@@ -11,23 +11,23 @@ import httpx
 from fake_service import FakeService
 
 from visard.daemon.server.events import EventBroadcaster
-from visard.daemon.server.preview import QUIET, PreviewPage
+from visard.daemon.server.preview import IDLE_TIMEOUT, PreviewPage
 
 T = TypeVar("T")
 
 
 class Running:
-    """A page and its announcer on a thread of their own."""
+    """A page and its broadcaster on a thread of their own."""
 
-    def __init__(self, service: FakeService, quiet: float = QUIET) -> None:
+    def __init__(self, service: FakeService, idle: float = IDLE_TIMEOUT) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self.announcer, self.page = self.do(self._make(service, quiet))
+        self.broadcaster, self.page = self.do(self._make(service, idle))
 
-    async def _make(self, service: FakeService, quiet: float) -> tuple[EventBroadcaster, PreviewPage]:
-        announcer = EventBroadcaster(service)
-        return announcer, PreviewPage(service, announcer, quiet=quiet)
+    async def _make(self, service: FakeService, idle: float) -> tuple[EventBroadcaster, PreviewPage]:
+        broadcaster = EventBroadcaster(service)
+        return broadcaster, PreviewPage(service, broadcaster, idle=idle)
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine where the page runs."""
@@ -43,7 +43,7 @@ class Running:
         """End the events of whoever reads them."""
 
         async def end() -> None:
-            self.announcer.close()
+            self.broadcaster.close()
 
         self.do(end())
 
@@ -57,10 +57,10 @@ class Running:
 
 
 @contextmanager
-def running(service: FakeService, quiet: float = QUIET) -> Iterator[Running]:
+def running(service: FakeService, idle: float = IDLE_TIMEOUT) -> Iterator[Running]:
     """Start the service, and a page for it."""
     service.start()
-    page = Running(service, quiet)
+    page = Running(service, idle)
     try:
         yield page
     finally:

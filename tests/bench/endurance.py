@@ -131,7 +131,7 @@ def things(service: Service, names: list[str]) -> list[Callable[[], object]]:
         time.sleep(random.uniform(*PAUSE))
         service.resume()
 
-    switch = [lambda name=name: service.wear(name) for name in names]
+    switch = [lambda name=name: service.switch_persona(name) for name in names]
     return [
         *switch,
         *switch,
@@ -139,7 +139,7 @@ def things(service: Service, names: list[str]) -> list[Callable[[], object]]:
         pause,
         Loose.pull.set,
         service.calibrate,
-        lambda: service.wear(random.choice(names), random.choice(list(Mode))),
+        lambda: service.switch_persona(random.choice(names), random.choice(list(Mode))),
         lambda: service.change({"crossfade": random.choice([0, 0.3])}),
         lambda: service.change({"mirror": False, "sharpen": random.random()}),
         lambda: service.change(
@@ -161,7 +161,7 @@ def main(minutes: float) -> int:
         camera.driver = Driver()
         service = Service(ConfigFile(home / "config.toml"), library, camera)
         service.start()
-        service.wear(names[0])
+        service.switch_persona(names[0])
         happen = things(service, names)
         print("minute    MB   threads  files  pictures  longest gap  leaks  drops")
         end = time.monotonic() + minutes * 60

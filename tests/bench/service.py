@@ -71,7 +71,7 @@ def inside(home: Path) -> None:
     service.start()
     until(lambda: service.status().guard.verdict == "frame")
     say("start to the first swapped frame", f"{time.perf_counter() - start:.2f} s")
-    service.wear("walter")
+    service.switch_persona("walter")
     say(
         "switch to a persona that is not prepared",
         f"{until(lambda: service.status().persona == 'walter'):.2f} s",
@@ -81,7 +81,7 @@ def inside(home: Path) -> None:
     frames = []
     for name in ("marco", "nico", "clara", "hanna") * 5:
         before = sink.pictures
-        service.wear(name)
+        service.switch_persona(name)
         until(lambda count=before: sink.pictures > count)
         frames.append(sink.pictures - before)
     say("switch to a prepared one, frames until it may be seen", f"{max(frames)} at most")

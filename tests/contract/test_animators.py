@@ -1,12 +1,16 @@
 """What every animator keeps to. The registry finds them; a new one is tested without being told."""
 
+from collections.abc import Callable
+from typing import cast
+
 import numpy as np
 import pytest
 from drivers import Driver
+from materials import animate, photo, prepare
 
-from visard.models.animate import Animation, Animator, animators
-from visard.models.face import Face
+from visard.models.face import Face, Image
 from visard.models.portrait import Portrait, examine
+from visard.models.processor import Animation, Material, Processor, animators
 
 KINDS = sorted(animators.all())
 
@@ -17,18 +21,28 @@ def test_every_module_is_usable() -> None:
 
 
 @pytest.fixture(scope="module")
-def portrait(repository) -> Portrait:
-    return examine(repository / "daemon/visard/daemon/personas/shipped/robin/picture.jpg")
+def robin() -> Material:
+    return photo("robin")
+
+
+@pytest.fixture(scope="module")
+def portrait(robin: Material) -> Portrait:
+    return examine(robin.photos[0])
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def animator(request: pytest.FixtureRequest) -> Animator:
+def animator(request: pytest.FixtureRequest) -> Processor:
     return animators.get(request.param)
 
 
 @pytest.fixture
-def animation(animator: Animator, portrait: Portrait) -> Animation:
-    return animator.prepare(portrait)
+def animation(animator: Processor, robin: Material) -> Animation:
+    return cast(Animation, prepare(animator, robin))
+
+
+@pytest.fixture
+def draw(animation: Animation) -> Callable[[Face], Image]:
+    return animate(animation)
 
 
 @pytest.fixture(scope="module")
@@ -36,48 +50,51 @@ def driver(portrait: Portrait) -> Driver:
     return Driver(portrait.face)
 
 
-def test_it_says_what_it_is(animator: Animator) -> None:
+def test_it_says_what_it_is(animator: Processor) -> None:
     assert animator.name in KINDS
     assert animator.summary
+    assert animator.kind == "animate"
+    assert animator.accepts
 
 
-def test_the_picture_has_the_portraits_shape(animation, portrait, driver) -> None:
-    picture = animation(driver.does())
+def test_the_picture_has_the_portraits_shape(draw, portrait, driver) -> None:
+    picture = draw(driver.does())
     assert picture.dtype == np.uint8
     assert picture.shape[2] == 3
     height, width = portrait.image.shape[:2]
     assert picture.shape[0] * width == pytest.approx(picture.shape[1] * height, rel=0.01)
 
 
-def test_driver_and_portrait_stay_as_they_are(animator, portrait, driver) -> None:
+def test_the_driver_stays_as_it_is(draw, driver) -> None:
     face = driver.does(yaw=15, jawOpen=0.6)
-    before = face.landmarks.copy(), face.blendshapes.copy(), portrait.image.copy()
-    animator.prepare(portrait)(face)
-    for old, new in zip(before, (face.landmarks, face.blendshapes, portrait.image), strict=True):
+    before = face.landmarks.copy(), face.blendshapes.copy()
+    draw(face)
+    for old, new in zip(before, (face.landmarks, face.blendshapes), strict=True):
         np.testing.assert_array_equal(old, new)
 
 
-def test_the_same_driver_gives_the_same_picture(animation, driver) -> None:
-    animation.calibrate(driver.does())
-    first = animation(driver.does(yaw=10, jawOpen=0.5)).copy()
-    animation(driver.does(yaw=-20))
-    np.testing.assert_array_equal(animation(driver.does(yaw=10, jawOpen=0.5)), first)
+def test_the_same_driver_gives_the_same_picture(animation, draw, driver) -> None:
+    animation.calibrate()
+    draw(driver.does())
+    first = draw(driver.does(yaw=10, jawOpen=0.5)).copy()
+    draw(driver.does(yaw=-20))
+    np.testing.assert_array_equal(draw(driver.does(yaw=10, jawOpen=0.5)), first)
 
 
 @pytest.mark.parametrize(
     "action", [{"yaw": 15}, {"pitch": 10}, {"roll": 15}, {"jawOpen": 0.6}, {"blink": 1}, {"look": (0.3, 0)}]
 )
-def test_what_the_driver_does_is_seen(animation, driver, action) -> None:
-    animation.calibrate(driver.does())
-    still = animation(driver.does()).copy()
-    assert np.abs(animation(driver.does(**action)).astype(int) - still).max() > 40
+def test_what_the_driver_does_is_seen(animation, draw, driver, action) -> None:
+    animation.calibrate()
+    still = draw(driver.does()).copy()
+    assert np.abs(draw(driver.does(**action)).astype(int) - still).max() > 40
 
 
-def test_calibration_makes_the_frame_neutral(animation, driver) -> None:
-    animation.calibrate(driver.does())
-    still = animation(driver.does()).astype(int)
-    animation.calibrate(driver.does(yaw=20, jawOpen=0.3))
-    assert np.abs(animation(driver.does(yaw=20, jawOpen=0.3)) - still).mean() < 0.5
+def test_calibration_makes_the_next_frame_neutral(animation, draw, driver) -> None:
+    animation.calibrate()
+    still = draw(driver.does()).astype(int)
+    animation.calibrate()
+    assert np.abs(draw(driver.does(yaw=20, jawOpen=0.3)) - still).mean() < 0.5
 
 
 def test_mismatch_is_nought_for_the_portrait_itself_wherever_it_is(animation, portrait, driver) -> None:

@@ -1,14 +1,16 @@
 """What every swapper keeps to. The registry finds them; a new one is tested without being told."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
-from people import driver, moved, portrait, shown
+from materials import OneFace, material, photo, prepare
+from people import driver, moved, shown
 
 from visard.models.face import Face, Image
-from visard.models.swap import Patch, Swap, Swapper, swappers
+from visard.models.processor import Patch, Processor, ProcessorFailed, swappers
 
 KINDS = sorted(swappers.all())
 ROOM = 140
@@ -23,13 +25,23 @@ def test_every_module_is_usable() -> None:
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def swapper(request: pytest.FixtureRequest) -> Swapper:
+def swapper(request: pytest.FixtureRequest) -> Processor:
     return swappers.get(request.param)
 
 
 @pytest.fixture
-def swap(swapper: Swapper) -> Swap:
-    return swapper.prepare(portrait("walter"))
+def swap(swapper: Processor) -> Iterator[OneFace]:
+    prepared = prepare(swapper)
+    yield OneFace(prepared)
+    prepared.close()
+
+
+@pytest.fixture
+def from_photo(swapper: Processor) -> Callable[[str], OneFace]:
+    """Makes a swap of a shipped persona; only swappers that take photos match light and look alike."""
+    if "photo" not in swapper.accepts:
+        pytest.skip(f"{swapper.name} takes no photo")
+    return lambda name: OneFace(prepare(swapper, photo(name)))
 
 
 @pytest.fixture(scope="module")
@@ -73,12 +85,61 @@ def assert_well_formed(patch: Patch, frame: Image) -> None:
         assert under.y + under.image.shape[0] <= height
 
 
-def test_it_says_what_it_is(swapper: Swapper) -> None:
+def test_it_says_what_it_is(swapper: Processor) -> None:
     assert swapper.name in KINDS
     assert swapper.summary
+    assert swapper.kind == "swap"
+    assert swapper.accepts
+    assert 0 <= swapper.quality <= 100
+    for name, field in swapper.Options.model_fields.items():
+        assert field.description, name
+        assert not field.is_required(), name
 
 
-def test_a_patch_fades_out_before_its_border(swap: Swap, seen: Seen) -> None:
+def test_material_is_checked_without_preparing_it(swapper: Processor) -> None:
+    assert all(isinstance(remark, str) for remark in swapper.check(material(swapper)))
+
+
+def test_preparing_tells_how_far_it_is_and_can_be_cancelled(swapper: Processor) -> None:
+    told: list[tuple[float, str]] = []
+    usual = swapper.Options()
+    swapper.prepare(material(swapper), usual, lambda share, text: told.append((share, text))).close()
+    assert told
+    assert [share for share, _ in told] == sorted(share for share, _ in told)
+    assert all(0 <= share <= 1 and text for share, text in told)
+
+    def cancel(_share: float, _text: str) -> None:
+        raise KeyError("cancelled")
+
+    with pytest.raises(KeyError, match="cancelled"):
+        swapper.prepare(material(swapper), usual, cancel)
+
+
+def test_what_is_closed_swaps_no_more(swap: OneFace, seen: Seen) -> None:
+    assert swap.prepared.bytes > 0
+    swap.prepared.close()
+    swap.prepared.close()
+    with pytest.raises(ProcessorFailed):
+        swap(*seen)
+
+
+def test_all_faces_of_a_frame_at_once(swap: OneFace, seen: Seen) -> None:
+    frame, face = seen
+    faces = face, moved(face, x=-40, id_=8)
+    expected = [pixels(swap(frame, one)) for one in faces]
+    swap.forget()
+    made = swap.prepared.submit(frame, faces).result(60)
+    for patch, right in zip(made, expected, strict=True):
+        assert_well_formed(patch, frame)
+        assert patch.image.shape == right[0].shape
+
+
+def test_the_same_options_are_adjusted_to_at_once(swap: OneFace, swapper: Processor, seen: Seen) -> None:
+    assert swap.prepared.adjust(swapper.Options())
+    assert_well_formed(swap(*seen), seen[0])
+
+
+def test_a_patch_fades_out_before_its_border(swap: OneFace, seen: Seen) -> None:
     patch = swap(*seen)
     assert_well_formed(patch, seen[0])
     assert patch.mask.max() > 200
@@ -87,7 +148,7 @@ def test_a_patch_fades_out_before_its_border(swap: Swap, seen: Seen) -> None:
     )
 
 
-def test_the_patch_lies_on_the_face(swap: Swap, seen: Seen) -> None:
+def test_the_patch_lies_on_the_face(swap: OneFace, seen: Seen) -> None:
     patch, (_, face) = swap(*seen), seen
     left, top, right, bottom = face.box
     ys, xs = np.nonzero(patch.mask > 127)
@@ -99,7 +160,7 @@ def test_the_patch_lies_on_the_face(swap: Swap, seen: Seen) -> None:
     assert len(where) > 0.4 * (right - left) * (bottom - top)
 
 
-def test_what_lies_below_joins_the_frame_without_a_seam(swap: Swap, seen: Seen) -> None:
+def test_what_lies_below_joins_the_frame_without_a_seam(swap: OneFace, seen: Seen) -> None:
     under, frame = swap(*seen).under, seen[0]
     if under is None:
         return
@@ -109,20 +170,20 @@ def test_what_lies_below_joins_the_frame_without_a_seam(swap: Swap, seen: Seen) 
         assert np.abs(there[side].astype(int) - under.image[side]).max() <= 1
 
 
-def test_frame_and_face_stay_as_they_are(swap: Swap, seen: Seen) -> None:
+def test_frame_and_face_stay_as_they_are(swap: OneFace, seen: Seen) -> None:
     frame, face = seen
     before = frame.copy(), face.landmarks.copy(), face.blendshapes.copy()
     swap(frame, face)
     assert_same(list(before), [frame, face.landmarks, face.blendshapes])
 
 
-def test_the_frame_may_be_read_only(swap: Swap, seen: Seen) -> None:
+def test_the_frame_may_be_read_only(swap: OneFace, seen: Seen) -> None:
     frame = seen[0].copy()
     frame.flags.writeable = False
     assert swap(frame, seen[1]).mask.max() > 200
 
 
-def test_everything_that_is_not_the_face_stays(swap: Swap, seen: Seen) -> None:
+def test_everything_that_is_not_the_face_stays(swap: OneFace, seen: Seen) -> None:
     frame, face = seen
     result = shown(frame, swap(frame, face), face)
     left, top, right, bottom = (round(v) for v in face.box)
@@ -136,7 +197,7 @@ def test_everything_that_is_not_the_face_stays(swap: Swap, seen: Seen) -> None:
 @pytest.mark.parametrize(
     ("left", "top"), [(0, -0.7), (-0.7, 0), (-0.2, -0.2), (-1.5, -0.7), (-0.7, -1.1), (0.45, 0.45), (3, 3)]
 )
-def test_a_face_at_or_beyond_the_edge(swap: Swap, seen: Seen, left: float, top: float) -> None:
+def test_a_face_at_or_beyond_the_edge(swap: OneFace, seen: Seen, left: float, top: float) -> None:
     frame, face = cut(seen, left, top)
     patch = swap(frame, face)
     assert_well_formed(patch, frame)
@@ -144,7 +205,7 @@ def test_a_face_at_or_beyond_the_edge(swap: Swap, seen: Seen, left: float, top: 
 
 
 @pytest.mark.parametrize("scale", [0.02, 0.05, 0.15, 3.0])
-def test_faces_of_every_size(swap: Swap, seen: Seen, scale: float) -> None:
+def test_faces_of_every_size(swap: OneFace, seen: Seen, scale: float) -> None:
     frame, face = cut(seen, -0.9, -0.7)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     frame, face = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=method), moved(face, scale=scale)
@@ -154,28 +215,28 @@ def test_faces_of_every_size(swap: Swap, seen: Seen, scale: float) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 400), (401, 3)])
-def test_pictures_of_every_size(swap: Swap, seen: Seen, size: tuple[int, int]) -> None:
+def test_pictures_of_every_size(swap: OneFace, seen: Seen, size: tuple[int, int]) -> None:
     frame = cv2.resize(seen[0], size)
     patch = swap(frame, moved(seen[1], -seen[1].centre[0], -seen[1].centre[1]))
     assert_well_formed(patch, frame)
 
 
-def test_several_drivers_do_not_learn_from_each_other(swapper: Swapper, seen: Seen) -> None:
+def test_several_drivers_do_not_learn_from_each_other(swapper: Processor, seen: Seen) -> None:
     bright, dark = seen[0], (seen[0] * 0.4).astype(np.uint8)
     one, other = seen[1], moved(seen[1], id_=7)
-    alone, together = swapper.prepare(portrait("walter")), swapper.prepare(portrait("walter"))
+    alone, together = OneFace(prepare(swapper)), OneFace(prepare(swapper))
     for _ in range(4):
         expected = pixels(alone(bright, one))
         together(dark, other)
         assert_same(expected, pixels(together(bright, one)))
 
 
-def test_many_drivers(swap: Swap, seen: Seen) -> None:
+def test_many_drivers(swap: OneFace, seen: Seen) -> None:
     for number in range(40):
         assert swap(seen[0], moved(seen[1], id_=number)).mask.max() > 200
 
 
-def test_forget_starts_anew(swapper: Swapper, swap: Swap, seen: Seen) -> None:
+def test_forget_starts_anew(swapper: Processor, swap: OneFace, seen: Seen) -> None:
     frame, face = seen
     fresh = pixels(swap(frame, face))
     shape = replace(face, landmarks=face.landmarks * np.array([1.1, 0.95, 1], np.float32))
@@ -185,13 +246,13 @@ def test_forget_starts_anew(swapper: Swapper, swap: Swap, seen: Seen) -> None:
     assert_same(fresh, pixels(swap(frame, face)))
 
 
-def test_two_swaps_of_one_persona_agree(swapper: Swapper, swap: Swap, seen: Seen) -> None:
-    assert_same(pixels(swap(*seen)), pixels(swapper.prepare(portrait("walter"))(*seen)))
+def test_two_swaps_of_one_persona_agree(swapper: Processor, swap: OneFace, seen: Seen) -> None:
+    assert_same(pixels(swap(*seen)), pixels(OneFace(prepare(swapper))(*seen)))
 
 
-def test_relighting_can_be_left_out(swapper: Swapper, seen: Seen) -> None:
+def test_relighting_can_be_left_out(from_photo: Callable[[str], OneFace], seen: Seen) -> None:
     frame, face = (seen[0] * 0.35).astype(np.uint8), seen[1]
-    swap = swapper.prepare(portrait("walter"))
+    swap = from_photo("walter")
     lit = swap(frame, face)
     lit_light = lit.image[lit.mask > 127].mean()
     swap.forget()
@@ -201,8 +262,8 @@ def test_relighting_can_be_left_out(swapper: Swapper, seen: Seen) -> None:
     assert own_light > 1.5 * lit_light
 
 
-def test_relighting_follows_the_scene(swapper: Swapper, seen: Seen) -> None:
-    swap, lights = swapper.prepare(portrait("walter")), []
+def test_relighting_follows_the_scene(from_photo: Callable[[str], OneFace], seen: Seen) -> None:
+    swap, lights = from_photo("walter"), []
     for share in (1.0, 0.5):
         swap.forget()
         frame = (seen[0] * share).astype(np.uint8)
@@ -214,7 +275,7 @@ def test_relighting_follows_the_scene(swapper: Swapper, seen: Seen) -> None:
     assert lights[1] < 0.65 * lights[0]
 
 
-def test_personas_differ(swapper: Swapper, seen: Seen) -> None:
-    one, other = (shown(seen[0], swapper.prepare(portrait(n))(*seen), seen[1]) for n in ("walter", "clara"))
+def test_personas_differ(from_photo: Callable[[str], OneFace], seen: Seen) -> None:
+    one, other = (shown(seen[0], from_photo(n)(*seen), seen[1]) for n in ("walter", "clara"))
     left, top, right, bottom = map(round, seen[1].box)
     assert np.abs(one[top:bottom, left:right].astype(int) - other[top:bottom, left:right]).mean() > 3

@@ -66,7 +66,7 @@ def test_a_second_daemon_leaves_the_first_alone(pretended: Process, daemons: Sta
 
 def test_what_a_killed_daemon_left_behind_is_replaced(pretended: Process, daemons: Start) -> None:
     with Client() as client:
-        client.wear("nico")
+        client.switch_persona("nico")
     pretended.kill()
     pretended.wait()
     with pytest.raises(DaemonAbsent):
@@ -140,7 +140,7 @@ def test_the_service_manager_hears_of_it(daemons: Start, tmp_path: Path) -> None
         until("READY=1")
         until("STATUS=live, clara")
         with Client() as client:
-            client.wear("nico")
+            client.switch_persona("nico")
             until("STATUS=live, nico")
         assert process.stdin
         process.stdin.write("ill\n")

@@ -55,7 +55,7 @@ def test_events_are_lines(pretended: Process) -> None:
         assert person.stdout
         assert json.loads(machine.stdout.readline())["data"]["persona"] == "clara"
         assert person.stdout.readline() == "live      clara is on\n"
-        client.wear("robin")
+        client.switch_persona("robin")
         while json.loads(machine.stdout.readline())["data"]["persona"] != "robin":
             pass
         while person.stdout.readline() != "live      robin is on\n":

@@ -61,16 +61,18 @@ def test_both_pictures_move_and_are_different_ones(tab: Tab) -> None:
 
 def test_driver_is_marked_as_private_and_can_be_hidden(tab: Tab, service: FakeService) -> None:
     assert "Your camera seen by nobody else" in " ".join(tab.text().split())
-    assert (service.driver.lookers, service.result.lookers) == (1, 1)
+    assert (service.driver.subscribers, service.result.subscribers) == (1, 1)
     tab.click("#show")
-    _wait(tab, lambda: (service.driver.lookers, service.result.lookers) == (0, 1))
+    _wait(tab, lambda: (service.driver.subscribers, service.result.subscribers) == (0, 1))
     tab.click("#show")
     tab.until(LIVE)
 
 
 def test_nobody_looks_any_more_when_the_page_was_left(tab: Tab, service: FakeService) -> None:
     tab.visit("about:blank")
-    _wait(tab, lambda: (service.driver.lookers, service.result.lookers, service.listeners) == (0, 0, 0))
+    _wait(
+        tab, lambda: (service.driver.subscribers, service.result.subscribers, service.listeners) == (0, 0, 0)
+    )
 
 
 def test_chart_grows_and_the_table_says_the_same(tab: Tab) -> None:
@@ -147,7 +149,7 @@ def test_a_persona_in_the_making_shows_how_far_it_is(tab: Tab, service: FakeServ
     job = service.generate_persona(1, "clara-2")
     service.advance(job.id, 1)
     tab.until("document.querySelectorAll('#personas li').length === 7")
-    service.wear("clara-2")
+    service.switch_persona("clara-2")
     tab.until("document.querySelector('#personas li:nth-child(7) [aria-pressed=true]') !== null")
     assert tab.value("document.querySelectorAll('#personas progress:not([hidden])').length") == 0
 
@@ -194,9 +196,9 @@ def test_chinese(chromium: Browser, page: Running) -> None:
         chinese.until(LIVE)
         assert "安全" in chinese.text()
         left = "Object.keys(m.languages.en).filter(k => !(k in m.languages.zh))"
-        assert chinese.value(f"import('/words.js').then(m => {left})") == []
+        assert chinese.value(f"import('/texts.js').then(m => {left})") == []
         more = "Object.keys(m.languages.zh).filter(k => !(k in m.languages.en))"
-        extra = chinese.value(f"import('/words.js').then(m => {more})")
+        extra = chinese.value(f"import('/texts.js').then(m => {more})")
         assert {key.partition(".")[0] for key in extra} == {"why", "problem"}  # English needs no translation
 
 
@@ -204,14 +206,14 @@ def test_every_reason_of_the_guard_has_chinese_words(tab: Tab, repository: Path)
     source = (repository / "daemon/visard/daemon/guard/rules.py").read_text("utf-8")
     reasons = {one or other for one, other in re.findall(r'why="([^"]+)"|, "([a-z ]+)"\),\n', source)}
     assert {"camera gone", "no face"} <= reasons
-    known = tab.value("import('/words.js').then(m => Object.keys(m.languages.zh))")
+    known = tab.value("import('/texts.js').then(m => Object.keys(m.languages.zh))")
     assert {f"why.{reason}" for reason in reasons} <= set(known)
 
 
 def test_a_hidden_page_does_not_keep_the_camera_on(tab: Tab, service: FakeService) -> None:
     change = "document.dispatchEvent(new Event('visibilitychange'))"
     tab.value(f"Object.defineProperty(document, 'hidden', {{value: true, configurable: true}}), {change}")
-    _wait(tab, lambda: (service.driver.lookers, service.result.lookers) == (0, 0))
+    _wait(tab, lambda: (service.driver.subscribers, service.result.subscribers) == (0, 0))
     tab.value(f"delete document.hidden, {change}")
     tab.until(LIVE)
 

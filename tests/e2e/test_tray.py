@@ -169,7 +169,7 @@ def test_a_persona_is_added_from_a_picture(running: Session, home: Path) -> None
     running.screen.type("Tante Zoë")
     for key in ("Tab", "Down", "shift+Tab", "Return"):
         running.screen.press(key)
-    until(lambda: running.status().persona == "tante-zoe", "the new persona is not worn")
+    until(lambda: running.status().persona == "tante-zoe", "the new persona is not current")
     added = next(info for info in running.status().personas if info.name == "tante-zoe")
     assert (added.title, added.consent) == ("Tante Zoë", "permission")
     until(lambda: ticked(running) == ["Tante Zoë  ✓"], "the new persona is not in the menu")

@@ -64,7 +64,7 @@ class Shown:
 
 @contextmanager
 def shown(screen: Desktop, toolkit: str, dialog: Dialog) -> Iterator[Shown]:
-    code = f"import visard.tray.dialogs.__main__ as m; m.TOOLKITS = ({toolkit!r},); m.main()"
+    code = f"import visard.tray.dialogs.__main__ as m; m.TOOLKITS = {{0: m.TOOLKITS[{toolkit!r}]}}; m.main()"
     kind = type(dialog).__name__.lower()
     command = [sys.executable, "-c", code, kind]
     with process(command, screen.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:

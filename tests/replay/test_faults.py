@@ -1,6 +1,5 @@
 """Faults put into whole clips: whatever breaks, no picture that goes out shows the driver."""
 
-from dataclasses import replace
 from threading import Event
 
 import numpy as np
@@ -15,6 +14,7 @@ from fakes import (
     face_at,
     no_thread_left,
     picture,
+    recipe,
     shows_driver,
     swapped,
     unplug,
@@ -24,7 +24,7 @@ from visard.daemon.config.settings import Settings, WhenLost, Who
 from visard.daemon.errors import SourceUnavailable
 from visard.daemon.guard.gate import blurred
 from visard.daemon.pipeline.pipeline import Pipeline
-from visard.daemon.pipeline.recipe import Recipe
+from visard.daemon.pipeline.recipe import Switches
 from visard.models.face import Sighting
 
 
@@ -41,8 +41,10 @@ def live(request):
 
 def play(reel, *, mask=None, tracker=None, settings=None, reopen=None):
     basket = Basket()
-    recipe = Recipe("p", swap=mask or Mask(), settings=settings or Settings())
-    pipeline = Pipeline(reel, [basket], recipe, lambda _: tracker or Truth(), reopen=reopen)
+    switches = Switches(settings or Settings())
+    pipeline = Pipeline(
+        reel, [basket], recipe(mask), lambda _: tracker or Truth(), switches=switches, reopen=reopen
+    )
     with pipeline:
         assert pipeline.wait(30)
     return basket, pipeline.status()
@@ -102,14 +104,14 @@ def test_swapper_raises(live, caplog):
 
 
 def test_swapper_takes_two_seconds():
-    """Live, the emitting side goes on by itself: the last good frame, then a blur, never the camera."""
+    """Slow is not failed: live, the emitting side goes on by itself with the last good frame."""
     mask = Mask(before=lambda number: Event().wait(2 if number == 20 else 0))
     basket, status = play(Reel(180, live=True, fps=60), mask=mask)
     assert basket.leaks == 0
     assert status.drops > 30
     kinds = [bool(image[0, 0, 2] == 77) for image in basket.images]
-    assert False in kinds[kinds.index(True) :], "a blur stood in while the swapper was busy"
-    assert kinds[-1] or True in kinds[-20:], "and frames went out again afterwards"
+    assert all(kinds[kinds.index(True) :]), "neither a blur nor a card, only because it took long"
+    assert swapped(basket.images)[-1] > 20, "and frames went out again afterwards"
 
 
 def test_source_stalls():
@@ -190,11 +192,11 @@ def test_hiding_the_face_again_works_at_once():
     def hide(number):
         if number == 20:
             seen.append(len(holder[1].images))
-            holder[0].use(replace(holder[0].recipe, reveal=False))
+            holder[0].set_switches(Switches())
 
     basket = Basket()
-    recipe = Recipe("p", swap=Mask(), reveal=True)
-    pipeline = Pipeline(Reel(60, live=True, before=hide), [basket], recipe, lambda _: Truth())
+    source, shown_face = Reel(60, live=True, before=hide), Switches(reveal=True)
+    pipeline = Pipeline(source, [basket], recipe(), lambda _: Truth(), switches=shown_face)
     holder += [pipeline, basket]
     with pipeline:
         assert pipeline.wait(20)

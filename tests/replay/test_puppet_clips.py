@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from visard.models.animate.puppet.animator import animator
+from visard.models.animate.puppet.animator import PuppetAnimation
 from visard.models.geometry.pose import fit_pose
 from visard.models.portrait import examine
 from visard.models.track.tracker import Tracker
@@ -31,7 +31,7 @@ def drivers(path):
 
 def performance(clip, photo, every=3):
     """Blendshapes and head poses of the driver and of what the portrait shows, frame by frame."""
-    animation, tracker = animator.prepare(examine(photo)), Tracker(max_faces=1)
+    animation, tracker = PuppetAnimation(examine(photo)), Tracker(max_faces=1)
     rows = []
     for index, driver in enumerate(drivers(clip)[::every]):
         faces = tracker.update(animation(driver), index * every / 30).faces
@@ -64,7 +64,7 @@ def test_a_driver_with_glasses_moves_a_turned_portrait(shared):
 
 
 def test_the_best_reference_of_a_clip_is_a_calm_frontal_one(shared):
-    animation = animator.prepare(examine(shared / "data/faces/s113.jpg"))
+    animation = PuppetAnimation(examine(shared / "data/faces/s113.jpg"))
     faces = drivers(shared / "data/clips/d3.mp4")
     scores = np.array([animation.mismatch(face) for face in faces])
     yaws = np.abs([fit_pose(face.landmarks).degrees[0] for face in faces])

@@ -7,16 +7,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from fakes import no_thread_left
+from fakes import Mask, no_thread_left, recipe
 
 from visard.daemon.guard.gate import blurred
 from visard.daemon.media.frame import Format
 from visard.daemon.media.video import VideoReader
 from visard.daemon.pipeline.pipeline import Pipeline
-from visard.daemon.pipeline.recipe import Recipe
 from visard.daemon.sources._replay import PictureReplay
 from visard.models.face import CHIN, IRIS_LEFT, IRIS_RIGHT, MOUTH_LEFT, MOUTH_RIGHT, NOSE_TIP, Sighting
-from visard.models.swap import Patch
+from visard.models.processor import Patch
 from visard.models.track.tracker import Tracker
 
 SAME_PERSON = 0.363
@@ -89,14 +88,14 @@ def test_a_blurred_frame_is_past_recognition(clip, identify, tracker):
     assert judged >= 4
 
 
-class Cover:
+class Painter(Mask):
     """A swapper that paints the face over; ``fails`` tells for which calls it does not."""
 
     def __init__(self, fails=lambda _: False):
-        self.calls = 0
+        super().__init__()
         self._fails = fails
 
-    def __call__(self, image, face, *, relight=True):
+    def _cover(self, image, face):
         self.calls += 1
         if self._fails(self.calls):
             raise RuntimeError("no memory left on the device")
@@ -104,9 +103,6 @@ class Cover:
         size = bottom - top, right - left
         matrix = np.array([[1, 0, left], [0, 1, top]], np.float32)
         return Patch(np.full((*size, 3), 128, np.uint8), np.full(size, 255, np.uint8), matrix)
-
-    def forget(self):
-        pass
 
 
 class Blinking(Tracker):
@@ -141,11 +137,11 @@ def alike(a, b, face):
 
 
 FAULTS = {
-    "none": (Cover, Blinking),
-    "blind for a second": (Cover, lambda: Blinking(range(15, 38))),
-    "blind from the start": (Cover, lambda: Blinking(range(20))),
-    "swap fails now and then": (lambda: Cover(lambda n: n % 7 == 0), Blinking),
-    "swap always fails": (lambda: Cover(lambda _: True), Blinking),
+    "none": (Painter, Blinking),
+    "blind for a second": (Painter, lambda: Blinking(range(15, 38))),
+    "blind from the start": (Painter, lambda: Blinking(range(20))),
+    "swap fails now and then": (lambda: Painter(lambda n: n % 7 == 0), Blinking),
+    "swap always fails": (lambda: Painter(lambda _: True), Blinking),
 }
 
 
@@ -168,7 +164,7 @@ def test_faults_leak_nothing(clip, fault, tracker):
 
     height, width = images[0].shape[:2]
     source = PictureReplay([image.copy() for image in images], Format(width, height, 25))
-    with Pipeline(source, [Sink()], Recipe("p", swap=swap()), lambda _: tracking()) as pipeline:
+    with Pipeline(source, [Sink()], recipe(swap()), lambda _: tracking()) as pipeline:
         assert pipeline.wait(120)
     assert no_thread_left()
     assert len(written) == len(images)

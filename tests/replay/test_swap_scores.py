@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from visard.daemon.config.settings import Mode, Settings
 from visard.daemon.foreground.convert import convert
+from visard.daemon.personas.library import Library
 from visard.daemon.personas.prepare import prepare
 
 # Not goals: a little worse than what was measured, so that a change that makes the swap worse shows here.
@@ -35,7 +37,7 @@ def test_the_swap_is_as_good_as_it_was(
 ) -> None:
     original, photo = shared / "data/clips" / clip, shared / "data/faces" / f"{persona}.jpg"
     target = tmp_path / f"{persona}.mp4"
-    summary = convert(original, target, prepare(str(photo)))
+    summary = convert(original, target, prepare(Library().resolve(str(photo)), Mode.swap), Settings())
     assert summary.complete
     assert summary.swapped == summary.frames > 70
     scores = judge(shared, original, target, photo)

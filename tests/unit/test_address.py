@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from visard.daemon.api import address
-from visard.daemon.api.address import LONGEST, Tcp, Unix
+from visard.daemon.api.address import MAX_PATH, Tcp, Unix
 from visard.daemon.errors import DaemonAbsent, DaemonError
 
 
@@ -81,7 +81,7 @@ def test_a_path_too_long_for_a_socket_is_a_short_one_that_both_find(
     first, second = address.find(), address.find()
     assert isinstance(first, Unix)
     assert first == second
-    assert len(os.fsencode(first.path)) <= LONGEST
+    assert len(os.fsencode(first.path)) <= MAX_PATH
     assert mode(first.path.parent) == 0o700
     monkeypatch.setenv("VISARD_HOME", str(bare / ("tall" * 40)))
     assert address.find() != first
@@ -115,4 +115,4 @@ def test_a_broken_port_file_says_what_to_do(tmp_path: Path, text: str) -> None:
 
 def test_reaching_needs_somebody_who_listens(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        Unix(tmp_path / "none.sock").reach()
+        Unix(tmp_path / "none.sock").probe()

@@ -3,13 +3,12 @@ import json
 import math
 
 import pytest
-from fakes import Mask, Reel, Truth, no_thread_left
+from fakes import Reel, Truth, no_thread_left, worn
 from rich.console import Console
 
 from visard.daemon.foreground import bench
 from visard.daemon.guard.rules import GuardVerdict
 from visard.daemon.media.frame import Frame
-from visard.daemon.pipeline.recipe import Recipe
 from visard.daemon.pipeline.stats import WINDOW, Percentiles, Stats
 
 
@@ -21,7 +20,7 @@ def report(monkeypatch):
 
     monkeypatch.setattr(bench, "WARM_UP", 0.1)
     monkeypatch.setattr(bench, "find_source", lambda _: Kind())
-    monkeypatch.setattr(bench, "prepare", lambda *_: Recipe("p", swap=Mask()))
+    monkeypatch.setattr(bench, "prepare", lambda *_, **__: worn())
     for name in ("live", "every_frame"):
         monkeypatch.setattr(bench.tracking, name, lambda _: Truth())
     report = bench.measure("reel", None, 1.0)
@@ -54,7 +53,7 @@ def test_a_source_that_ends_does_not_hang_the_bench(monkeypatch):
 
     monkeypatch.setattr(bench, "WARM_UP", 0.05)
     monkeypatch.setattr(bench, "find_source", lambda _: Kind())
-    monkeypatch.setattr(bench, "prepare", lambda *_: Recipe("p", swap=Mask()))
+    monkeypatch.setattr(bench, "prepare", lambda *_, **__: worn())
     for name in ("live", "every_frame"):
         monkeypatch.setattr(bench.tracking, name, lambda _: Truth())
     assert bench.measure("reel", None, 0.2).fps == 0

@@ -97,7 +97,7 @@ def test_unplugging_is_noticed_at_once(opened: Callable[..., Webcam], tmp_path: 
 def test_a_camera_that_only_fails_is_lost(
     opened: Callable[..., Webcam], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    monkeypatch.setattr(module, "FRAME_TIMEOUT", 0.1)
     source = opened(FakeCapture(True))
     with pytest.raises(SourceLost):
         read(source, 20)
@@ -106,7 +106,7 @@ def test_a_camera_that_only_fails_is_lost(
 def test_a_camera_that_falls_silent_is_lost(
     opened: Callable[..., Webcam], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    monkeypatch.setattr(module, "FRAME_TIMEOUT", 0.1)
     silence = threading.Event()
     source = opened(FakeCapture(True, lambda: silence.wait(30)))
     with pytest.raises(SourceLost, match="gives no more pictures"):
@@ -116,7 +116,7 @@ def test_a_camera_that_falls_silent_is_lost(
 
 
 def test_a_camera_that_never_begins(opened: Callable[..., Webcam], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_WARM_UP", 0.1)
+    monkeypatch.setattr(module, "_FIRST_FRAME_TIMEOUT", 0.1)
     silence = threading.Event()
     fake = FakeCapture(lambda: silence.wait(30))
     with pytest.raises(SourceUnavailable, match="gives no pictures"):

@@ -47,7 +47,7 @@ class Kernel:
         old = self.devices[path]
         self.devices[path] = V4l2Device(path, old.driver, old.card, old.bus, can)
 
-    def heal(self, path: str) -> None:
+    def restore_output(self, path: str) -> None:
         self.healed += 1
         self.turn(path, OUTPUT)
 
@@ -60,7 +60,7 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kernel:
     monkeypatch.setattr(v4l2, "paths", lambda: list(kernel.devices))
     monkeypatch.setattr(v4l2, "holders", lambda _: kernel.holders)
     monkeypatch.setattr(v4l2, "held_format", lambda _: kernel.held)
-    monkeypatch.setattr(v4l2, "heal", kernel.heal)
+    monkeypatch.setattr(v4l2, "restore_output", kernel.restore_output)
     return kernel
 
 
@@ -118,7 +118,7 @@ def test_two_sessions_on_a_device_that_has_no_output_side_while_it_keeps_its_for
 
     monkeypatch.setattr(keep_format, "hold", hold)
     monkeypatch.setattr(keep_format, "release", lambda _: kept.clear())
-    monkeypatch.setattr(v4l2, "heal", lambda path: None if kept else kernel.turn(path, OUTPUT))
+    monkeypatch.setattr(v4l2, "restore_output", lambda path: None if kept else kernel.turn(path, OUTPUT))
     for session in (1, 2):
         sink = find_sink("camera").open("camera", FORMAT)
         sink.write(PICTURE)
@@ -220,8 +220,8 @@ def test_a_real_camera_is_never_written_to(kernel: Kernel) -> None:
 
 @pytest.mark.usefixtures("kernel")
 def test_without_a_device_the_error_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(v4l2loopback, "remedy", lambda: "sudo the-remedy")
-    with pytest.raises(SinkUnavailable, match="Run: sudo the-remedy"):
+    monkeypatch.setattr(v4l2loopback, "install_command", lambda: "sudo the-install_command")
+    with pytest.raises(SinkUnavailable, match="Run: sudo the-install_command"):
         v4l2loopback.find()
 
 
@@ -240,8 +240,8 @@ def test_remedies(monkeypatch: pytest.MonkeyPatch, system: dict[str, str], there
     monkeypatch.setattr(platform, "freedesktop_os_release", lambda: system)
     monkeypatch.setattr(v4l2loopback, "installed", lambda: bool(there))
     monkeypatch.setattr(v4l2loopback, "loaded", lambda: there == "loaded")
-    assert command in v4l2loopback.remedy()
-    assert "\n" not in v4l2loopback.remedy()
+    assert command in v4l2loopback.install_command()
+    assert "\n" not in v4l2loopback.install_command()
 
 
 def test_options_in_the_remedy_are_those_that_are_installed(repository: Path) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from visard.daemon.api import address
 from visard.daemon.api.client import Client, _classes
-from visard.daemon.api.schema import Event, State
+from visard.daemon.api.schema import Consent, Event, State
 from visard.daemon.api.sse import parse
 from visard.daemon.config.settings import Mode
 from visard.daemon.errors import (
@@ -27,7 +27,6 @@ from visard.daemon.errors import (
     PictureUnreadable,
     VisardError,
 )
-from visard.daemon.personas.record import Consent
 from visard.daemon.server.server import run
 
 
@@ -75,7 +74,7 @@ def test_everything_can_be_asked_for(tmp_path: Path, tcp: bool) -> None:
     Image.new("RGB", (8, 8)).save(photo)
     with running(tmp_path, tcp=tcp) as (service, client):
         assert client.status().persona == NAMES[0]
-        assert client.wear("marco", Mode.animate).mode is Mode.animate
+        assert client.switch_persona("marco", Mode.animate).mode is Mode.animate
         assert client.next().persona == "nico"
         assert client.previous().persona == "marco"
         assert client.pause().state is State.paused
@@ -104,7 +103,7 @@ def test_everything_can_be_asked_for(tmp_path: Path, tcp: bool) -> None:
 def test_what_the_daemon_raised_is_raised_here(tmp_path: Path) -> None:
     with running(tmp_path) as (_, client):
         for ask, kind, words in (
-            (lambda: client.wear("nobody"), PersonaUnknown, "nobody"),
+            (lambda: client.switch_persona("nobody"), PersonaUnknown, "nobody"),
             (lambda: client.persona("../x"), DaemonError, "there is no"),
             (lambda: client.remove_persona("clara"), PersonaError, "ships with Visard"),
             (lambda: client.add_persona(Path("no.jpg"), "x", Consent.self), PictureUnreadable, "/no.jpg"),
@@ -204,7 +203,7 @@ def test_events_are_parsed_as_the_standard_says() -> None:
 
 
 def test_the_client_is_light() -> None:
-    code = "import sys, visard.daemon.api.client, visard.daemon.cli.status_text; print(*sys.modules)"
+    code = "import sys, visard.daemon.api.client, visard.daemon.cli.status; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {
         "cv2",

@@ -3,7 +3,6 @@
 import signal
 import threading
 import time
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,16 +10,16 @@ import av
 import cv2
 import numpy as np
 import pytest
-from fakes import HEIGHT, WIDTH, Mask, Truth, driver_at, face_at, no_thread_left, picture, shows_driver
+from fakes import HEIGHT, WIDTH, Mask, Truth, driver_at, face_at, no_thread_left, picture, shows_driver, worn
 
+from visard.daemon.config.settings import Settings
 from visard.daemon.errors import FaceUnusable, SinkError, SinkUnavailable, SourceUnavailable
 from visard.daemon.foreground.convert import check, convert, pairs, save
 from visard.daemon.media.video import VideoReader
-from visard.daemon.pipeline.recipe import Recipe
 from visard.models.errors import PictureUnreadable
 from visard.models.face import Sighting
 
-RECIPE = Recipe("p", swap=Mask())
+PERSONA = worn()
 FRAMES = 24
 
 
@@ -64,8 +63,8 @@ class ByOrder(Truth):
         return Sighting((face_at(*driver_at(self._count)),) if seen else ())
 
 
-def run(source, target, recipe=RECIPE, progress=None, blind=()):
-    return convert(source, target, recipe, progress, tracking=lambda _: ByOrder(blind))
+def run(source, target, persona=PERSONA, progress=None, blind=()):
+    return convert(source, target, persona, Settings(), progress, tracking=lambda _: ByOrder(blind))
 
 
 def read(path):
@@ -112,7 +111,7 @@ def test_interrupting_leaves_a_file_that_plays(tmp_path):
 
     calls = iter(range(1000))
     mask = Mask(before=lambda _: interrupt(next(calls)))
-    summary = run(source, target, replace(RECIPE, swap=mask))
+    summary = run(source, target, worn(mask))
     assert not summary.complete
     assert 0 < summary.frames < 200
     assert [stripe(image) for image, _ in read(target)][:20] == list(range(20))
@@ -127,7 +126,7 @@ def test_a_fault_leaves_the_old_result_alone(tmp_path):
         raise RuntimeError("boom")
 
     with pytest.raises(Exception, match="boom"):
-        convert(source, target, RECIPE, tracking=boom)
+        convert(source, target, PERSONA, Settings(), tracking=boom)
     assert target.read_bytes() == b"precious"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
 

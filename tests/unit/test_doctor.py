@@ -16,7 +16,7 @@ from visard.daemon.diagnostics.doctor import _daemon, examine
 from visard.daemon.diagnostics.findings import Finding, FindingState, render, status
 from visard.engines import load
 from visard.engines.interfaces import backends
-from visard.models.swap import swappers
+from visard.models.processor import swappers
 
 
 @pytest.fixture(autouse=True)

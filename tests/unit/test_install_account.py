@@ -12,12 +12,12 @@ import pytest
 from visard.daemon import install
 from visard.daemon.cli import main
 from visard.daemon.errors import InstallError
-from visard.daemon.install.machine import InstallRecord, Machine, runs
-from visard.daemon.install.registry import NoRegistry
+from visard.daemon.install.computer import Computer, InstallRecord, runs
+from visard.daemon.install.windows import NoRegistry
 
 
 def test_here_is_a_command_that_is_this_visard() -> None:
-    command = [*install.here(), "--version"]
+    command = [*install.visard_command(), "--version"]
     assert Path(command[0]).is_absolute()
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert said.startswith("visard ")
@@ -26,7 +26,7 @@ def test_here_is_a_command_that_is_this_visard() -> None:
 def test_the_bridge_of_this_visard_is_there() -> None:
     from visard.daemon.install.linux import find
 
-    python, *_, file, label = find().bridge
+    python, *_, file, label = find().keep_format
     assert os.access(python, os.X_OK)
     assert Path(file).is_file()
     assert label == "Visard Camera"
@@ -35,13 +35,13 @@ def test_the_bridge_of_this_visard_is_there() -> None:
 def test_sudo_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUDO_USER", "somebody")
     with pytest.raises(InstallError, match="no sudo"):
-        install.system()
+        install.installer()
 
 
 def test_an_unknown_system_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "plan9")
     with pytest.raises(InstallError, match="plan9"):
-        install.system()
+        install.installer()
 
 
 @pytest.mark.parametrize(
@@ -65,15 +65,15 @@ def test_trays_are_told_from_other_programs(command: list[str], is_one: bool) ->
 def test_only_the_daemon_of_this_home_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, children: list[subprocess.Popen[bytes]]
 ) -> None:
-    machine = Machine(InstallRecord(tmp_path / "record"), NoRegistry())
+    computer = Computer(InstallRecord(tmp_path / "record"), NoRegistry())
     monkeypatch.setenv("VISARD_HOME", str(tmp_path / "ours"))
     ours = sleeper("daemon", children)
     monkeypatch.setenv("VISARD_HOME", str(tmp_path / "another"))
     other = sleeper("daemon", children)
     monkeypatch.setenv("VISARD_HOME", str(tmp_path / "ours"))
-    assert machine.running("daemon") == [ours.pid]
-    assert machine.running("tray") == []
-    machine.end("daemon")
+    assert computer.running("daemon") == [ours.pid]
+    assert computer.running("tray") == []
+    computer.end("daemon")
     assert ours.poll() is not None
     assert other.poll() is None
 

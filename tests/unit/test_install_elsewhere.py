@@ -1,4 +1,4 @@
-"""Plans for macOS and Windows, carried out on a machine that is neither."""
+"""Plans for macOS and Windows, carried out on a computer that is neither."""
 
 import plistlib
 from collections.abc import Sequence
@@ -10,12 +10,11 @@ import pytest
 from visard.daemon import install
 from visard.daemon.errors import InstallError
 from visard.daemon.install import InstallOptions
-from visard.daemon.install.machine import InstallRecord, Machine
+from visard.daemon.install.computer import Computer, InstallRecord
 from visard.daemon.install.macos import DAEMON, TRAY, MacOS
-from visard.daemon.install.registry import NoRegistry
-from visard.daemon.install.windows import KEY, Windows
+from visard.daemon.install.windows import KEY, NoRegistry, Windows
 
-WISH = InstallOptions(("/opt/my tools/visard",), (("VISARD_HOME", "/Users/me/a place"),))
+OPTIONS = InstallOptions(("/opt/my tools/visard",), (("VISARD_HOME", "/Users/me/a place"),))
 
 
 class Values:
@@ -34,7 +33,7 @@ class Values:
         del self.values[key, name]
 
 
-class Away(Machine):
+class Away(Computer):
     """Another computer: it keeps launchd's list and the registry itself."""
 
     def __init__(self, record: Path) -> None:
@@ -72,13 +71,13 @@ def macos(tmp_path: Path) -> MacOS:
     return MacOS(tmp_path / "Library/LaunchAgents", 501)
 
 
-def carry_out(plan: install.InstallPlan, machine: Away) -> list[str]:
-    machine.record = InstallRecord(machine.record.path)
-    return install.carry_out(plan.steps, machine, lambda _: None)
+def apply(plan: install.InstallPlan, computer: Away) -> list[str]:
+    computer.record = InstallRecord(computer.record.path)
+    return install.apply(plan.steps, computer, lambda _: None)
 
 
 def test_launchd_gets_an_agent_for_each(macos: MacOS, away: Away) -> None:
-    carry_out(macos.install(WISH), away)
+    apply(macos.install(OPTIONS), away)
     assert away.loaded == {DAEMON, TRAY}
     daemon = plistlib.loads((macos.agents / f"{DAEMON}.plist").read_bytes())
     assert daemon["ProgramArguments"] == ["/opt/my tools/visard", "daemon"]
@@ -91,34 +90,34 @@ def test_launchd_gets_an_agent_for_each(macos: MacOS, away: Away) -> None:
 
 
 def test_launchd_can_be_asked_again(macos: MacOS, away: Away) -> None:
-    carry_out(macos.install(WISH), away)
-    told = carry_out(macos.install(WISH), away)
+    apply(macos.install(OPTIONS), away)
+    told = apply(macos.install(OPTIONS), away)
     assert away.loaded == {DAEMON, TRAY}
     assert not [what for what in told if what.startswith(("write", "rewrite"))]
 
 
 def test_without_a_tray_the_earlier_agent_goes(macos: MacOS, away: Away) -> None:
-    carry_out(macos.install(WISH), away)
-    carry_out(macos.install(replace(WISH, tray=False)), away)
+    apply(macos.install(OPTIONS), away)
+    apply(macos.install(replace(OPTIONS, tray=False)), away)
     assert away.loaded == {DAEMON}
     assert [path.name for path in macos.agents.iterdir()] == [f"{DAEMON}.plist"]
 
 
 def test_agents_are_not_loaded_when_nothing_is_to_start(macos: MacOS, away: Away) -> None:
-    plan = macos.install(replace(WISH, start=False))
-    carry_out(plan, away)
+    plan = macos.install(replace(OPTIONS, start=False))
+    apply(plan, away)
     assert not away.loaded
     assert len(list(macos.agents.iterdir())) == 2
     assert any("next login" in note for note in plan.notes)
 
 
 def test_launchd_forgets_everything(macos: MacOS, away: Away, tmp_path: Path) -> None:
-    carry_out(macos.install(WISH), away)
-    carry_out(macos.uninstall(WISH), away)
+    apply(macos.install(OPTIONS), away)
+    apply(macos.uninstall(OPTIONS), away)
     assert not away.loaded
     assert not list(tmp_path.rglob("*.plist"))
     assert not list(tmp_path.rglob("installed.json"))
-    carry_out(macos.uninstall(WISH), away)
+    apply(macos.uninstall(OPTIONS), away)
 
 
 PYTHON = r"C:\Program Files\Python\pythonw.exe"
@@ -126,7 +125,7 @@ WINDOWS = InstallOptions((PYTHON, "-m", "visard.daemon"))
 
 
 def test_windows_runs_both_at_login(away: Away) -> None:
-    carry_out(Windows().install(WINDOWS), away)
+    apply(Windows().install(WINDOWS), away)
     assert away.values.values == {
         (KEY, "Visard"): f'"{PYTHON}" -m visard.daemon daemon',
         (KEY, "Visard Tray"): f'"{PYTHON}" -m visard.daemon tray',
@@ -135,17 +134,17 @@ def test_windows_runs_both_at_login(away: Away) -> None:
 
 
 def test_windows_is_set_up_once(away: Away) -> None:
-    carry_out(Windows().install(WINDOWS), away)
-    told = carry_out(Windows().install(WINDOWS), away)
+    apply(Windows().install(WINDOWS), away)
+    told = apply(Windows().install(WINDOWS), away)
     assert not [what for what in told if what.startswith("set ")]
     assert away.ended == ["daemon", "tray"], "the new ones take the place of those that ran"
 
 
 def test_windows_without_tray_and_without_start(away: Away) -> None:
-    carry_out(Windows().install(WINDOWS), away)
+    apply(Windows().install(WINDOWS), away)
     away.started.clear()
     plan = Windows().install(replace(WINDOWS, tray=False, start=False))
-    carry_out(plan, away)
+    apply(plan, away)
     assert list(away.values.values) == [(KEY, "Visard")]
     assert not away.started
     assert any("next login" in note for note in plan.notes)
@@ -153,15 +152,15 @@ def test_windows_without_tray_and_without_start(away: Away) -> None:
 
 def test_windows_leaves_nothing_and_others_alone(away: Away) -> None:
     away.values.set(KEY, "Other", "other.exe")
-    carry_out(Windows().install(WINDOWS), away)
-    carry_out(Windows().uninstall(WINDOWS), away)
+    apply(Windows().install(WINDOWS), away)
+    apply(Windows().uninstall(WINDOWS), away)
     assert away.values.values == {(KEY, "Other"): "other.exe"}
-    assert carry_out(Windows().uninstall(WINDOWS), Away(away.record.path)) == []
+    assert apply(Windows().uninstall(WINDOWS), Away(away.record.path)) == []
 
 
 def test_windows_tells_how_a_folder_of_ones_own_is_found_at_login() -> None:
-    wish = replace(WINDOWS, environment=(("VISARD_HOME", r"D:\my visard"),))
-    assert r'setx VISARD_HOME "D:\my visard"' in " ".join(Windows().install(wish).notes)
+    options = replace(WINDOWS, environment=(("VISARD_HOME", r"D:\my visard"),))
+    assert r'setx VISARD_HOME "D:\my visard"' in " ".join(Windows().install(options).notes)
 
 
 def test_elsewhere_there_is_no_registry() -> None:

@@ -1,15 +1,15 @@
 import pytest
 
 from visard.daemon.foreground.keys import CTRL_C, ESCAPE, HELP, Command, SwitchTo, press
-from visard.daemon.pipeline.recipe import Recipe
+from visard.daemon.pipeline.recipe import Switches
 
-START = Recipe("p")
+START = Switches()
 
 
-def after(keys, recipe=START):
+def after(keys, switches=START):
     for key in keys:
-        recipe = press(key, recipe)
-    return recipe
+        switches = press(key, switches)
+    return switches
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def after(keys, recipe=START):
 )  # fmt: skip
 def test_keys_change_settings(key, field, value):
     assert getattr(press(key, START).settings, field) == value
-    assert START.settings.zoom == 1, "the old recipe stays as it is"
+    assert START.settings.zoom == 1, "the old switches stays as it is"
 
 
 def test_off_and_on():
@@ -31,9 +31,9 @@ def test_off_and_on():
 
 
 def test_reset_view_touches_only_the_view():
-    recipe = after("wwwkjt" + "Z")
-    assert (recipe.settings.zoom, recipe.settings.pan_x, recipe.settings.pan_y) == (1, 0, 0)
-    assert recipe.settings.mirror
+    switches = after("wwwkjt" + "Z")
+    assert (switches.settings.zoom, switches.settings.pan_x, switches.settings.pan_y) == (1, 0, 0)
+    assert switches.settings.mirror
 
 
 @pytest.mark.parametrize(("key", "field"), [("w", "zoom"), ("k", "pan_x"), ("j", "pan_y"), ("z", "opacity")])
@@ -59,7 +59,7 @@ def test_keys_that_ask_for_more(key, outcome):
 def test_no_key_reveals_the_real_face():
     for code in range(256):
         outcome = press(chr(code), START)
-        assert not isinstance(outcome, Recipe) or not outcome.reveal
+        assert not isinstance(outcome, Switches) or not outcome.reveal
 
 
 def test_help_names_every_command():

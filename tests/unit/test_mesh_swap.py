@@ -6,23 +6,24 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from people import driver, headshot, look, portrait, scene, shown
+from materials import OneFace, photo, prepare
+from people import driver, headshot, look, scene, shown
 
 from visard.models.blendshapes import NAMES
 from visard.models.face import IRIS_LEFT, Face, Image
 from visard.models.geometry.mesh import LIPS_INNER
-from visard.models.swap import Swap, swappers
+from visard.models.processor import swappers
 from visard.models.track.tracker import Tracker
 
 PERSONAS = ["robin", "clara", "walter"]
 Seen = list[tuple[Image, Face]]
 
 
-def prepared(name: str) -> Swap:
-    return swappers.get("mesh").prepare(portrait(name))
+def prepared(name: str) -> OneFace:
+    return OneFace(prepare(swappers.get("mesh"), photo(name)))
 
 
-def swapped(swap: Swap, seen: Iterable[tuple[Image, Face]]) -> list[Image]:
+def swapped(swap: OneFace, seen: Iterable[tuple[Image, Face]]) -> list[Image]:
     return [shown(frame, swap(frame, face), face) for frame, face in seen]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from visard.daemon.api.schema import Consent
 from visard.daemon.config import paths
 from visard.daemon.errors import FaceUnusable, PersonaError, PictureUnreadable
 from visard.daemon.personas.library import ATTEMPTS, SHIPPED, Library
@@ -16,7 +17,6 @@ from visard.daemon.personas.record import (
     PICTURE,
     RECORD,
     THUMBNAIL,
-    Consent,
     Damaged,
     Persona,
     PersonaKind,

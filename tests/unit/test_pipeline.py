@@ -1,6 +1,5 @@
 """The pipeline with stand-ins: order, loss, switching, several sinks, errors, ends."""
 
-from dataclasses import replace
 from threading import Event
 
 import numpy as np
@@ -15,6 +14,7 @@ from fakes import (
     face_at,
     no_thread_left,
     picture,
+    recipe,
     shows_driver,
     swapped,
     unplug,
@@ -22,9 +22,11 @@ from fakes import (
 
 from visard.daemon.config.settings import Mode, Settings, Who
 from visard.daemon.errors import SinkError, SourceError, VisardError
+from visard.daemon.personas.prepare import PreparedPersona
 from visard.daemon.pipeline.pipeline import Pipeline
-from visard.daemon.pipeline.recipe import Recipe
+from visard.daemon.pipeline.recipe import Recipe, Switches
 from visard.models.face import Sighting
+from visard.models.processor import Done, Patch
 
 
 @pytest.fixture(autouse=True)
@@ -33,18 +35,14 @@ def threads():
     assert no_thread_left()
 
 
-def recipe(**changes):
-    return Recipe("p", swap=Mask(), **changes)
-
-
 def finish(pipeline):
     with pipeline:
         assert pipeline.wait(20)
 
 
-def run(count=40, look=recipe, sinks=None, **reel):
+def run(count=40, look=recipe, sinks=None, switches=None, **reel):
     basket = Basket()
-    pipeline = Pipeline(Reel(count, **reel), sinks or [basket], look(), lambda _: Truth())
+    pipeline = Pipeline(Reel(count, **reel), sinks or [basket], look(), lambda _: Truth(), switches=switches)
     finish(pipeline)
     return basket, pipeline
 
@@ -60,8 +58,7 @@ def test_every_frame_of_a_file_comes_out_once_and_in_order():
 
 
 def test_a_live_source_keeps_order_and_counts_what_it_drops():
-    slow = recipe()
-    slow = replace(slow, swap=Mask(before=lambda _: Event().wait(0.02)))
+    slow = recipe(Mask(before=lambda _: Event().wait(0.02)))
     basket, pipeline = run(60, look=lambda: slow, live=True, fps=200)
     numbers = swapped(basket.images)
     unique = [n for n, before in zip(numbers, [-1, *numbers], strict=False) if n != before]
@@ -78,9 +75,9 @@ def test_a_recipe_takes_over_between_frames():
 
     def switch(number):
         if number == 20:
-            holder[0].use(Recipe("q", swap=second))
+            holder[0].use(recipe(second, "q"))
 
-    pipeline = Pipeline(Reel(40, before=switch), [basket], Recipe("p", swap=first), lambda _: Truth())
+    pipeline = Pipeline(Reel(40, before=switch), [basket], recipe(first), lambda _: Truth())
     holder.append(pipeline)
     finish(pipeline)
     values = [int(image[130, 90, 0]) for image in basket.images]
@@ -89,22 +86,22 @@ def test_a_recipe_takes_over_between_frames():
     assert first.calls + second.calls == 40
 
 
-@pytest.mark.parametrize("change", [{"paused": True}, {"swap": None}])
-def test_paused_or_without_persona_only_the_card_goes_out(change):
-    basket, _ = run(10, look=lambda: replace(recipe(), **change))
+@pytest.mark.parametrize(("look", "paused"), [(recipe, True), (Recipe, False)])
+def test_paused_or_without_persona_only_the_card_goes_out(look, paused):
+    basket, _ = run(10, look=look, switches=Switches(paused=paused))
     assert basket.leaks == 0
     assert len({image.tobytes() for image in basket.images}) == 1
 
 
 def test_reveal_shows_the_camera_and_nothing_else_does():
-    basket, _ = run(5, look=lambda: recipe(reveal=True))
+    basket, _ = run(5, switches=Switches(reveal=True))
     assert basket.leaks == 5
     assert np.array_equal(basket.images[3], picture(3))
 
 
 def test_view_settings_apply():
     settings = Settings(mirror=True, landmarks=True)
-    basket, _ = run(3, look=lambda: recipe(settings=settings))
+    basket, _ = run(3, switches=Switches(settings))
     assert basket.leaks == 0
     assert basket.images[0][0, -1, 2] == 77
 
@@ -166,7 +163,7 @@ def test_stopping_is_prompt_while_source_and_swap_block():
             stuck.wait(30)
 
     reel = Reel(1000, live=True, before=lambda n: reel.stall(60) if n == 30 else None)
-    pipeline = Pipeline(reel, [basket], Recipe("p", swap=Mask(before=block)), lambda _: Truth()).start()
+    pipeline = Pipeline(reel, [basket], recipe(Mask(before=block)), lambda _: Truth()).start()
     assert blocked.wait(5)
     pipeline.stop()
     assert reel.closed.is_set()
@@ -187,7 +184,7 @@ def test_calibrating_forgets_the_driver():
     pipeline = Pipeline(Reel(10), [basket], look, lambda _: tracker)
     pipeline.calibrate()
     finish(pipeline)
-    assert look.swap.forgotten == 1
+    assert look.persona.prepared.forgotten == 1
 
 
 def test_pausing_and_resuming_makes_the_tracker_start_anew():
@@ -195,7 +192,7 @@ def test_pausing_and_resuming_makes_the_tracker_start_anew():
 
     def toggle(number):
         if number in (5, 10):
-            holder[0].use(replace(holder[0].recipe, paused=number == 5))
+            holder[0].set_switches(Switches(paused=number == 5))
 
     pipeline = Pipeline(Reel(30, before=toggle), [Basket()], recipe(), lambda _: tracker)
     holder.append(pipeline)
@@ -211,10 +208,13 @@ class Puppet:
         self.calibrated = 0
         self.mismatches = iter(mismatches)
 
-    def __call__(self, driver):
-        return self.still
+    bytes = 0
 
-    def calibrate(self, driver):
+    def submit(self, picture, faces, *, relight=True):
+        assert len(faces) == 1
+        return Done((Patch.whole(self.still),))
+
+    def calibrate(self):
         self.calibrated += 1
 
     def mismatch(self, driver):
@@ -223,7 +223,7 @@ class Puppet:
 
 def test_animating_shows_the_portrait_and_never_the_camera():
     puppet = Puppet()
-    look = Recipe("p", animation=puppet, still=puppet.still, mode=Mode.animate)
+    look = Recipe(PreparedPersona("p", "puppet", Mode.animate, puppet, puppet.still))
     basket, pipeline = run(10, look=lambda: look)
     assert basket.leaks == 0
     assert all(image[120, 160].tolist() == [222] * 3 for image in basket.images)
@@ -234,7 +234,7 @@ def test_animating_shows_the_portrait_and_never_the_camera():
 def test_a_better_reference_is_taken_when_asked_for():
     puppet = Puppet([0.5, 0.6, 0.3, 0.4, 0.2])
     basket = Basket()
-    look = Recipe("p", animation=puppet, mode=Mode.animate)
+    look = Recipe(PreparedPersona("p", "puppet", Mode.animate, puppet))
     pipeline = Pipeline(Reel(10), [basket], look, lambda _: Truth())
     pipeline.seek(True)
     finish(pipeline)
@@ -269,8 +269,8 @@ def see_both(number):
 @pytest.mark.parametrize("who", list(Who))
 def test_a_film_goes_on_after_a_cut(who):
     tracker, basket = Truth(see_both), Basket()
-    look = recipe(settings=Settings(who=who))
-    finish(Pipeline(Reel(40, draw=cut_film), [basket], look, lambda _: tracker))
+    switches = Switches(Settings(who=who))
+    finish(Pipeline(Reel(40, draw=cut_film), [basket], recipe(), lambda _: tracker, switches=switches))
     assert swapped(basket.images) == list(range(40))
     assert basket.leaks == 0
     assert tracker.forgotten == 1

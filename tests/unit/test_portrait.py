@@ -7,11 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from drivers import Driver
+from drivers import Driver, calibrate
 from people import headshot, portrait, scene
 from PIL import Image as Pillow
 
-from visard.models.animate import animators
+from visard.models.animate.puppet.animator import PuppetAnimation
 from visard.models.errors import FaceUnusable, PictureUnreadable
 from visard.models.face import Image
 from visard.models.geometry.mesh import canonical
@@ -107,8 +107,8 @@ def test_closed_eyes(shared: Path, clip: str, number: int) -> None:
 
 def test_an_open_mouth_is_remarked() -> None:
     person = portrait("robin")
-    animation, driver = animators.get("puppet").prepare(person), Driver(person.face)
-    animation.calibrate(driver.does())
+    animation, driver = PuppetAnimation(person), Driver(person.face)
+    calibrate(animation, driver.does())
     (remark,) = examine(animation(driver.does(jawOpen=0.9)).copy()).warnings
     assert "mouth is wide open" in remark
 

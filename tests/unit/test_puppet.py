@@ -5,9 +5,9 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
-from drivers import Driver
+from drivers import Driver, calibrate
 
-from visard.models.animate.puppet.animator import animator
+from visard.models.animate.puppet.animator import PuppetAnimation
 from visard.models.animate.puppet.eyes import EYES
 from visard.models.animate.puppet.matte import behind, fill, person
 from visard.models.animate.puppet.motion import DriverReference, expression, soften
@@ -30,8 +30,8 @@ def driver(portrait):
 
 @pytest.fixture
 def animation(portrait, driver):
-    made = animator.prepare(portrait)
-    made.calibrate(driver.does())
+    made = PuppetAnimation(portrait)
+    calibrate(made, driver.does())
     return made
 
 
@@ -148,7 +148,7 @@ def test_the_background_stays(animation, portrait, driver):
 
 def test_a_grin_in_the_first_frame_does_not_stay(portrait, driver):
     grin = driver.does(yaw=25, mouthSmileLeft=0.9, mouthSmileRight=0.9, jawOpen=0.5)
-    spoilt = animator.prepare(portrait)
+    spoilt = PuppetAnimation(portrait)
     spoilt(grin)
     seen = read(spoilt(driver.does()))
     assert abs(fit_pose(seen.landmarks).degrees[0] - fit_pose(portrait.face.landmarks).degrees[0]) < 14
@@ -158,13 +158,13 @@ def test_a_grin_in_the_first_frame_does_not_stay(portrait, driver):
 
 def test_calibrating_later_is_exact(animation, driver):
     smile = driver.does(mouthSmileLeft=0.9, mouthSmileRight=0.9)
-    animation.calibrate(smile)
+    calibrate(animation, smile)
     np.testing.assert_allclose(
         expression(DriverReference.exact(smile), smile, fit_pose(smile.landmarks), driver.shape), 0, atol=1e-4
     )
-    animation.calibrate(driver.does())
+    calibrate(animation, driver.does())
     rest = animation(driver.does()).astype(int)
-    animation.calibrate(smile)
+    calibrate(animation, smile)
     assert np.abs(animation(smile) - rest).mean() < 0.5
 
 
@@ -172,7 +172,7 @@ def test_a_large_portrait_is_cut_down(portrait, driver):
     image = cv2.resize(portrait.image, (1531, 1531))
     ratio = np.float32(1531 / portrait.image.shape[0])
     large = Portrait(image, Face(1, portrait.face.landmarks * ratio, portrait.face.blendshapes))
-    assert animator.prepare(large)(driver.does()).shape == (720, 720, 3)
+    assert PuppetAnimation(large)(driver.does()).shape == (720, 720, 3)
 
 
 def test_limits_are_soft():

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import HEIGHT, WIDTH, Basket, Mask, Reel, Truth, driver_at, number_of, swapped, unplug
+from fakes import HEIGHT, WIDTH, Basket, Mask, Reel, Truth, driver_at, number_of, swapped, unplug, worn
 
-from visard.daemon.api.schema import CameraState, State
+from visard.daemon.api.schema import CameraState, Consent, State
 from visard.daemon.config import paths
 from visard.daemon.config.file import ConfigFile
 from visard.daemon.config.settings import Mode
@@ -17,14 +17,15 @@ from visard.daemon.errors import ConfigError, PersonaUnknown, SinkUnavailable, S
 from visard.daemon.media.frame import Format
 from visard.daemon.media.ports import Sink
 from visard.daemon.personas.library import Library
-from visard.daemon.personas.record import Consent
-from visard.daemon.pipeline.recipe import Recipe
+from visard.daemon.personas.prepare import PreparedPersona
+from visard.daemon.personas.record import Persona
 from visard.daemon.service import controller, service
 from visard.daemon.service import live as stage
 from visard.daemon.service.idle import IdleMonitor
 from visard.daemon.service.prepared import PreparedPersonas
 from visard.daemon.service.service import Service
 from visard.daemon.sources._select import SourceSelector
+from visard.models.processor import Report
 
 COLOURS = {"clara": 40, "hanna": 80, "marco": 120, "nico": 160, "robin": 200, "walter": 240}
 
@@ -67,13 +68,11 @@ class World:
             raise SinkUnavailable("there is no virtual camera yet. Run: sudo make-one")
         return self.basket
 
-    def prepare(
-        self, name: str, mode: Mode, *, library: Library, progress: Callable[[float], None]
-    ) -> Recipe:
-        library.get(name)
-        while name in self.slow:
+    def prepare(self, persona: Persona, mode: Mode, report: Report) -> PreparedPersona:
+        while persona.name in self.slow:
+            report(0.5, "sewing")
             time.sleep(0.01)
-        return Recipe(name, swap=Mask(colour=COLOURS.get(name, 20)), mode=mode)
+        return worn(Mask(colour=COLOURS.get(persona.name, 20)), persona.name, mode)
 
 
 @pytest.fixture
@@ -129,7 +128,7 @@ def test_switching_takes_two_frames_and_leaves_no_gap(running: Service, world: W
     live(running)
     start = len(world.basket.images)
     for name in [*COLOURS, *COLOURS]:
-        running.wear(name)
+        running.switch_persona(name)
         at = len(world.basket.images)
         assert soon(
             lambda at=at, name=name: any(colour(i) == COLOURS[name] for i in world.basket.images[at:])
@@ -151,7 +150,7 @@ def test_an_unprepared_persona_goes_on_when_it_is_ready_and_the_old_one_until_th
     running.start()
     try:
         assert soon(lambda: running.status().state is State.live)
-        running.wear("nico")
+        running.switch_persona("nico")
         status = running.status()
         assert (status.persona, status.wanted) == ("clara", "nico")
         assert [job.persona for job in status.jobs] == ["nico"]
@@ -171,7 +170,7 @@ def test_crossfade_mixes_both_and_ends_with_the_new_one(running: Service, world:
     live(running)
     running.change({"crossfade": 0.3})
     at = len(world.basket.images)
-    running.wear("walter")
+    running.switch_persona("walter")
     assert soon(lambda: colour(world.basket.images[-1]) == COLOURS["walter"])
     shades = [colour(image) for image in world.basket.images[at:]]
     between = [shade for shade in shades if COLOURS["clara"] < shade < COLOURS["walter"]]
@@ -215,21 +214,21 @@ def test_a_lost_camera_is_a_problem_and_the_card_and_comes_back(running: Service
     assert [problem.code for problem in status.problems] == ["camera-missing"]
     assert soon(lambda: running.status().guard.verdict == "card")
     world.camera.there = True
-    running._show._plugged()
+    running._controller._plugged()
     assert soon(lambda: running.status().state is State.live)
     assert world.basket.leaks == 0
 
 
 def test_nobody_watches_so_the_camera_sleeps(running: Service, world: World) -> None:
     live(running)
-    running._show._read_by(0)
+    running._controller._read_by(0)
     assert soon(lambda: running.status().state is State.sleeping)
     assert world.camera.reels[-1].closed.is_set()
     count = len(world.camera.reels)
-    running._show._read_by(1)
+    running._controller._read_by(1)
     assert soon(lambda: running.status().state is State.live)
     assert len(world.camera.reels) == count + 1
-    running._show._read_by(0)
+    running._controller._read_by(0)
     running.change({"always_on": True})
     time.sleep(0.1)
     assert running.status().state is State.live
@@ -237,10 +236,10 @@ def test_nobody_watches_so_the_camera_sleeps(running: Service, world: World) -> 
 
 def test_looking_at_the_preview_counts_as_watching(running: Service) -> None:
     live(running)
-    running._show._read_by(0)
+    running._controller._read_by(0)
     assert soon(lambda: running.status().state is State.sleeping)
     got: list[bytes] = []
-    with running.result.look(got.append):
+    with running.result.subscribe(got.append):
         assert soon(lambda: got)
         assert got[-1][:2] == b"\xff\xd8"
         assert running.status().watched
@@ -259,14 +258,14 @@ def test_without_an_output_it_says_how_to_get_one_and_uses_it_when_it_comes(
         assert (problem.code, problem.fix) == ("no-output", "sudo make-one")
         assert running.status().camera.state is CameraState.asleep
         world.output = True
-        running._show._plugged()
+        running._controller._plugged()
         live(running)
     finally:
         running.stop()
 
 
-def test_another_format_is_another_stage_with_the_same_persona(running: Service, world: World) -> None:
-    live(running).wear("nico")
+def test_another_format_is_another_pipeline_with_the_same_persona(running: Service, world: World) -> None:
+    live(running).switch_persona("nico")
     running.change({"width": 640, "height": 360})
     assert soon(lambda: world.basket.images[-1].shape == (360, 640, 3))
     assert soon(lambda: running.status().state is State.live)
@@ -277,21 +276,21 @@ def test_another_format_is_another_stage_with_the_same_persona(running: Service,
 def test_a_pipeline_that_broke_is_built_anew(running: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     live(running)
     monkeypatch.setattr(controller, "AGAIN", 0.01)
-    before = running._show.stage
-    before.pipeline._fail("make", ZeroDivisionError())
-    assert soon(lambda: running._show.stage is not before)
+    before = running._controller.live
+    before.pipeline._fail("compose", ZeroDivisionError())
+    assert soon(lambda: running._controller.live is not before)
     live(running)
 
 
 def test_settings_persist_and_take_effect(running: Service, config: ConfigFile) -> None:
     live(running).change({"mirror": True, "opacity": 0.9})
-    assert running._show.recipe.settings.mirror
+    assert running._controller.switches.settings.mirror
     assert ConfigFile(config.path).config.opacity == 0.9
     running.change({"mirror": None})
-    assert not running._show.recipe.settings.mirror
+    assert not running._controller.switches.settings.mirror
     with pytest.raises(ConfigError, match="did you mean mirror"):
         running.change({"miror": True})
-    assert not running._show.recipe.settings.mirror
+    assert not running._controller.switches.settings.mirror
 
 
 def test_a_setting_can_be_the_persona_too(running: Service) -> None:
@@ -335,7 +334,7 @@ def test_a_persona_that_is_gone_at_the_start_is_a_problem_and_the_card(
         assert soon(lambda: running.status().state is State.problem)
         assert running.status().problems[0].code == "persona-unusable"
         assert running.status().guard.verdict == "card"
-        running.wear("clara")
+        running.switch_persona("clara")
         live(running)
     finally:
         running.stop()
@@ -347,7 +346,7 @@ def test_personas_come_and_go(running: Service, world: World) -> None:
     info = running.add_persona(photo, "me", Consent.self, None)
     assert (info.name, info.consent, info.shipped) == ("me", "self", False)
     assert running.thumbnail("me")[:2] == b"\xff\xd8"
-    running.wear("me")
+    running.switch_persona("me")
     assert soon(lambda: running.status().persona == "me")
     assert running.rename_persona("me", "myself").name == "myself"
     assert soon(lambda: running.status().persona == "myself")

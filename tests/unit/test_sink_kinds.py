@@ -199,7 +199,7 @@ def test_a_snapshot_is_the_newest_picture(page: PreviewSink) -> None:
 
 
 def test_no_picture_is_no_snapshot(page: PreviewSink, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preview, "_PATIENCE", 0.1)
+    monkeypatch.setattr(preview, "_TIMEOUT", 0.1)
     assert get(page, "/snapshot.jpg").status == 503
 
 

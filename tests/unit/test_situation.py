@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from fakes import HEIGHT, WIDTH, Mask, Reel, face_at
+from fakes import HEIGHT, WIDTH, Reel, face_at, recipe, worn
 
 from visard.daemon.config.settings import Mode
 from visard.daemon.guard.gate import Composed
@@ -10,7 +10,7 @@ from visard.daemon.guard.rules import FaceEvidence
 from visard.daemon.media.frame import Frame
 from visard.daemon.pipeline.capture import Capture
 from visard.daemon.pipeline.guard_input import facts, words
-from visard.daemon.pipeline.recipe import Recipe
+from visard.daemon.pipeline.recipe import Recipe, Switches
 from visard.models.face import Sighting
 
 FRAME = Frame(0, 0.0, np.zeros((HEIGHT, WIDTH, 3), np.uint8))
@@ -29,16 +29,17 @@ LOOK = FaceEvidence(Sighting((face_at(90, 130),)), None, frozenset({1}))
     ],
 )
 def test_a_frame_is_judged_by_how_it_was_made(mode: Mode, made: Composed | None, animate: bool) -> None:
-    recipe = Recipe("p", swap=Mask(), mode=mode)
-    assert facts(recipe, Capture(Reel(1)), made).animate is animate
+    recipe = Recipe(worn(mode=mode))
+    known = facts(recipe, Switches(), Capture(Reel(1)), made, late=True)
+    assert (known.animate, known.late) == (animate, made is None)
 
 
 def test_the_card_says_why_it_is_there() -> None:
     here = Capture(Reel(1))
     away = Capture(None, format=here.format)
-    assert words(Recipe(paused=True), here).text == "Paused"
-    assert words(Recipe(), here).text == "No persona chosen"
-    assert words(Recipe("p", swap=Mask()), here).text == "One moment"
-    assert words(Recipe("p", swap=Mask()), away).text == "One moment"
+    assert words(Recipe(), Switches(paused=True), here).text == "Paused"
+    assert words(Recipe(), Switches(), here).text == "No persona chosen"
+    assert words(recipe(), Switches(), here).text == "One moment"
+    assert words(recipe(), Switches(), away).text == "One moment"
     away._lose("the cable was pulled")
-    assert "camera is gone" in words(Recipe("p", swap=Mask()), away).text
+    assert "camera is gone" in words(recipe(), Switches(), away).text

@@ -12,9 +12,9 @@ from visard.tray.texts import IconState
 SIZES = (16, 22, 24, 32, 64)
 
 
-def on(ground: str, look: IconState, size: int) -> Image.Image:
+def on(ground: str, icon: IconState, size: int) -> Image.Image:
     image = Image.new("RGBA", (size, size), ground)
-    image.alpha_composite(draw(look, size))
+    image.alpha_composite(draw(icon, size))
     return image
 
 

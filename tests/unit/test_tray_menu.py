@@ -4,16 +4,16 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from menus import FakeClient, FakeDialogs, do, every, labelled, worn
+from menus import FakeClient, FakeDialogs, current, do, every, labelled
 from statuses import NAMES, status
 
-from visard.daemon.api.schema import CameraInfo, Job, PersonaInfo, Problem, State
+from visard.daemon.api.schema import CameraInfo, Consent, Job, PersonaInfo, Problem, State
 from visard.daemon.config.settings import Mode
 from visard.daemon.errors import DaemonAbsent, VisardError
-from visard.daemon.personas.record import Consent, check_name
+from visard.daemon.personas.record import check_name
 from visard.tray import actions, texts
 from visard.tray.menu import menu
-from visard.tray.menu_item import SEPARATOR
+from visard.tray.panel import SEPARATOR
 
 STATES = [None, *State]
 
@@ -51,14 +51,14 @@ def test_without_a_daemon_it_can_be_started_or_left() -> None:
     told: list[str] = []
     assert do(labelled(items, "Start").action, told=told) == []
     do(labelled(items, "Quit").action, told=told)
-    assert told == ["start", "leave"]
+    assert told == ["start", "quit"]
 
 
 def test_quit_ends_daemon_and_tray_and_asks_nothing() -> None:
     told: list[str] = []
     dialogs = FakeDialogs()
     assert do(labelled(menu(status()), "Quit").action, dialogs, told) == [("shutdown",)]
-    assert (told, dialogs.seen) == (["leave"], [])
+    assert (told, dialogs.seen) == (["quit"], [])
 
 
 def test_quit_leaves_although_the_daemon_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +68,7 @@ def test_quit_leaves_although_the_daemon_has_gone(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(FakeClient, "__getattr__", gone)
     told: list[str] = []
     do(actions.Quit(), told=told)
-    assert told == ["leave"]
+    assert told == ["quit"]
 
 
 @given(
@@ -84,29 +84,29 @@ def test_exactly_one_persona_is_ticked_when_one_is_worn(
     personas = tuple(PersonaInfo(name=name, title=name) for name in names)
     now = names[worn_index % len(names)]
     items = menu(status(state, personas=personas, persona=now, wanted=wanted, mode=mode))
-    assert worn(items) == [now]
+    assert current(items) == [now]
     top = [i.action.name for i in items if isinstance(i.action, actions.SwitchPersona)]
     assert now in top
     assert len(top) <= 12
     assert {i.action.name for i in every(items) if isinstance(i.action, actions.SwitchPersona)} == set(names)
-    modes = [i.checked for i in items if isinstance(i.action, actions.Put)]
+    modes = [i.checked for i in items if isinstance(i.action, actions.SwitchMode)]
     assert modes == [mode is Mode.swap, mode is Mode.animate]
-    assert worn(menu(status(state, personas=personas, persona=None))) == []
+    assert current(menu(status(state, personas=personas, persona=None))) == []
 
 
-def test_a_click_on_a_persona_wears_it() -> None:
+def test_a_click_on_a_persona_switches_to_it() -> None:
     items = menu(status())
     hanna = labelled(items, "Hanna")
     assert (hanna.checked, hanna.radio, hanna.thumbnail) == (False, True, "hanna")
-    assert do(hanna.action) == [("wear", "hanna")]
-    assert do(labelled(items, "Animate").action) == [("wear", "clara", Mode.animate)]
+    assert do(hanna.action) == [("switch_persona", "hanna")]
+    assert do(labelled(items, "Animate").action) == [("switch_persona", "clara", Mode.animate)]
 
 
 def test_one_that_is_prepared_says_how_far_it_is() -> None:
     job = Job(id=3, title="Preparing hanna", persona="hanna", progress=0.404)
     items = menu(status(wanted="hanna", jobs=(job,)))
     assert labelled(items, "Hanna").label == "Hanna (preparing … 40 %)"
-    assert worn(items) == ["clara"]
+    assert current(items) == ["clara"]
     assert labelled(menu(status(wanted="hanna")), "Hanna").label == "Hanna (preparing …)"
 
 
@@ -169,7 +169,10 @@ def test_adding_a_persona_asks_for_consent_and_stops_at_any_no(tmp_path: Path) -
     assert do(actions.AddPersona(), dialogs) == []
     assert dialogs.seen == ["picture", "persona"]
     asked = do(actions.AddPersona(), FakeDialogs(path=photo, form=("Clara", Consent.permission)))
-    assert asked[1:] == [("add_persona", photo, "Clara-2", Consent.permission, "Clara"), ("wear", "added")]
+    assert asked[1:] == [
+        ("add_persona", photo, "Clara-2", Consent.permission, "Clara"),
+        ("switch_persona", "added"),
+    ]
 
 
 @given(title=st.text(min_size=1, max_size=200), taken=st.lists(st.sampled_from(["persona", "A", "con"])))
@@ -190,11 +193,11 @@ def test_names_stay_readable(title: str, name: str) -> None:
 def test_the_preview_opens_in_a_browser_or_the_person_hears_why_not() -> None:
     told: list[str] = []
     assert do(labelled(menu(status()), "Open the preview").action, told=told) == [("preview",)]
-    assert told == ["browse"]
+    assert told == ["open_browser"]
     client: Any = FakeClient()
-    tools = actions.Tools(lambda: client, FakeDialogs(), str, str, lambda link: False)  # type: ignore[arg-type]
+    context = actions.ActionContext(lambda: client, FakeDialogs(), str, str, lambda link: False)  # type: ignore[arg-type]
     with pytest.raises(VisardError, match="browser"):
-        actions.OpenPreview()(tools)
+        actions.OpenPreview()(context)
 
 
 def test_engines_are_told_of_while_they_compile_and_when_they_fail() -> None:

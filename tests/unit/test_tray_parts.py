@@ -15,12 +15,11 @@ from statuses import status
 from visard.daemon.api.schema import Event, Job, Problem, State, Status
 from visard.daemon.config.file import Config
 from visard.daemon.errors import DaemonAbsent, DaemonError, VisardError
-from visard.tray import actions, browser, launch, reconnect, system_gi
-from visard.tray.notifications import Notifications
-from visard.tray.reconnect import ReconnectTimer
-from visard.tray.single_instance import TrayRunning, only_one
-from visard.tray.status_stream import follow, update
-from visard.tray.worker import Workers
+from visard.tray import actions, launch, status_stream, system_gi
+from visard.tray.actions import ActionRunner
+from visard.tray.command import TrayRunning, single_instance
+from visard.tray.status_stream import ReconnectTimer, follow, update
+from visard.tray.tray import Notifications
 
 LOST = Problem(code="camera-missing", message="the camera is gone")
 MINOR = Problem(code="no-camera", message="the demo plays", blocking=False)
@@ -30,7 +29,7 @@ def event(now: Status) -> Event:
     return Event(event="status", data=now.model_dump(mode="json"))
 
 
-class Bell(ReconnectTimer):
+class RecordingTimer(ReconnectTimer):
     """Notes what it is asked for, and does not wait."""
 
     def __init__(self) -> None:
@@ -63,17 +62,17 @@ def test_a_daemon_is_followed_through_its_absence() -> None:
             raise what
         return FakeClient(what)
 
-    bell = Bell()
-    statuses = follow(connect, bell)
+    reconnect = RecordingTimer()
+    statuses = follow(connect, reconnect)
     assert [next(statuses) for _ in range(6)] == [None, live, paused, None, None, live]
-    assert bell.heard == ["wait", "answered", "answered", "wait", "wait", "answered"]
+    assert reconnect.heard == ["wait", "answered", "answered", "wait", "wait", "answered"]
 
 
 def test_a_daemon_of_another_version_does_not_end_the_tray() -> None:
     new = event(status())
     new.data["state"] = "dreaming"
     clients: Iterator[Any] = iter([FakeClient([new]), FakeClient([event(status())])])
-    statuses = follow(lambda: next(clients), Bell())
+    statuses = follow(lambda: next(clients), RecordingTimer())
     assert [next(statuses), next(statuses)] == [None, status()]
 
 
@@ -89,51 +88,51 @@ def test_progress_of_a_job_is_put_into_the_status() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what happens in a folder")
-def test_a_doorbell_rings_when_something_appears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconnect, "_FIRST", 3600.0)
-    bell = ReconnectTimer(tmp_path)
-    rung = threading.Event()
-    thread = threading.Thread(target=lambda: (bell.wait(), rung.set()), daemon=True)
+def test_a_timer_is_due_when_something_appears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status_stream, "_FIRST", 3600.0)
+    reconnect = ReconnectTimer(tmp_path)
+    due = threading.Event()
+    thread = threading.Thread(target=lambda: (reconnect.wait(), due.set()), daemon=True)
     thread.start()
     (tmp_path / "visard.sock").touch()
-    assert rung.wait(60)
-    bell.close()
+    assert due.wait(60)
+    reconnect.close()
 
 
-def test_a_doorbell_without_a_folder_to_watch_waits_a_little(tmp_path: Path) -> None:
-    bell = ReconnectTimer(tmp_path / "missing")
-    bell.wait()
-    bell.wait()
-    bell.close()
+def test_a_timer_without_a_folder_to_watch_waits_a_little(tmp_path: Path) -> None:
+    reconnect = ReconnectTimer(tmp_path / "missing")
+    reconnect.wait()
+    reconnect.wait()
+    reconnect.close()
 
 
-def test_news_are_told_once() -> None:
-    notices = Notifications()
-    assert notices.news(status()) == []
-    assert notices.news(status(problems=(LOST, MINOR))) == ["The camera is gone"]
-    assert notices.news(status(problems=(LOST,))) == []
-    assert notices.news(status()) == []
-    assert notices.news(status(problems=(LOST,))) == ["The camera is gone"]
+def test_a_problem_is_notified_once() -> None:
+    notifications = Notifications()
+    assert notifications.new_texts(status()) == []
+    assert notifications.new_texts(status(problems=(LOST, MINOR))) == ["The camera is gone"]
+    assert notifications.new_texts(status(problems=(LOST,))) == []
+    assert notifications.new_texts(status()) == []
+    assert notifications.new_texts(status(problems=(LOST,))) == ["The camera is gone"]
 
 
 def test_work_that_failed_is_told_once() -> None:
-    notices = Notifications()
+    notifications = Notifications()
     job = Job(id=1, title="drawing a person who does not exist", done=True, error="no network")
-    assert notices.news(status(jobs=(job,))) == ["Drawing a person who does not exist: no network"]
-    assert notices.news(status(jobs=(job,))) == []
-    assert notices.news(status(jobs=(job,), pid=8)) != [], "another daemon counts its jobs anew"
+    assert notifications.new_texts(status(jobs=(job,))) == ["Drawing a person who does not exist: no network"]
+    assert notifications.new_texts(status(jobs=(job,))) == []
+    assert notifications.new_texts(status(jobs=(job,), pid=8)) != [], "another daemon counts its jobs anew"
 
 
 def test_notifications_can_be_turned_off() -> None:
     silent = Config(notifications=False)
-    notices = Notifications()
-    assert notices.news(status(settings=silent, problems=(LOST,))) == []
-    assert notices.news(status(problems=(LOST,))) == [], "it was seen in the menu meanwhile"
+    notifications = Notifications()
+    assert notifications.new_texts(status(settings=silent, problems=(LOST,))) == []
+    assert notifications.new_texts(status(problems=(LOST,))) == [], "it was seen in the menu meanwhile"
 
 
-def tools() -> actions.Tools:
+def context() -> actions.ActionContext:
     nothing: Any = None
-    return actions.Tools(nothing, nothing, nothing, nothing)
+    return actions.ActionContext(nothing, nothing, nothing, nothing)
 
 
 def test_an_action_that_still_runs_is_not_begun_again_and_others_are() -> None:
@@ -144,15 +143,15 @@ def test_an_action_that_still_runs_is_not_begun_again_and_others_are() -> None:
         def __init__(self, name: str) -> None:
             self.name = name
 
-        def __call__(self, _: actions.Tools) -> None:
+        def __call__(self, _: actions.ActionContext) -> None:
             begun.append(self.name)
             began.release()
             assert go.wait(30)
 
     one, other = Slow("one"), Slow("other")
-    crew = Workers(tools(), lambda _: None)
+    runner = ActionRunner(context(), lambda _: None)
     for action in (one, one, other, one):
-        crew.do(action)
+        runner.do(action)
     for _ in range(2):
         assert began.acquire(timeout=30)
     go.set()
@@ -164,18 +163,18 @@ def test_what_fails_is_told() -> None:
     done = threading.Event()
 
     class Failing:
-        def __call__(self, _: actions.Tools) -> None:
+        def __call__(self, _: actions.ActionContext) -> None:
             raise DaemonAbsent("no daemon answers")
 
-    Workers(tools(), lambda error: (told.append(str(error)), done.set())).do(Failing())  # type: ignore[func-returns-value]
+    ActionRunner(context(), lambda error: (told.append(str(error)), done.set())).do(Failing())  # type: ignore[func-returns-value]
     assert done.wait(30)
     assert told == ["no daemon answers"]
 
 
 def test_one_tray_for_each_user(home: Path) -> None:
-    with only_one(), pytest.raises(TrayRunning), only_one():
+    with single_instance(), pytest.raises(TrayRunning), single_instance():
         pass
-    with only_one():
+    with single_instance():
         pass
 
 
@@ -193,7 +192,7 @@ def test_a_browser_that_cannot_be_found_is_noticed(
 ) -> None:
     program(tmp_path, "xdg-open", f"exit {status}")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert browser.browse("http://127.0.0.1/") is opened
+    assert launch.open_browser("http://127.0.0.1/") is opened
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
@@ -253,7 +252,7 @@ def test_pygobject_is_taken_alone_from_the_systems_folder(
 
 
 def test_help_is_quick() -> None:
-    code = "import sys; from visard.tray import cli; print(*sys.modules)"
+    code = "import sys; from visard.tray import command; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"pystray", "PIL", "gi", "httpx", "pydantic", "cv2", "numpy"} & set(done.stdout.split())
 
@@ -262,13 +261,13 @@ PLAIN = """
 import pystray
 from statuses import status
 from visard.daemon.api.schema import State
-from visard.tray.app import scene
+from visard.tray.tray import panel_state
 from visard.tray.panel.plain import PlainPanel
 
 pystray.Icon._update_menu = lambda icon: None
 clicked = []
-panel = PlainPanel(scene(None, ()), clicked.append)
-panel.show(scene(status(State.paused), ()))
+panel = PlainPanel(panel_state(None, ()), clicked.append)
+panel.show(panel_state(status(State.paused), ()))
 items = [item for item in panel._icon.menu]
 next(item for item in items if item.text == "Resume")(panel._icon)
 camera = next(item for item in items if item.text == "Camera")

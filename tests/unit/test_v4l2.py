@@ -42,7 +42,7 @@ def test_query_of_no_video_device_is_an_os_error(path: str) -> None:
 
 def test_heal_of_a_missing_device_is_an_os_error() -> None:
     with pytest.raises(FileNotFoundError):
-        v4l2.heal("/dev/no-such-video")
+        v4l2.restore_output("/dev/no-such-video")
 
 
 def open_files() -> int:
@@ -51,7 +51,7 @@ def open_files() -> int:
 
 def test_heal_survives_a_refusal_and_leaves_no_file_open() -> None:
     before = open_files()
-    v4l2.heal("/dev/null")
+    v4l2.restore_output("/dev/null")
     assert open_files() == before
 
 

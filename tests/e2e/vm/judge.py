@@ -56,20 +56,22 @@ class Match:
 
 def pairs(persona: str, width: int, height: int) -> Iterator[Pair]:
     """Yield the demo clip with the faces that a persona gives it."""
-    from visard.daemon.config.settings import Settings
+    from visard.daemon.config.settings import Mode, Settings
     from visard.daemon.media.letterbox import letterbox
+    from visard.daemon.personas.library import Library
     from visard.daemon.personas.prepare import prepare
     from visard.daemon.pipeline.blend import Blender
     from visard.daemon.sources.demo import CLIP
 
-    swap, tracker, blend = prepare(persona).swap, Tracker(4), Blender()
-    assert swap is not None
+    prepared = prepare(Library().get(persona), Mode.swap).prepared
+    tracker, blend = Tracker(4), Blender()
     reader, number = cv2.VideoCapture(str(CLIP)), 0
     while (image := reader.read()[1]) is not None:
         driver = letterbox(image.astype(np.uint8), width, height)
         swapped = driver.copy()
-        for face in tracker.update(driver, number / 30).faces:
-            blend(swapped, swap(swapped, face), face, Settings())
+        faces = tracker.update(driver, number / 30).faces
+        for face, patch in zip(faces, prepared.submit(swapped, faces).result(600), strict=True):
+            blend(swapped, patch, face, Settings())
         yield Pair(driver, swapped)
         number += 1
     reader.release()

@@ -6,16 +6,16 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock, Thread
 from typing import Any, Protocol
 
 from visard.daemon.api.client import Client
-from visard.daemon.api.schema import Problem
+from visard.daemon.api.schema import Consent, Problem
 from visard.daemon.config.settings import Mode
 from visard.daemon.errors import DaemonAbsent, VisardError
-from visard.daemon.personas.record import Consent
 from visard.tray import texts
-from visard.tray.browser import browse
 from visard.tray.i18n import _
+from visard.tray.launch import open_browser
 
 
 class Dialogs(Protocol):
@@ -30,7 +30,7 @@ class Dialogs(Protocol):
         ...
 
     def persona(self, picture: Path) -> tuple[str, Consent] | None:
-        """Ask for a name for the face in the picture, and why it may be worn."""
+        """Ask for a name for the face in the picture, and why it may be used."""
         ...
 
     def notice(self, title: str, text: str, copy: str | None = None) -> None:
@@ -39,16 +39,16 @@ class Dialogs(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class ActionContext:
     """What actions work with."""
 
     connect: Callable[[], Client]
     dialogs: Dialogs
     start: Callable[[], None]
     """Start the daemon; raises VisardError."""
-    leave: Callable[[], None]
+    quit: Callable[[], None]
     """End the tray."""
-    browse: Callable[[str], bool] = browse
+    open_browser: Callable[[str], bool] = open_browser
     """Open an address; tells whether it could."""
 
     @property
@@ -60,7 +60,7 @@ class Tools:
 class Action(Protocol):
     """Something a click does; raises VisardError."""
 
-    def __call__(self, tools: Tools) -> None:
+    def __call__(self, context: ActionContext) -> None:
         """Do it; may block."""
         ...
 
@@ -71,21 +71,21 @@ class SwitchPersona:
 
     name: str
 
-    def __call__(self, tools: Tools) -> None:
+    def __call__(self, context: ActionContext) -> None:
         """Ask the daemon."""
-        tools.client.wear(self.name)
+        context.client.switch_persona(self.name)
 
 
 @dataclass(frozen=True, slots=True)
-class Put:
+class SwitchMode:
     """Put the persona on in another way."""
 
     name: str
     mode: Mode
 
-    def __call__(self, tools: Tools) -> None:
+    def __call__(self, context: ActionContext) -> None:
         """Ask the daemon."""
-        tools.client.wear(self.name, self.mode)
+        context.client.switch_persona(self.name, self.mode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +94,9 @@ class Change:
 
     changes: tuple[tuple[str, Any], ...]
 
-    def __call__(self, tools: Tools) -> None:
+    def __call__(self, context: ActionContext) -> None:
         """Ask the daemon."""
-        tools.client.change(dict(self.changes))
+        context.client.change(dict(self.changes))
 
 
 def change(**changes: Any) -> Change:
@@ -108,36 +108,36 @@ def change(**changes: Any) -> Change:
 class Pause:
     """Show a card instead of the camera."""
 
-    def __call__(self, tools: Tools) -> None:
+    def __call__(self, context: ActionContext) -> None:
         """Ask the daemon."""
-        tools.client.pause()
+        context.client.pause()
 
 
 @dataclass(frozen=True, slots=True)
 class Resume:
     """Go on after a pause."""
 
-    def __call__(self, tools: Tools) -> None:
+    def __call__(self, context: ActionContext) -> None:
         """Ask the daemon."""
-        tools.client.resume()
+        context.client.resume()
 
 
 @dataclass(frozen=True, slots=True)
 class Calibrate:
     """Take the next frame as the neutral reference."""
 
-    def __call__(self, tools: Tools) -> None:
+    def __call__(self, context: ActionContext) -> None:
         """Ask the daemon."""
-        tools.client.calibrate()
+        context.client.calibrate()
 
 
 @dataclass(frozen=True, slots=True)
 class ShowRealFace:
     """Show the real face, if the person says that they want it."""
 
-    def __call__(self, tools: Tools) -> None:
+    def __call__(self, context: ActionContext) -> None:
         """Ask the person first."""
-        sure = tools.dialogs.question(
+        sure = context.dialogs.question(
             _("Show my real face"),
             _(
                 "Everybody who watches the virtual camera will see you as you are, "
@@ -147,52 +147,52 @@ class ShowRealFace:
             _("Stay hidden"),
         )
         if sure:
-            tools.client.reveal(True)
+            context.client.reveal(True)
 
 
 @dataclass(frozen=True, slots=True)
 class HideRealFace:
     """Hide the real face again."""
 
-    def __call__(self, tools: Tools) -> None:
+    def __call__(self, context: ActionContext) -> None:
         """Ask the daemon, and never the person."""
-        tools.client.reveal(False)
+        context.client.reveal(False)
 
 
 @dataclass(frozen=True, slots=True)
 class AddPersona:
     """Make a persona from a picture and put it on."""
 
-    def __call__(self, tools: Tools) -> None:
-        """Ask for the picture, the name and why this face may be worn."""
-        picture = tools.dialogs.picture(_("Choose a picture of one face"))
+    def __call__(self, context: ActionContext) -> None:
+        """Ask for the picture, the name and why this face may be used."""
+        picture = context.dialogs.picture(_("Choose a picture of one face"))
         if picture is None:
             return
-        answer = tools.dialogs.persona(picture)
+        answer = context.dialogs.persona(picture)
         if answer is None:
             return
         title, consent = answer
-        taken = [info.name for info in tools.client.status().personas]
-        added = tools.client.add_persona(picture, name_for(title, taken), consent, title)
-        tools.client.wear(added.name)
+        taken = [info.name for info in context.client.status().personas]
+        added = context.client.add_persona(picture, name_for(title, taken), consent, title)
+        context.client.switch_persona(added.name)
 
 
 @dataclass(frozen=True, slots=True)
 class GeneratePersona:
     """Draw a person who does not exist."""
 
-    def __call__(self, tools: Tools) -> None:
+    def __call__(self, context: ActionContext) -> None:
         """Ask the daemon, which tells how it goes."""
-        tools.client.generate_persona()
+        context.client.generate_persona()
 
 
 @dataclass(frozen=True, slots=True)
 class OpenPreview:
     """Open the preview page in the browser."""
 
-    def __call__(self, tools: Tools) -> None:
+    def __call__(self, context: ActionContext) -> None:
         """Ask the daemon for a link and open it."""
-        if not tools.browse(tools.client.preview()):
+        if not context.open_browser(context.client.preview()):
             raise VisardError(_("There is no browser that could show the preview."))
 
 
@@ -202,29 +202,29 @@ class ShowProblem:
 
     problem: Problem
 
-    def __call__(self, tools: Tools) -> None:
+    def __call__(self, context: ActionContext) -> None:
         """Show it, with the line for a shell to be copied."""
-        tools.dialogs.notice(_("Visard needs you"), texts.problem(self.problem), self.problem.fix)
+        context.dialogs.notice(_("Visard needs you"), texts.problem(self.problem), self.problem.fix)
 
 
 @dataclass(frozen=True, slots=True)
 class StartDaemon:
     """Start the daemon."""
 
-    def __call__(self, tools: Tools) -> None:
+    def __call__(self, context: ActionContext) -> None:
         """Start it."""
-        tools.start()
+        context.start()
 
 
 @dataclass(frozen=True, slots=True)
 class Quit:
     """End the daemon and the tray."""
 
-    def __call__(self, tools: Tools) -> None:
+    def __call__(self, context: ActionContext) -> None:
         """End the daemon if there is one, then the tray."""
         with suppress(DaemonAbsent):
-            tools.client.shutdown()
-        tools.leave()
+            context.client.shutdown()
+        context.quit()
 
 
 def name_for(title: str, taken: Collection[str]) -> str:
@@ -236,3 +236,30 @@ def name_for(title: str, taken: Collection[str]) -> str:
     used = {name.lower() for name in taken}
     names = [stem, *(f"{stem}-{number}" for number in range(2, len(used) + 3))]
     return next(name for name in names if name.lower() not in used)
+
+
+class ActionRunner:
+    """One thread for each action; one that still runs, a dialogue for example, is not begun again."""
+
+    def __init__(self, context: ActionContext, failed: Callable[[VisardError], None]) -> None:
+        self._context = context
+        self._failed = failed
+        self._busy: set[Action] = set()
+        self._lock = Lock()
+
+    def do(self, action: Action) -> None:
+        """Begin it and return at once."""
+        with self._lock:
+            if action in self._busy:
+                return
+            self._busy.add(action)
+        Thread(target=self._run, args=(action,), name=f"visard {type(action).__name__}", daemon=True).start()
+
+    def _run(self, action: Action) -> None:
+        try:
+            action(self._context)
+        except VisardError as error:
+            self._failed(error)
+        finally:
+            with self._lock:
+                self._busy.discard(action)

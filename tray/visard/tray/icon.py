@@ -19,11 +19,11 @@ _WHITE, _INK = "#ffffff", "#17181c"
 _GREEN, _GREY, _BLUE, _AMBER, _RED, _PALE = "#12805c", "#6b7280", "#4f63d2", "#f5b301", "#d81e2c", "#9aa0aa"
 
 
-def draw(look: IconState, size: int) -> Image.Image:
+def draw(icon: IconState, size: int) -> Image.Image:
     """Return the icon for a state, ``size`` pixels square, RGBA."""
     side = size * _FINE
     image = Image.new("RGBA", (side, side))
-    _DRAWN[look](_Pen(image))
+    _DRAWN[icon](_Pen(image))
     return image.resize((size, size), Image.Resampling.BOX)
 
 

@@ -6,20 +6,20 @@ from visard.daemon.api.schema import CameraInfo, Job, PersonaInfo, Problem, Stat
 from visard.daemon.config.settings import Mode
 from visard.tray import actions, submenus, texts
 from visard.tray.i18n import _, several
-from visard.tray.menu_item import SEPARATOR, Item, note
+from visard.tray.panel import SEPARATOR, MenuItem, note
 
 _SHOWN = 12
 """Personas that stand in the menu itself; the others are one step further."""
 
 
-def menu(status: Status | None, cameras: Sequence[CameraInfo] = ()) -> tuple[Item, ...]:
+def menu(status: Status | None, cameras: Sequence[CameraInfo] = ()) -> tuple[MenuItem, ...]:
     """Return the whole menu; without a status there is no daemon."""
     if status is None:
         return (
             note(texts.headline(None)),
-            Item(_("Start Visard"), actions.StartDaemon()),
+            MenuItem(_("Start Visard"), actions.StartDaemon()),
             SEPARATOR,
-            Item(_("Quit"), actions.Quit()),
+            MenuItem(_("Quit"), actions.Quit()),
         )
     return (
         *_top(status),
@@ -28,52 +28,54 @@ def menu(status: Status | None, cameras: Sequence[CameraInfo] = ()) -> tuple[Ite
         SEPARATOR,
         *_modes(status),
         SEPARATOR,
-        *_deeds(status),
+        *_actions(status),
         SEPARATOR,
-        Item(_("Camera"), children=submenus.camera(status.settings, status.camera, cameras), refreshes=True),
-        Item(_("Settings"), children=submenus.settings(status.settings)),
+        MenuItem(
+            _("Camera"), children=submenus.camera(status.settings, status.camera, cameras), refreshes=True
+        ),
+        MenuItem(_("Settings"), children=submenus.settings(status.settings)),
         SEPARATOR,
-        Item(_("Quit Visard"), actions.Quit()),
+        MenuItem(_("Quit Visard"), actions.Quit()),
     )
 
 
-def _top(status: Status) -> Iterator[Item]:
+def _top(status: Status) -> Iterator[MenuItem]:
     if status.revealed:
-        yield Item(_("Hide my real face"), actions.HideRealFace())
+        yield MenuItem(_("Hide my real face"), actions.HideRealFace())
     yield note(texts.headline(status))
     known = {info.name for info in status.personas}
     yield from (note(texts.job(job)) for job in status.jobs if job.persona not in known and not job.done)
     found = tuple(map(_problem, status.problems))
     if len(found) > 1:
         label = several("{count} problem", "{count} problems", len(found))
-        yield Item(label.format(count=len(found)), children=found)
+        yield MenuItem(label.format(count=len(found)), children=found)
     else:
         yield from found
 
 
-def _problem(problem: Problem) -> Item:
-    return Item("⚠ " + texts.short(texts.problem(problem)), actions.ShowProblem(problem))
+def _problem(problem: Problem) -> MenuItem:
+    return MenuItem("⚠ " + texts.short(texts.problem(problem)), actions.ShowProblem(problem))
 
 
-def _personas(status: Status) -> Iterator[Item]:
-    worn = [info for info in status.personas if info.name == status.persona]
+def _personas(status: Status) -> Iterator[MenuItem]:
+    current = [info for info in status.personas if info.name == status.persona]
     others = [info for info in status.personas if info.name != status.persona]
-    shown = {info.name for info in (*worn, *others)[:_SHOWN]}
+    shown = {info.name for info in (*current, *others)[:_SHOWN]}
     yield from (_persona(info, status) for info in status.personas if info.name in shown)
     more = tuple(_persona(info, status) for info in status.personas if info.name not in shown)
     if more:
-        yield Item(_("More personas"), children=more)
-    yield Item(_("Add a persona from a picture …"), actions.AddPersona())
-    yield Item(_("Generate a person"), actions.GeneratePersona())
+        yield MenuItem(_("More personas"), children=more)
+    yield MenuItem(_("Add a persona from a picture …"), actions.AddPersona())
+    yield MenuItem(_("Generate a person"), actions.GeneratePersona())
 
 
-def _persona(info: PersonaInfo, status: Status) -> Item:
+def _persona(info: PersonaInfo, status: Status) -> MenuItem:
     name = texts.called(info)
     if info.damaged:
         return note(_("{persona} (damaged)").format(persona=name))
     if info.name == status.wanted != status.persona:
         name = _("{persona} (preparing{share})").format(persona=name, share=texts.share(_job(info, status)))
-    return Item(
+    return MenuItem(
         name,
         actions.SwitchPersona(info.name),
         checked=info.name == status.persona,
@@ -86,19 +88,23 @@ def _job(info: PersonaInfo, status: Status) -> Job | None:
     return next((job for job in status.jobs if job.persona == info.name and not job.done), None)
 
 
-def _modes(status: Status) -> Iterator[Item]:
+def _modes(status: Status) -> Iterator[MenuItem]:
     labels = {Mode.swap: _("Swap my face"), Mode.animate: _("Animate the portrait")}
     for mode, label in labels.items():
-        action = actions.Put(status.persona, mode) if status.persona else actions.change(mode=mode.value)
-        yield Item(label, action, checked=mode is status.mode, radio=True)
+        action = (
+            actions.SwitchMode(status.persona, mode) if status.persona else actions.change(mode=mode.value)
+        )
+        yield MenuItem(label, action, checked=mode is status.mode, radio=True)
 
 
-def _deeds(status: Status) -> Iterator[Item]:
+def _actions(status: Status) -> Iterator[MenuItem]:
     if status.paused:
-        yield Item(_("Resume"), actions.Resume())
+        yield MenuItem(_("Resume"), actions.Resume())
     else:
-        yield Item(_("Pause"), actions.Pause())
+        yield MenuItem(_("Pause"), actions.Pause())
     if not status.revealed:
-        yield Item(_("Show my real face …"), actions.ShowRealFace())
-    yield Item(_("Calibrate: look straight ahead"), actions.Calibrate(), enabled=status.mode is Mode.animate)
-    yield Item(_("Open the preview"), actions.OpenPreview())
+        yield MenuItem(_("Show my real face …"), actions.ShowRealFace())
+    yield MenuItem(
+        _("Calibrate: look straight ahead"), actions.Calibrate(), enabled=status.mode is Mode.animate
+    )
+    yield MenuItem(_("Open the preview"), actions.OpenPreview())

@@ -8,7 +8,7 @@ from visard.daemon.config.file import Config
 from visard.daemon.config.settings import Colour, WhenLost, Who
 from visard.tray.actions import change
 from visard.tray.i18n import _
-from visard.tray.menu_item import SEPARATOR, Item
+from visard.tray.panel import SEPARATOR, MenuItem
 
 SIZES = ((640, 360), (1280, 720), (1920, 1080))
 """Width and height, pixels."""
@@ -18,17 +18,17 @@ FADES = (0.0, 0.3, 1.0)
 """Seconds."""
 
 
-def camera(config: Config, status: CameraStatus, cameras: Sequence[CameraInfo]) -> tuple[Item, ...]:
+def camera(config: Config, status: CameraStatus, cameras: Sequence[CameraInfo]) -> tuple[MenuItem, ...]:
     """Return which camera, in what size, how often."""
     return (
         *_cameras(config, status, cameras),
         SEPARATOR,
-        Item(_("Resolution"), children=tuple(_sizes(config))),
-        Item(_("Frame rate"), children=tuple(_rates(config))),
+        MenuItem(_("Resolution"), children=tuple(_sizes(config))),
+        MenuItem(_("Frame rate"), children=tuple(_rates(config))),
     )
 
 
-def _cameras(config: Config, status: CameraStatus, cameras: Sequence[CameraInfo]) -> Iterator[Item]:
+def _cameras(config: Config, status: CameraStatus, cameras: Sequence[CameraInfo]) -> Iterator[MenuItem]:
     automatic = _("Automatic")
     if config.camera == "auto" and status.name and not status.demo:
         automatic = _("Automatic: {camera}").format(camera=status.name)
@@ -41,17 +41,17 @@ def _cameras(config: Config, status: CameraStatus, cameras: Sequence[CameraInfo]
         yield _one(status.name or config.camera, config, camera=config.camera)
 
 
-def _sizes(config: Config) -> Iterator[Item]:
+def _sizes(config: Config) -> Iterator[MenuItem]:
     for width, height in sorted({*SIZES, (config.width, config.height)}):
         yield _one(f"{width} × {height}", config, width=width, height=height)
 
 
-def _rates(config: Config) -> Iterator[Item]:
+def _rates(config: Config) -> Iterator[MenuItem]:
     for fps in sorted({*RATES, config.fps}):
         yield _one(_("{fps} a second").format(fps=fps), config, fps=fps)
 
 
-def settings(config: Config) -> tuple[Item, ...]:
+def settings(config: Config) -> tuple[MenuItem, ...]:
     """Return the settings that people change most; the others are the command line's."""
     return (
         _switch(_("Mirror the picture"), config, "mirror"),
@@ -90,16 +90,16 @@ def _fades(config: Config) -> Iterator[tuple[str, Any]]:
         yield _("{seconds:g} s").format(seconds=seconds) if seconds else _("Off"), seconds
 
 
-def _group(label: str, config: Config, key: str, values: Iterable[tuple[str, Any]]) -> Item:
-    return Item(label, children=tuple(_one(name, config, **{key: value}) for name, value in values))
+def _group(label: str, config: Config, key: str, values: Iterable[tuple[str, Any]]) -> MenuItem:
+    return MenuItem(label, children=tuple(_one(name, config, **{key: value}) for name, value in values))
 
 
-def _one(label: str, config: Config, **values: Any) -> Item:
+def _one(label: str, config: Config, **values: Any) -> MenuItem:
     """Return the line that sets these values, ticked when they are set."""
     chosen = all(getattr(config, key) == value for key, value in values.items())
-    return Item(label, change(**values), checked=chosen, radio=True)
+    return MenuItem(label, change(**values), checked=chosen, radio=True)
 
 
-def _switch(label: str, config: Config, key: str) -> Item:
+def _switch(label: str, config: Config, key: str) -> MenuItem:
     on = bool(getattr(config, key))
-    return Item(label, change(**{key: not on}), checked=on)
+    return MenuItem(label, change(**{key: not on}), checked=on)

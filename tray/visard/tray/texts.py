@@ -22,7 +22,7 @@ class IconState(StrEnum):
     absent = "absent"
 
 
-def look(status: Status | None) -> IconState:
+def icon_state(status: Status | None) -> IconState:
     """Return what the icon says."""
     return IconState(status.state.value) if status else IconState.absent
 
@@ -37,7 +37,7 @@ def headline(status: Status | None) -> str:
         State.paused: _("Paused: others see a card"),
         State.sleeping: _("Asleep: nobody is watching"),
         State.starting: _("Starting …"),
-        State.live: _("Live as {persona}").format(persona=wearing(status)),
+        State.live: _("Live as {persona}").format(persona=current_persona(status)),
     }
     return says[status.state]
 
@@ -48,7 +48,7 @@ def title(status: Status | None) -> str:
     return said if "Visard" in said else f"Visard: {said}"
 
 
-def wearing(status: Status) -> str:
+def current_persona(status: Status) -> str:
     """Return what the present persona is called."""
     return next((called(info) for info in status.personas if info.name == status.persona), _("nobody"))
 

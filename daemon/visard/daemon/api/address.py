@@ -16,7 +16,7 @@ from pathlib import Path
 
 from visard.daemon.errors import DaemonAbsent, DaemonError
 
-LONGEST = 107 if sys.platform == "linux" else 103
+MAX_PATH = 107 if sys.platform == "linux" else 103
 """Bytes that the path of a Unix socket may have."""
 _SOCKET, _TCP, _LOCK = "visard.sock", "visard.json", "visard.lock"
 
@@ -30,11 +30,11 @@ class Unix:
     def __str__(self) -> str:
         return str(self.path)
 
-    def reach(self) -> None:
+    def probe(self) -> None:
         """Connect and leave again; raises OSError when nobody listens."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            probe.settimeout(1)
-            probe.connect(str(self.path))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(1)
+            connection.connect(str(self.path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,9 @@ def lock(folder: Path) -> Path:
 def unix(folder: Path) -> Unix:
     """Return the socket of this folder; a path too long for one has its socket in the temporary folder."""
     path = folder / _SOCKET
-    if len(os.fsencode(path)) > LONGEST:
+    if len(os.fsencode(path)) > MAX_PATH:
         path = private(_temporary()) / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}.sock"
-    if len(os.fsencode(path)) > LONGEST:
+    if len(os.fsencode(path)) > MAX_PATH:
         raise DaemonError(f"{path} is too long for a socket; set VISARD_HOME or TMPDIR to a shorter folder")
     return Unix(path)
 
@@ -96,8 +96,8 @@ def withdraw(folder: Path) -> None:
 def read(folder: Path) -> Tcp:
     """Return what ``publish`` wrote; raises DaemonAbsent."""
     try:
-        told = json.loads((folder / _TCP).read_text())
-        return Tcp(int(told["port"]), str(told["token"]))
+        known = json.loads((folder / _TCP).read_text())
+        return Tcp(int(known["port"]), str(known["token"]))
     except FileNotFoundError as error:
         raise DaemonAbsent.here() from error
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -18,6 +18,7 @@ from visard.daemon.api.address import Address, Unix
 from visard.daemon.api.engines import EnginesInfo
 from visard.daemon.api.schema import (
     CameraInfo,
+    Consent,
     ErrorBody,
     Generate,
     Job,
@@ -33,13 +34,12 @@ from visard.daemon.api.sse import EventStream
 from visard.daemon.config.file import Config
 from visard.daemon.config.settings import Mode
 from visard.daemon.errors import DaemonAbsent, DaemonError, VisardError
-from visard.daemon.personas.record import Consent
 
-PATIENCE = 10.0
+TIMEOUT = 10.0
 """Seconds to wait for an answer."""
-LONG = 60.0
+LONG_TIMEOUT = 60.0
 """Seconds to wait for an answer that needs work, such as examining a photo."""
-_EVENTS = httpx.Timeout(PATIENCE, read=60)  # a daemon with nothing to tell gives a sign of life every 15 s
+_EVENTS = httpx.Timeout(TIMEOUT, read=60)  # a daemon with nothing to tell gives a sign of life every 15 s
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ class Client:
         """Return the whole snapshot."""
         return self._ask("GET", "/status", Status)
 
-    def wear(self, name: str, mode: Mode | None = None) -> Status:
+    def switch_persona(self, name: str, mode: Mode | None = None) -> Status:
         """Put a persona on."""
         return self._ask("POST", "/persona", Status, PersonaRequest(name=name, mode=mode))
 
@@ -109,7 +109,7 @@ class Client:
     def add_persona(self, photo: Path, name: str, consent: Consent, title: str | None = None) -> PersonaInfo:
         """Make a persona from a photo of this machine; takes a second or so."""
         body = NewPersona(path=str(photo.expanduser().absolute()), name=name, consent=consent, title=title)
-        return self._ask("POST", "/personas", PersonaInfo, body, patience=LONG)
+        return self._ask("POST", "/personas", PersonaInfo, body, timeout=LONG_TIMEOUT)
 
     def generate_persona(self, seed: int | None = None, name: str | None = None) -> Job:
         """Begin to draw a person who does not exist."""
@@ -149,7 +149,7 @@ class Client:
 
     def engines(self) -> EnginesInfo:
         """Return everything about engines."""
-        return self._ask("GET", "/engines", EnginesInfo, patience=LONG)
+        return self._ask("GET", "/engines", EnginesInfo, timeout=LONG_TIMEOUT)
 
     def preview(self) -> str:
         """Return the address of the preview page, good for one visit."""
@@ -161,7 +161,7 @@ class Client:
 
     def events(self) -> EventStream:
         """Return what happens from now on, the present status first; it ends when the daemon does."""
-        self._reach()
+        self._probe()
         with ExitStack() as end:
             try:
                 answer = end.enter_context(self._http.stream("GET", "/events", timeout=_EVENTS))
@@ -178,9 +178,9 @@ class Client:
         path: str,
         kind: type[T],
         body: BaseModel | Mapping[str, Any] | None = None,
-        patience: float = PATIENCE,
+        timeout: float = TIMEOUT,
     ) -> T:
-        answer = self._send(method, path, body, patience)
+        answer = self._send(method, path, body, timeout)
         try:
             return TypeAdapter(kind).validate_json(answer.content)
         except ValidationError as error:
@@ -193,25 +193,25 @@ class Client:
         method: str,
         path: str,
         body: BaseModel | Mapping[str, Any] | None = None,
-        patience: float = PATIENCE,
+        timeout: float = TIMEOUT,
     ) -> httpx.Response:
         data = body.model_dump(mode="json") if isinstance(body, BaseModel) else body
-        self._reach()
+        self._probe()
         try:
-            answer = self._http.request(method, path, json=data, timeout=patience)
+            answer = self._http.request(method, path, json=data, timeout=timeout)
         except httpx.TimeoutException as error:
-            raise DaemonAbsent(f"the daemon does not answer within {patience:g} s; start it again") from error
+            raise DaemonAbsent(f"the daemon does not answer within {timeout:g} s; start it again") from error
         except httpx.TransportError as error:
             raise DaemonAbsent.here() from error
         if answer.is_success:
             return answer
         raise failure(answer)
 
-    def _reach(self) -> None:
+    def _probe(self) -> None:
         """Raise for a socket that nobody serves, which the library below would leave open."""
         if isinstance(self._where, Unix):
             try:
-                self._where.reach()
+                self._where.probe()
             except PermissionError as error:
                 raise DaemonError(f"{self._where} belongs to another user") from error
             except OSError as error:
@@ -221,10 +221,10 @@ class Client:
 def failure(answer: httpx.Response) -> VisardError:
     """Return the exception that an answer stands for, of the class that the daemon raised."""
     try:
-        told = ErrorBody.model_validate_json(answer.content).error
+        detail = ErrorBody.model_validate_json(answer.content).error
     except ValidationError:
         return DaemonError(f"the daemon gave an answer that is not Visard's (HTTP {answer.status_code})")
-    return _classes().get(told.code, DaemonError)(told.message)
+    return _classes().get(detail.code, DaemonError)(detail.message)
 
 
 def _classes() -> dict[str, type[VisardError]]:

@@ -39,7 +39,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from visard.daemon.api.engines import EngineInfo
 from visard.daemon.config.file import Config, whole
 from visard.daemon.config.settings import Mode
-from visard.daemon.personas.record import Consent
 
 
 class State(StrEnum):
@@ -54,6 +53,15 @@ class State(StrEnum):
     """Nobody watches, so the camera is off."""
     starting = "starting"
     live = "live"
+
+
+class Consent(StrEnum):
+    """Why this face may be worn."""
+
+    self = "self"
+    permission = "permission"
+    generated = "generated"
+    public_domain = "public-domain"
 
 
 class CameraState(StrEnum):

@@ -39,16 +39,16 @@ COMMANDS = {
     "uninstall": "Stop, and no longer start with your session.",
 }
 
-_REMOTE = "visard.daemon.cli.remote"
-_ELSEWHERE = {
-    "tray": "visard.tray.cli:command",
-    "next": f"{_REMOTE}:next_",
-    **{
-        name: f"{_REMOTE}:{name}"
-        for name in ("persona", "previous", "pause", "resume", "reveal", "calibrate")
-    },
+_REGISTERED = {"tray"}
+"""Commands of other parts of Visard, found by their entry points."""
+_SHARED_MODULES = {
+    "install": ("install", "uninstall"),
+    "listings": ("cameras", "sources", "sinks"),
+    "remote": ("persona", "next", "previous", "pause", "resume", "reveal", "calibrate", "preview"),
+    "status": ("status", "events"),
 }
-"""Where a command is, if not in the module of its name, as ``command``."""
+_PLACES = {name: (module, name) for module, names in _SHARED_MODULES.items() for name in names}
+"""Module and attribute of a command; one that is not here is ``command`` in the module of its name."""
 
 
 class _Commands(click.Group):
@@ -56,17 +56,25 @@ class _Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
-            return None
-        place = _ELSEWHERE.get(cmd_name, f"visard.daemon.cli.{cmd_name}:command")
-        module, _, name = place.partition(":")
-        command = getattr(import_module(module), name)
+        """Load one of our own, else one that registered as an entry point, as the tray's does."""
+        if cmd_name not in COMMANDS or cmd_name in _REGISTERED:
+            return _registered(cmd_name)
+        module, attribute = _PLACES.get(cmd_name, (cmd_name, "command"))
+        command = getattr(import_module(f"{__name__}.{module}"), attribute)
         assert isinstance(command, click.Command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _registered(name: str) -> click.Command | None:
+    from importlib.metadata import entry_points
+
+    found = entry_points(group="visard.commands", name=name)
+    command = next((point.load() for point in found), None)
+    return command if isinstance(command, click.Command) else None
 
 
 def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:

@@ -76,3 +76,10 @@ def common(function: Callable[P, T]) -> Callable[P, T]:
 
 
 pass_output = click.make_pass_decorator(Output)
+
+
+def ask(question: str) -> None:
+    """Go on only after a yes; raises Abort, or UsageError when nobody can answer."""
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{question} Nobody is here to answer; say --yes.")
+    click.confirm(question, abort=True, err=True)

@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
+from visard.daemon.api.schema import Consent
 from visard.daemon.cli.output import Output, common, pass_output
 from visard.daemon.personas.library import Library
-from visard.daemon.personas.record import Consent, Damaged, Persona
+from visard.daemon.personas.record import Damaged, Persona
 
 _FILE = click.Path(path_type=Path)
 

@@ -18,8 +18,8 @@ def _client() -> "Client":
     return Client()
 
 
-def _tell(output: Output, status: "Status") -> None:
-    from visard.daemon.cli.status_text import who
+def _answer(output: Output, status: "Status") -> None:
+    from visard.daemon.cli.status import who
 
     output.result(status.model_dump(mode="json"), who(status))
 
@@ -34,16 +34,16 @@ def persona(output: Output, name: str, mode: str | None) -> None:
     from visard.daemon.config.settings import Mode
 
     with _client() as daemon:
-        _tell(output, daemon.wear(name, Mode(mode) if mode else None))
+        _answer(output, daemon.switch_persona(name, Mode(mode) if mode else None))
 
 
-@click.command("next")
+@click.command()
 @common
 @pass_output
-def next_(output: Output) -> None:
+def next(output: Output) -> None:  # noqa: A001
     """Put the next persona of the library on."""
     with _client() as daemon:
-        _tell(output, daemon.next())
+        _answer(output, daemon.next())
 
 
 @click.command()
@@ -52,7 +52,7 @@ def next_(output: Output) -> None:
 def previous(output: Output) -> None:
     """Put the previous persona of the library on."""
     with _client() as daemon:
-        _tell(output, daemon.previous())
+        _answer(output, daemon.previous())
 
 
 @click.command()
@@ -61,7 +61,7 @@ def previous(output: Output) -> None:
 def pause(output: Output) -> None:
     """Show a card instead of the camera, until 'visard resume'."""
     with _client() as daemon:
-        _tell(output, daemon.pause())
+        _answer(output, daemon.pause())
 
 
 @click.command()
@@ -70,7 +70,7 @@ def pause(output: Output) -> None:
 def resume(output: Output) -> None:
     """Go on after a pause."""
     with _client() as daemon:
-        _tell(output, daemon.resume())
+        _answer(output, daemon.resume())
 
 
 @click.command()
@@ -80,7 +80,7 @@ def resume(output: Output) -> None:
 def reveal(output: Output, off: bool) -> None:
     """Show your real face, until 'visard reveal --off'."""
     with _client() as daemon:
-        _tell(output, daemon.reveal(not off))
+        _answer(output, daemon.reveal(not off))
 
 
 @click.command()
@@ -89,4 +89,19 @@ def reveal(output: Output, off: bool) -> None:
 def calibrate(output: Output) -> None:
     """Take how you look now as the neutral face."""
     with _client() as daemon:
-        _tell(output, daemon.calibrate())
+        _answer(output, daemon.calibrate())
+
+
+@click.command("preview")
+@click.option("--open", "opened", is_flag=True, help="Open it in the browser as well.")
+@common
+@pass_output
+def preview(output: Output, opened: bool) -> None:
+    """Give the address of a page that shows driver and result; it is good for one visit."""
+    with _client() as daemon:
+        url = daemon.preview()
+    if opened:
+        import webbrowser
+
+        webbrowser.open(url)
+    output.result({"url": url}, url)

@@ -48,7 +48,7 @@ def set_(output: Output, key: str, value: str | None) -> None:
         if not equals:
             raise click.UsageError(f"Give a value: {key}=VALUE.")
     with Client() as daemon:
-        _tell(output, key, daemon.change({key: _value(key, value)}))
+        _answer(output, key, daemon.change({key: _value(key, value)}))
 
 
 @command.command("unset")
@@ -60,10 +60,10 @@ def unset(output: Output, key: str) -> None:
     from visard.daemon.api.client import Client
 
     with Client() as daemon:
-        _tell(output, key, daemon.unset(key))
+        _answer(output, key, daemon.unset(key))
 
 
-def _tell(output: Output, key: str, config: "Config") -> None:
+def _answer(output: Output, key: str, config: "Config") -> None:
     value = config.model_dump(mode="json")[key]
     output.result({key: value}, f"{key} = {_text(value)}")
 

@@ -13,7 +13,7 @@ from visard.daemon.devices.poll_thread import PollThread
 log = logging.getLogger(__name__)
 
 _NODE = re.compile(r"video\d+")
-_SETTLE, _LATEST = 0.3, 1.0
+_SETTLE, _MAX_DELAY = 0.3, 1.0
 """Seconds of quiet to wait for, and at the most: udev makes the links and lets the user in after the kernel
 made the node."""
 
@@ -28,12 +28,12 @@ class Hotplug:
         self._changed = changed
         self._first: float | None = None
         self._due = 0.0
-        self._vigil = self._watch(folder) if sys.platform == "linux" else None
+        self._thread = self._watch(folder) if sys.platform == "linux" else None
 
     def close(self) -> None:
         """Stop telling, at once."""
-        if self._vigil is not None:
-            self._vigil.close()
+        if self._thread is not None:
+            self._thread.close()
 
     def _watch(self, folder: Path) -> PollThread | None:
         from inotify_simple import INotify, flags, masks  # type: ignore[import-untyped]
@@ -46,13 +46,13 @@ class Hotplug:
                 log.warning("cameras that are plugged in are not noticed at once: %s", error)
                 return None
             unless_it_works.pop_all()
-        return PollThread("plugs", self._inotify.fileno(), self._step, self._inotify.close)
+        return PollThread("hotplug", self._inotify.fileno(), self._step, self._inotify.close)
 
     def _step(self) -> float | None:
         now = time.monotonic()
         if any(_NODE.fullmatch(event.name) for event in self._inotify.read(timeout=0)):
             self._first = now if self._first is None else self._first
-            self._due = min(now + _SETTLE, self._first + _LATEST)
+            self._due = min(now + _SETTLE, self._first + _MAX_DELAY)
         if self._first is None:
             return None
         if now < self._due:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 KEEP_FORMAT, REPEAT = 0x0098F900, 0x0098F901
 """Controls of v4l2loopback, called keep_format and sustain_framerate there."""
-SLOWLY = 2
+REPEAT_FPS = 2
 """Pictures a second while nobody writes."""
 _SET_CONTROL, _SET_RATE = 0xC008561C, 0xC0CC5616
 _OUTPUT = 2
@@ -32,16 +32,16 @@ def release(path: str) -> None:
 
 def repeat(path: str) -> None:
     """Give readers the last picture again and again until somebody writes. Raises OSError."""
-    _set(path, SLOWLY, keep=True, repeat=True)
+    _set(path, REPEAT_FPS, keep=True, repeat=True)
 
 
 def main(label: str, result: str) -> None:
     """Repeat the last picture of the device called ``label``, unless the daemon ended as it should."""
-    for path in _called(label) if result != "success" else ():
+    for path in _devices(label) if result != "success" else ():
         repeat(path)
 
 
-def _called(label: str) -> Iterator[str]:
+def _devices(label: str) -> Iterator[str]:
     for name in Path("/sys/devices/virtual/video4linux").glob("video*/name"):
         if name.read_text().strip() == label:
             yield f"/dev/{name.parent.name}"

@@ -19,14 +19,14 @@ import time
 from visard.daemon.devices import v4l2, v4l2loopback
 from visard.daemon.devices.v4l2 import Holder
 
-_SOON, _LATEST, _SLOWER = 0.05, 1.0, 1.25
+_FIRST_DELAY, _MAX_DELAY, _DELAY_GROWTH = 0.05, 1.0, 1.25
 """Seconds until somebody who has the device open and does not read it is looked at again: at first, in the
 end, and how they grow, so that it is never much longer than a fifth of the time since the opening."""
-_STRANGER = 1.0
+_UNSEEN_AGE = 1.0
 """Seconds after which an open file of an unseen process counts as read."""
 _NEXT_READ = 3.0
 """Seconds within which somebody who calls read() does so again; a sleeping Visard sends few pictures."""
-_REST = 5
+_SEARCH_PAUSE = 5
 """How many times the processor time of a search of all processes must pass before the next one."""
 
 
@@ -34,7 +34,7 @@ class OpenFiles:
     """Counts readers of the device at ``path``; one thread. Raises OSError where that is impossible."""
 
     how = "programs that have the device open"
-    interest = select.POLLIN
+    poll_mask = select.POLLIN
 
     def __init__(self, path: str) -> None:
         from inotify_simple import INotify  # type: ignore[import-untyped]
@@ -44,14 +44,14 @@ class OpenFiles:
         self._reading = -math.inf
         """Until when somebody is taken to call read()."""
         self._stale = True
-        self._rested = 0.0
-        self._delay = _SOON
+        self._search_due = 0.0
+        self._delay = _FIRST_DELAY
         self._open: list[Holder] = []
-        self._strangers = 0
-        self._strange_since = 0.0
+        self._unseen = 0
+        self._unseen_since = 0.0
         self._inotify = INotify()
         try:
-            self._listen()
+            self._add_watch()
         except OSError:
             self._inotify.close()
             raise
@@ -64,17 +64,17 @@ class OpenFiles:
         """Watch no longer."""
         self._inotify.close()
 
-    def look(self) -> tuple[int, float | None]:
+    def poll(self) -> tuple[int, float | None]:
         """Return how many read, and after how many seconds to look again at the latest.
 
         Raises OSError when the device has gone.
         """
-        self._take_note()
-        if self._stale and time.monotonic() >= self._rested:
+        self._read_events()
+        if self._stale and time.monotonic() >= self._search_due:
             self._search()
-        return self._judge()
+        return self._count_readers()
 
-    def _listen(self) -> None:
+    def _add_watch(self) -> None:
         from inotify_simple import flags, masks
 
         mask = flags.OPEN | masks.CLOSE | flags.ATTRIB | flags.DELETE_SELF | flags.MOVE_SELF
@@ -82,7 +82,7 @@ class OpenFiles:
         known = self._reading == math.inf
         self._inotify.add_watch(self._path, mask if known else mask | flags.ACCESS)
 
-    def _take_note(self) -> None:
+    def _read_events(self) -> None:
         from inotify_simple import flags, masks
 
         happened = 0
@@ -93,7 +93,7 @@ class OpenFiles:
             raise FileNotFoundError(errno.ENODEV, "the device has gone", self._path)
         if happened & flags.ACCESS and self._reading != math.inf:
             self._reading = math.inf
-            self._listen()
+            self._add_watch()
         if happened & (flags.OPEN | masks.CLOSE | flags.Q_OVERFLOW):
             self._stale = True
 
@@ -101,32 +101,32 @@ class OpenFiles:
         start = time.thread_time()
         everybody = v4l2.holders(self._path)
         self._open = [holder for holder in everybody if not holder.only_writes]
-        self._count_strangers(sum(holder.files for holder in everybody))
+        self._count_unseen(sum(holder.files for holder in everybody))
         now = time.monotonic()
         if self._reading == math.inf:  # was it the one who has just closed it?
             self._reading = now + _NEXT_READ
-            self._listen()
-        self._stale, self._delay = False, _SOON
-        self._rested = now + _REST * (time.thread_time() - start)
+            self._add_watch()
+        self._stale, self._delay = False, _FIRST_DELAY
+        self._search_due = now + _SEARCH_PAUSE * (time.thread_time() - start)
 
-    def _count_strangers(self, seen: int) -> None:
+    def _count_unseen(self, seen: int) -> None:
         open_files = v4l2loopback.open_files(self._path)
-        strangers = max(0, open_files - seen - len(v4l2.opened_here(self._path))) if open_files else 0
-        if strangers and not self._strangers:
-            self._strange_since = time.monotonic()
-        self._strangers = strangers
+        unseen = max(0, open_files - seen - len(v4l2.opened_here(self._path))) if open_files else 0
+        if unseen and not self._unseen:
+            self._unseen_since = time.monotonic()
+        self._unseen = unseen
 
-    def _judge(self) -> tuple[int, float | None]:
+    def _count_readers(self) -> tuple[int, float | None]:
         now = time.monotonic()
         reading = now < self._reading
         idle = [holder for holder in self._open if not v4l2.is_mapped(holder.pid, self._path)]
-        unknown = 0 if reading or now >= self._strange_since + _STRANGER else self._strangers
-        count = len(self._open) - len(idle) + self._strangers - unknown
-        again = [self._rested - now] if self._stale else []
+        unknown = 0 if reading or now >= self._unseen_since + _UNSEEN_AGE else self._unseen
+        count = len(self._open) - len(idle) + self._unseen - unknown
+        again = [self._search_due - now] if self._stale else []
         if reading and self._reading < math.inf:
             again.append(self._reading - now)
         if unknown or (idle and not reading):
             again.append(self._delay)
-            self._delay = min(_SLOWER * self._delay, _LATEST)
+            self._delay = min(_DELAY_GROWTH * self._delay, _MAX_DELAY)
         # one of them calls read(), nobody knows which
         return count + (reading and bool(idle)), max(0.0, min(again)) if again else None

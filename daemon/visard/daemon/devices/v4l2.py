@@ -92,7 +92,7 @@ def held_format(path: str) -> str:
     return text.partition("@")[0].strip()
 
 
-def heal(path: str) -> None:
+def restore_output(path: str) -> None:
     """Give a v4l2loopback device its output side back; harmless on a healthy one. Raises OSError.
 
     Up to 0.12.7 a writer that never calls STREAMON (pyvirtualcam and whatever else only calls write) leaves

@@ -46,7 +46,7 @@ def open_files(path: str) -> int | None:
         return None
 
 
-def remedy() -> str:
+def install_command() -> str:
     """Return the one line for a shell that brings the virtual camera to this machine."""
     script = Path(__file__).parents[4] / "packaging/v4l2loopback/install.sh"
     if script.is_file() and _family() == "debian":
@@ -103,7 +103,7 @@ def _missing(wanted: str, there: list[v4l2.V4l2Device]) -> str:
         return f"there is no virtual camera {wanted or LABEL!r}; choose one with camera:LABEL: {names}"
     if not all(os.access(path, os.R_OK | os.W_OK) for path in v4l2.paths()):
         return f"no permission to use the video devices. Run: {PERMISSION}"
-    return f"there is no virtual camera yet. Run: {remedy()}"
+    return f"there is no virtual camera yet. Run: {install_command()}"
 
 
 def prepare(device: v4l2.V4l2Device) -> None:
@@ -125,7 +125,7 @@ def _reopen(path: str) -> None:
 
     with contextlib.suppress(OSError):
         keep_format.release(path)
-    v4l2.heal(path)
+    v4l2.restore_output(path)
 
 
 def check_format(device: v4l2.V4l2Device, width: int, height: int) -> None:

@@ -6,7 +6,7 @@ known to keep one open that nobody uses. So only those count that take pictures:
 * The driver's own event (v4l2loopback since 0.13, and 0.12 as Ubuntu patched it) tells how many stream. Since
   0.13 a device has one such reader at most, so it says 0 or 1. Writers are not counted. Those who call read()
   instead of streaming are not either in 0.13, but no known program does.
-* Elsewhere (0.12.7) openers.py looks at who has the device open.
+* Elsewhere (0.12.7) open_files.py looks at who has the device open.
 """
 
 import logging
@@ -32,10 +32,10 @@ _EVENT = struct.Struct("I0qI60s2I2l9I0q")
 
 class _ViewerSource(Protocol):
     how: str
-    interest: int
+    poll_mask: int
 
     def fileno(self) -> int: ...
-    def look(self) -> tuple[int, float | None]:
+    def poll(self) -> tuple[int, float | None]:
         """Return how many read, and after how many seconds to look again at the latest."""
 
     def close(self) -> None: ...
@@ -53,33 +53,35 @@ class ViewerCount:
         self._changed = changed
         self._count = -1
         self._closed = False
-        self._way = _way(os.path.realpath(path))
-        self.how = self._way.how
+        self._source = _viewer_source(os.path.realpath(path))
+        self.how = self._source.how
         """Which way is used, in words."""
-        self._vigil = PollThread("audience", self._way.fileno(), self._step, self._end, self._way.interest)
+        self._thread = PollThread(
+            "viewers", self._source.fileno(), self._step, self._end, self._source.poll_mask
+        )
 
     def close(self) -> None:
         """Stop telling, at once."""
         self._closed = True
-        self._vigil.close()
+        self._thread.close()
 
     def _step(self) -> float | None:
-        count, patience = self._way.look()
-        self._tell(count)
-        return patience
+        count, timeout = self._source.poll()
+        self._report(count)
+        return timeout
 
     def _end(self) -> None:
-        self._way.close()
-        self._tell(0)
+        self._source.close()
+        self._report(0)
 
-    def _tell(self, count: int) -> None:
+    def _report(self, count: int) -> None:
         if count != self._count and not self._closed:
             self._count = count
             self._changed(count)
 
 
 def watch_viewers(path: str, changed: Callable[[int], None]) -> ViewerCount | None:
-    """Return an Audience, or None where nobody can tell who reads."""
+    """Return a ViewerCount, or None where nobody can tell who reads."""
     if sys.platform != "linux":
         return None
     try:
@@ -89,7 +91,7 @@ def watch_viewers(path: str, changed: Callable[[int], None]) -> ViewerCount | No
         return None
 
 
-def _way(path: str) -> _ViewerSource:
+def _viewer_source(path: str) -> _ViewerSource:
     try:
         return _UsageEvents(path)
     except OSError:
@@ -100,7 +102,7 @@ class _UsageEvents:
     """The driver's own count. Any open file may subscribe; ours neither reads nor writes."""
 
     how = "events of the driver"
-    interest = select.POLLPRI
+    poll_mask = select.POLLPRI
 
     def __init__(self, path: str) -> None:
         import fcntl
@@ -117,7 +119,7 @@ class _UsageEvents:
     def fileno(self) -> int:
         return self._file
 
-    def look(self) -> tuple[int, None]:
+    def poll(self) -> tuple[int, None]:
         import fcntl
 
         try:

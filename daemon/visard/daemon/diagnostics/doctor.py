@@ -146,10 +146,15 @@ def _loopback() -> Finding:
 
     name = "virtual camera"
     if not v4l2loopback.installed():
-        return Finding(name, FindingState.missing, "v4l2loopback is not installed", v4l2loopback.remedy())
+        return Finding(
+            name, FindingState.missing, "v4l2loopback is not installed", v4l2loopback.install_command()
+        )
     if not v4l2loopback.loaded():
         return Finding(
-            name, FindingState.missing, "v4l2loopback is installed, not loaded", v4l2loopback.remedy()
+            name,
+            FindingState.missing,
+            "v4l2loopback is installed, not loaded",
+            v4l2loopback.install_command(),
         )
     try:
         return _described(v4l2loopback.find())

@@ -69,7 +69,7 @@ class Session:
         elif isinstance(outcome, SwitchTo):
             names = [persona.name for persona in self._service.personas() if persona.damaged is None]
             if outcome.index < len(names):
-                self._service.select(names[outcome.index])
+                self._service.switch_persona(names[outcome.index])
         elif outcome is not None:
             return self._commands[outcome]()
         return None

@@ -23,11 +23,11 @@ def serving(service: Service, port: int = 0) -> Iterator[Callable[[], str]]:
     end = asyncio.Event()
 
     async def serve() -> None:
-        announcer = EventBroadcaster(service)
-        page = PreviewPage(service, announcer, port=port, quiet=math.inf)
+        broadcaster = EventBroadcaster(service)
+        page = PreviewPage(service, broadcaster, port=port, idle=math.inf)
         started.set_result((asyncio.get_running_loop(), page))
         await end.wait()
-        announcer.close()
+        broadcaster.close()
         await page.close()
 
     def link() -> str:

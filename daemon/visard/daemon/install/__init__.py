@@ -1,20 +1,19 @@
 """Starting Visard with the user's session: what is written where on each system, as plans to look at.
 
 A system's module looks around (``find``), and makes lists of steps out of what it found (``install``,
-``uninstall``) without touching anything. ``carry_out`` does them.
+``uninstall``) without touching anything. ``apply`` does them.
 """
 
 import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
 from visard.daemon.config import paths
 from visard.daemon.errors import InstallError
-from visard.daemon.install.machine import InstallRecord, Machine
+from visard.daemon.install.computer import Computer, InstallRecord
 from visard.daemon.install.steps import RemoveFolder, Step
 
 
@@ -39,30 +38,48 @@ class InstallPlan:
     notes: tuple[str, ...] = ()
 
 
-class System(Protocol):
+class Installer(Protocol):
     """One operating system's way."""
 
-    def install(self, wish: InstallOptions) -> InstallPlan:
+    def install(self, options: InstallOptions) -> InstallPlan:
         """Plan what a session needs to start Visard."""
 
-    def uninstall(self, wish: InstallOptions) -> InstallPlan:
-        """Plan how to take all of that away; ``wish`` tells what it was."""
+    def uninstall(self, options: InstallOptions) -> InstallPlan:
+        """Plan how to take all of that away; ``options`` tells what it was."""
 
 
-_SYSTEMS = {"linux": "linux", "darwin": "macos", "win32": "windows"}
-
-
-def system() -> System:
+def installer() -> Installer:
     """Return this computer's way; raises InstallError where there is none."""
-    name = _SYSTEMS.get(sys.platform)
-    if name is None:
+    find = _INSTALLERS.get(sys.platform)
+    if find is None:
         raise InstallError(f"Visard cannot start by itself on {sys.platform}; start 'visard daemon' yourself")
     if os.environ.get("SUDO_USER"):
         raise InstallError("this is for one user and needs no sudo: run it again without")
-    return cast("System", import_module(f"visard.daemon.install.{name}").find())
+    return find()
 
 
-def here() -> tuple[str, ...]:
+def _linux() -> Installer:
+    from visard.daemon.install import linux
+
+    return linux.find()
+
+
+def _macos() -> Installer:
+    from visard.daemon.install import macos
+
+    return macos.find()
+
+
+def _windows() -> Installer:
+    from visard.daemon.install import windows
+
+    return windows.find()
+
+
+_INSTALLERS: dict[str, Callable[[], Installer]] = {"linux": _linux, "darwin": _macos, "win32": _windows}
+
+
+def visard_command() -> tuple[str, ...]:
     """Return the command that calls this very Visard: the program beside its Python, else the module."""
     python = Path(sys.executable)
     beside = python.with_name("visard")
@@ -78,14 +95,14 @@ def environment() -> tuple[tuple[str, str], ...]:
     return (("VISARD_HOME", str(Path(home).expanduser().absolute())),) if home else ()
 
 
-def this_machine() -> Machine:
+def this_computer() -> Computer:
     """Return this computer for steps to act on."""
-    from visard.daemon.install.registry import registry
+    from visard.daemon.install.windows import registry
 
-    return Machine(InstallRecord(_record()), registry())
+    return Computer(InstallRecord(_record()), registry())
 
 
-def left() -> bool:
+def user_files_left() -> bool:
     """Whether there are personas, settings or fetched files of this user."""
     own = (path for place in paths.places().values() if place.is_dir() for path in place.iterdir())
     return any(path != _record() for path in own)
@@ -101,21 +118,21 @@ def purge() -> tuple[Step, ...]:
     return tuple(RemoveFolder(places[name]) for name in sorted(places))
 
 
-def carry_out(steps: Sequence[Step], machine: Machine, tell: Callable[[str], None]) -> list[str]:
-    """Do the steps in order, telling of each before, and return what was done.
+def apply(steps: Sequence[Step], computer: Computer, report: Callable[[str], None]) -> list[str]:
+    """Do the steps in order, reporting each before, and return what was done.
 
     Those with nothing to do are passed over. Raises InstallError and OSError; what was done before stays, and
     another run goes on from there.
     """
     done = []
     for step in steps:
-        if what := step.foresee(machine):
-            tell(what)
-            step.do(machine)
+        if what := step.plan(computer):
+            report(what)
+            step.apply(computer)
             done.append(what)
     return done
 
 
-def foresee(steps: Sequence[Step], machine: Machine) -> list[str]:
+def dry_run(steps: Sequence[Step], computer: Computer) -> list[str]:
     """Return what carrying the steps out would do, without doing any."""
-    return [what for step in steps if (what := step.foresee(machine))]
+    return [what for step in steps if (what := step.plan(computer))]

@@ -32,7 +32,7 @@ class Linux:
 
     config: Path
     data: Path
-    bridge: tuple[str, ...]
+    keep_format: tuple[str, ...]
     """What bridges a crash for those who read the camera."""
     session: bool
     """A systemd of this user answers."""
@@ -41,32 +41,34 @@ class Linux:
     packaged: Path | None = None
     systemd: bool = True
 
-    def install(self, wish: InstallOptions) -> InstallPlan:
+    def install(self, options: InstallOptions) -> InstallPlan:
         """Plan units, the tray's start, an entry in the menu and icons."""
-        steps: list[Step] = [*([] if self.packaged else self._units(wish)), self._wanted()]
+        steps: list[Step] = [*([] if self.packaged else self._units(options)), self._wanted()]
         steps = steps if self.systemd else []
-        steps += self._overrides(wish) if self.packaged else self._desktop(wish)
+        steps += self._overrides(options) if self.packaged else self._desktop(options)
         steps += self._reload()
-        if wish.start and self.session:
+        if options.start and self.session:
             steps += [EndProcess("daemon"), Run((*_SYSTEMCTL, "restart", systemd.SERVICE))]
-        if wish.start and self.desktop:
-            steps += [EndProcess("tray"), *([StartProcess(_with(wish, "tray"))] if wish.tray else [])]
-        return InstallPlan(tuple(steps), tuple(self._notes(wish)))
+        if options.start and self.desktop:
+            steps += [EndProcess("tray"), *([StartProcess(_with(options, "tray"))] if options.tray else [])]
+        return InstallPlan(tuple(steps), tuple(self._notes(options)))
 
-    def uninstall(self, wish: InstallOptions) -> InstallPlan:
+    def uninstall(self, options: InstallOptions) -> InstallPlan:
         """Plan the end of both and the removal of every file."""
         stop = (*_SYSTEMCTL, "stop", systemd.SERVICE, systemd.RETRY)
         steps: list[Step] = [EndProcess("tray")]
         steps += [Run(stop, may_fail=True)] if self.session else []
         steps += [EndProcess("daemon"), RemoveSymlink(self._wanted().path)]
-        steps += [Remove(step.path, step.content) for step in self._units(wish)]
-        steps += [_removal(step) for step in self._desktop(InstallOptions(wish.command, wish.environment))]
+        steps += [Remove(step.path, step.content) for step in self._units(options)]
+        steps += [
+            _removal(step) for step in self._desktop(InstallOptions(options.command, options.environment))
+        ]
         steps += [*self._reload(), ForgetRecord()]
         return InstallPlan(tuple(steps), (_PACKAGE,) if self.packaged else ())
 
-    def _units(self, wish: InstallOptions) -> list[Write]:
+    def _units(self, options: InstallOptions) -> list[Write]:
         folder = self.config / "systemd/user"
-        service = systemd.service(wish.command, self.bridge, dict(wish.environment))
+        service = systemd.service(options.command, self.keep_format, dict(options.environment))
         return [
             Write(folder / systemd.SERVICE, service.encode()),
             Write(folder / systemd.RETRY, systemd.retry().encode()),
@@ -77,21 +79,21 @@ class Linux:
         unit = self.packaged or self.config / "systemd/user" / systemd.SERVICE
         return Symlink(self.config / "systemd/user/default.target.wants" / systemd.SERVICE, unit)
 
-    def _desktop(self, wish: InstallOptions) -> list[Step]:
-        command = _with(wish)
+    def _desktop(self, options: InstallOptions) -> list[Step]:
+        command = _with(options)
         images = sorted(icons().items())
         menu = freedesktop.menu_entry(command).encode()
         autostart = Write(self._autostart, freedesktop.autostart_entry(command).encode())
         return [
             *(Write(self.data / "icons/hicolor" / path, content) for path, content in images),
             Write(self.data / "applications" / freedesktop.NAME, menu),
-            autostart if wish.tray else _removal(autostart),
+            autostart if options.tray else _removal(autostart),
         ]
 
-    def _overrides(self, wish: InstallOptions) -> list[Step]:
+    def _overrides(self, options: InstallOptions) -> list[Step]:
         """Return what makes the tray that came for everybody stay away, or not."""
         hidden = Write(self._autostart, freedesktop.HIDDEN.encode())
-        return [_removal(hidden) if wish.tray else hidden]
+        return [_removal(hidden) if options.tray else hidden]
 
     @property
     def _autostart(self) -> Path:
@@ -100,13 +102,13 @@ class Linux:
     def _reload(self) -> list[Step]:
         return [Run((*_SYSTEMCTL, "daemon-reload"))] if self.session else []
 
-    def _notes(self, wish: InstallOptions) -> list[str]:
+    def _notes(self, options: InstallOptions) -> list[str]:
         notes = []
         if not self.systemd:
             notes.append("there is no systemd to start the daemon at login: start it from the tray's menu")
-        elif not (self.session and wish.start):
+        elif not (self.session and options.start):
             notes.append("the daemon starts at your next login")
-        if wish.tray and not (self.desktop and wish.start):
+        if options.tray and not (self.desktop and options.start):
             notes.append("the tray starts at your next login to a desktop")
         if self.packaged:
             notes.append("the rest came with the package: units, the tray's start, the menu and icons")
@@ -123,10 +125,12 @@ def _removal(step: Step) -> Step:
     return Remove(step.path, step.content) if isinstance(step, Write) else step
 
 
-def _with(wish: InstallOptions, *arguments: str) -> tuple[str, ...]:
+def _with(options: InstallOptions, *arguments: str) -> tuple[str, ...]:
     """Return the command with its environment, for what cannot set variables otherwise."""
-    setting = ("env", *(f"{name}={value}" for name, value in wish.environment)) if wish.environment else ()
-    return (*setting, *wish.command, *arguments)
+    setting = (
+        ("env", *(f"{name}={value}" for name, value in options.environment)) if options.environment else ()
+    )
+    return (*setting, *options.command, *arguments)
 
 
 def find() -> Linux:
@@ -135,7 +139,7 @@ def find() -> Linux:
     return Linux(
         config=_xdg("XDG_CONFIG_HOME", home / ".config"),
         data=_xdg("XDG_DATA_HOME", home / ".local/share"),
-        bridge=systemd.bridging(sys.executable, str(Path(__file__).parents[3])),
+        keep_format=systemd.keep_format_command(sys.executable, str(Path(__file__).parents[3])),
         session=(_xdg("XDG_RUNTIME_DIR", Path("/nowhere")) / "systemd/private").exists(),
         desktop=bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")),
         packaged=PACKAGED if PACKAGED.exists() else None,

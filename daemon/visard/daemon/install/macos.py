@@ -19,22 +19,22 @@ class MacOS:
     agents: Path
     user: int
 
-    def install(self, wish: InstallOptions) -> InstallPlan:
+    def install(self, options: InstallOptions) -> InstallPlan:
         """Plan one agent for the daemon and one for the tray."""
-        wanted = self._agents(wish)
-        steps: list[Step] = [EndProcess("daemon"), EndProcess("tray")] if wish.start else []
-        for label, content in self._agents(_whole(wish)).items():
+        wanted = self._agents(options)
+        steps: list[Step] = [EndProcess("daemon"), EndProcess("tray")] if options.start else []
+        for label, content in self._agents(_whole(options)).items():
             path = self._path(label)
-            steps += [self._out(label)] if wish.start else []
+            steps += [self._out(label)] if options.start else []
             steps.append(Write(path, content) if label in wanted else Remove(path, content))
-            if wish.start and label in wanted:
+            if options.start and label in wanted:
                 steps.append(Run(("launchctl", "bootstrap", self._domain, str(path))))
-        notes = () if wish.start else ("Visard starts at your next login",)
+        notes = () if options.start else ("Visard starts at your next login",)
         return InstallPlan(tuple(steps), notes)
 
-    def uninstall(self, wish: InstallOptions) -> InstallPlan:
+    def uninstall(self, options: InstallOptions) -> InstallPlan:
         """Plan the end of both and the removal of their agents."""
-        agents = self._agents(_whole(wish))
+        agents = self._agents(_whole(options))
         steps: list[Step] = [self._out(label) for label in reversed(agents)]
         steps += [EndProcess("tray"), EndProcess("daemon")]
         steps += [Remove(self._path(label), content) for label, content in agents.items()]
@@ -50,24 +50,24 @@ class MacOS:
     def _out(self, label: str) -> Run:
         return Run(("launchctl", "bootout", f"{self._domain}/{label}"), may_fail=True)
 
-    def _agents(self, wish: InstallOptions) -> dict[str, bytes]:
+    def _agents(self, options: InstallOptions) -> dict[str, bytes]:
         again = {"KeepAlive": {"SuccessfulExit": False}, "ThrottleInterval": 10, "ExitTimeOut": 5}
-        agents = {DAEMON: _agent(DAEMON, wish, "daemon", ProcessType="Interactive", Umask=0o077, **again)}
-        if wish.tray:
-            agents[TRAY] = _agent(TRAY, wish, "tray", LimitLoadToSessionType="Aqua")
+        agents = {DAEMON: _agent(DAEMON, options, "daemon", ProcessType="Interactive", Umask=0o077, **again)}
+        if options.tray:
+            agents[TRAY] = _agent(TRAY, options, "tray", LimitLoadToSessionType="Aqua")
         return agents
 
 
-def _whole(wish: InstallOptions) -> InstallOptions:
-    return replace(wish, tray=True)
+def _whole(options: InstallOptions) -> InstallOptions:
+    return replace(options, tray=True)
 
 
-def _agent(label: str, wish: InstallOptions, argument: str, **more: Any) -> bytes:
+def _agent(label: str, options: InstallOptions, argument: str, **more: Any) -> bytes:
     facts = {
         "Label": label,
-        "ProgramArguments": [*wish.command, argument],
+        "ProgramArguments": [*options.command, argument],
         "RunAtLoad": True,
-        **({"EnvironmentVariables": dict(wish.environment)} if wish.environment else {}),
+        **({"EnvironmentVariables": dict(options.environment)} if options.environment else {}),
         **more,
     }
     return plistlib.dumps(facts)

@@ -1,6 +1,6 @@
 """What installing is made of. A step is plain data; it can tell what it would do, and do it.
 
-``foresee`` looks and changes nothing: it returns what would happen, or None when all is as it should be.
+``plan`` looks and changes nothing: it returns what would happen, or None when all is as it should be.
 """
 
 import shutil
@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Protocol
 
 from visard.daemon.errors import InstallError
-from visard.daemon.install.machine import Machine
+from visard.daemon.install.computer import Computer
 
 
 class Step(Protocol):
     """One thing to do."""
 
-    def foresee(self, machine: Machine) -> str | None:
+    def plan(self, computer: Computer) -> str | None:
         """Return what would be done in one line; None when there is nothing to do."""
 
-    def do(self, machine: Machine) -> None:
+    def apply(self, computer: Computer) -> None:
         """Do it; raises OSError or InstallError."""
 
 
@@ -29,26 +29,26 @@ class Write:
     path: Path
     content: bytes
 
-    def foresee(self, machine: Machine) -> str | None:
+    def plan(self, computer: Computer) -> str | None:
         """Return what would be done."""
         if not _there(self.path):
             return f"write {self.path}"
         if _same(self.path, self.content):
             return None
-        if _ours(self.path, machine):
+        if _ours(self.path, computer):
             return f"rewrite {self.path}"
         return f"write {self.path} and keep the one that is there as {_copy(self.path).name}"
 
-    def do(self, machine: Machine) -> None:
+    def apply(self, computer: Computer) -> None:
         """Write the file as one step, so that nobody meets half of it."""
-        if _there(self.path) and not _same(self.path, self.content) and not _ours(self.path, machine):
+        if _there(self.path) and not _same(self.path, self.content) and not _ours(self.path, computer):
             self.path.replace(_copy(self.path))
         if not _same(self.path, self.content):
-            machine.record.make_folder(self.path.parent)
+            computer.record.make_folder(self.path.parent)
             beside = self.path.with_name(f".{self.path.name}.new")
             beside.write_bytes(self.content)
             beside.replace(self.path)
-        machine.record.wrote(self.path, self.content)
+        computer.record.wrote(self.path, self.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +59,24 @@ class Remove:
     content: bytes | None = None
     """What it would be now; a file like this is ours, also when the record is lost."""
 
-    def foresee(self, machine: Machine) -> str | None:
+    def plan(self, computer: Computer) -> str | None:
         """Return what would be done."""
         if not _there(self.path):
             return None
-        if self._ours(machine):
+        if self._ours(computer):
             return f"remove {self.path}"
         return f"put {self.path} aside as {_copy(self.path).name}: it was changed by someone else"
 
-    def do(self, machine: Machine) -> None:
+    def apply(self, computer: Computer) -> None:
         """Remove the file, or put it aside."""
-        if self._ours(machine):
+        if self._ours(computer):
             self.path.unlink()
         else:
             self.path.replace(_copy(self.path))
-        machine.record.removed(self.path)
+        computer.record.removed(self.path)
 
-    def _ours(self, machine: Machine) -> bool:
-        return _same(self.path, self.content) or _ours(self.path, machine)
+    def _ours(self, computer: Computer) -> bool:
+        return _same(self.path, self.content) or _ours(self.path, computer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +86,18 @@ class Symlink:
     path: Path
     target: Path
 
-    def foresee(self, machine: Machine) -> str | None:  # noqa: ARG002
+    def plan(self, computer: Computer) -> str | None:  # noqa: ARG002
         """Return what would be done."""
         if self.path.is_symlink() and self.path.readlink() == self.target:
             return None
         kept = f" and keep what is there as {_copy(self.path).name}" if self._foreign() else ""
         return f"link {self.path} to {self.target}{kept}"
 
-    def do(self, machine: Machine) -> None:
+    def apply(self, computer: Computer) -> None:
         """Make the link in the place of whatever is there."""
         if self._foreign():
             self.path.replace(_copy(self.path))
-        machine.record.make_folder(self.path.parent)
+        computer.record.make_folder(self.path.parent)
         self.path.unlink(missing_ok=True)
         self.path.symlink_to(self.target)
 
@@ -111,14 +111,14 @@ class RemoveSymlink:
 
     path: Path
 
-    def foresee(self, machine: Machine) -> str | None:  # noqa: ARG002
+    def plan(self, computer: Computer) -> str | None:  # noqa: ARG002
         """Return what would be done."""
         return f"remove {self.path}" if self.path.is_symlink() else None
 
-    def do(self, machine: Machine) -> None:
+    def apply(self, computer: Computer) -> None:
         """Remove the link."""
         self.path.unlink()
-        machine.record.removed(self.path)
+        computer.record.removed(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +127,11 @@ class RemoveFolder:
 
     path: Path
 
-    def foresee(self, machine: Machine) -> str | None:  # noqa: ARG002
+    def plan(self, computer: Computer) -> str | None:  # noqa: ARG002
         """Return what would be done."""
         return f"delete {self.path} and everything in it" if self.path.is_dir() else None
 
-    def do(self, machine: Machine) -> None:  # noqa: ARG002
+    def apply(self, computer: Computer) -> None:  # noqa: ARG002
         """Remove it; a link to a folder elsewhere is not followed."""
         if self.path.is_symlink():
             self.path.unlink()
@@ -147,14 +147,14 @@ class Run:
     may_fail: bool = False
     """Failing means that there was nothing to do."""
 
-    def foresee(self, machine: Machine) -> str | None:  # noqa: ARG002
+    def plan(self, computer: Computer) -> str | None:  # noqa: ARG002
         """Return what would be done."""
         return f"run {' '.join(self.command)}"
 
-    def do(self, machine: Machine) -> None:
+    def apply(self, computer: Computer) -> None:
         """Run it; raises InstallError unless it may fail."""
         try:
-            machine.run(self.command)
+            computer.run(self.command)
         except InstallError:
             if not self.may_fail:
                 raise
@@ -166,13 +166,13 @@ class StartProcess:
 
     command: tuple[str, ...]
 
-    def foresee(self, machine: Machine) -> str | None:  # noqa: ARG002
+    def plan(self, computer: Computer) -> str | None:  # noqa: ARG002
         """Return what would be done."""
         return f"start {' '.join(self.command)}"
 
-    def do(self, machine: Machine) -> None:
+    def apply(self, computer: Computer) -> None:
         """Start it; raises InstallError."""
-        machine.spawn(self.command)
+        computer.spawn(self.command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,27 +181,27 @@ class EndProcess:
 
     what: str
 
-    def foresee(self, machine: Machine) -> str | None:
+    def plan(self, computer: Computer) -> str | None:
         """Return what would be done."""
-        running = machine.running(self.what)
+        running = computer.running(self.what)
         return f"end the {self.what} (process {', '.join(map(str, running))})" if running else None
 
-    def do(self, machine: Machine) -> None:
+    def apply(self, computer: Computer) -> None:
         """Ask it to end."""
-        machine.end(self.what)
+        computer.end(self.what)
 
 
 @dataclass(frozen=True, slots=True)
 class ForgetRecord:
     """Throw away the record of what was written, at the very end."""
 
-    def foresee(self, machine: Machine) -> str | None:
+    def plan(self, computer: Computer) -> str | None:
         """Return what would be done."""
-        return f"remove {machine.record.path}" if machine.record.path.exists() else None
+        return f"remove {computer.record.path}" if computer.record.path.exists() else None
 
-    def do(self, machine: Machine) -> None:
+    def apply(self, computer: Computer) -> None:
         """Throw it away."""
-        machine.record.forget()
+        computer.record.forget()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,14 +212,14 @@ class SetValue:
     name: str
     value: str
 
-    def foresee(self, machine: Machine) -> str | None:
+    def plan(self, computer: Computer) -> str | None:
         """Return what would be done."""
-        same = machine.registry.get(self.key, self.name) == self.value
+        same = computer.registry.get(self.key, self.name) == self.value
         return None if same else f"set {self.key}\\{self.name} to {self.value}"
 
-    def do(self, machine: Machine) -> None:
+    def apply(self, computer: Computer) -> None:
         """Write it."""
-        machine.registry.set(self.key, self.name, self.value)
+        computer.registry.set(self.key, self.name, self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,14 +229,14 @@ class DeleteValue:
     key: str
     name: str
 
-    def foresee(self, machine: Machine) -> str | None:
+    def plan(self, computer: Computer) -> str | None:
         """Return what would be done."""
-        there = machine.registry.get(self.key, self.name) is not None
+        there = computer.registry.get(self.key, self.name) is not None
         return f"delete {self.key}\\{self.name}" if there else None
 
-    def do(self, machine: Machine) -> None:
+    def apply(self, computer: Computer) -> None:
         """Delete it."""
-        machine.registry.delete(self.key, self.name)
+        computer.registry.delete(self.key, self.name)
 
 
 def _there(path: Path) -> bool:
@@ -247,8 +247,8 @@ def _same(path: Path, content: bytes | None) -> bool:
     return not path.is_symlink() and path.is_file() and path.read_bytes() == content
 
 
-def _ours(path: Path, machine: Machine) -> bool:
-    return not path.is_symlink() and path.is_file() and machine.record.owns(path)
+def _ours(path: Path, computer: Computer) -> bool:
+    return not path.is_symlink() and path.is_file() and computer.record.owns(path)
 
 
 def _copy(path: Path) -> Path:

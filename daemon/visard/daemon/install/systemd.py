@@ -7,9 +7,9 @@ RETRY = "visard-retry.timer"
 
 
 def service(
-    command: Sequence[str], bridge: Sequence[str], environment: Mapping[str, str] | None = None
+    command: Sequence[str], keep_format: Sequence[str], environment: Mapping[str, str] | None = None
 ) -> str:
-    """Return the unit that runs ``command daemon``, and ``bridge`` when it has ended.
+    """Return the unit that runs ``command daemon``, and ``keep_format`` when it has ended.
 
     A crash is answered after a second, for a call may be going on; whatever ends five times within a minute
     is tried again once a minute. Frames must not end up in core dumps. Networks are compiled while it runs,
@@ -26,7 +26,7 @@ OnFailure={RETRY}
 Type=notify
 NotifyAccess=main
 ExecStart=:{_line([*command, "daemon"])}
-ExecStopPost=-:{_line(bridge)}
+ExecStopPost=-:{_line(keep_format)}
 {_settings(environment or {})}Restart=on-failure
 RestartSec=1
 RestartPreventExitStatus=2
@@ -75,7 +75,7 @@ def _line(command: Sequence[str]) -> str:
     return " ".join(map(quoted, words))
 
 
-def bridging(python: str, packages: str) -> tuple[str, ...]:
+def keep_format_command(python: str, packages: str) -> tuple[str, ...]:
     """Return the command that gives readers of our camera pictures while no daemon runs."""
     from visard.daemon.devices.v4l2loopback import LABEL
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from visard.daemon.api.schema import Consent
 from visard.daemon.errors import PersonaError
 
 if TYPE_CHECKING:
@@ -18,15 +19,6 @@ RECORD, PICTURE, THUMBNAIL = "persona.json", "picture.jpg", "thumbnail.jpg"
 PICTURES = (PICTURE, "picture.png")
 AUTO = "auto"
 """Instead of a processor's name: the best that the material and this machine allow."""
-
-
-class Consent(StrEnum):
-    """Why this face may be worn."""
-
-    self = "self"
-    permission = "permission"
-    generated = "generated"
-    public_domain = "public-domain"
 
 
 class PersonaKind(StrEnum):

@@ -110,7 +110,7 @@ class Pipeline:
         """Take ``recipe`` from the next frame on."""
         self.recipe = recipe
 
-    def switch(self, switches: Switches) -> None:
+    def set_switches(self, switches: Switches) -> None:
         """Follow ``switches`` from the next frame on; pausing and hiding the real face work at once."""
         self.switches = switches
 

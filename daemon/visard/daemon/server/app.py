@@ -1,14 +1,17 @@
 """The web application between the daemon's socket and its service."""
 
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from pydantic.json_schema import models_json_schema
 
-from visard.daemon.server import errors
+from visard.daemon.api.schema import ErrorBody
+from visard.daemon.server import error_handlers
 from visard.daemon.server.deps import Api
-from visard.daemon.server.middleware import BodyLimit, Guarded
-from visard.daemon.server.openapi import ANYWHERE, Documented
+from visard.daemon.server.middleware import BodyLimit, TokenAuth
+from visard.daemon.server.responses import ANY_ROUTE, REFERENCE
 from visard.daemon.server.routes import control, personas, streams, system
 
 _ROUTERS = control.router, personas.router, system.router, streams.router
@@ -16,22 +19,22 @@ _ROUTERS = control.router, personas.router, system.router, streams.router
 
 def build(api: Api, token: str | None = None) -> FastAPI:
     """Return the application; with a token it answers only those who bring it."""
-    app = Documented(
+    app = _DescribedApp(
         title="Visard",
         summary="Another face in any video call: what a running daemon is asked and told.",
         version=version("visard"),
         docs_url=None,  # its pages load their scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
-        responses=ANYWHERE,
+        responses=ANY_ROUTE,
     )
     app.state.api = api
     for router in _ROUTERS:
         app.include_router(router)
-    errors.install(app, _methods)
+    error_handlers.install(app, _methods)
     app.add_middleware(BodyLimit)
     if token is not None:
-        app.add_middleware(Guarded, token=token)
+        app.add_middleware(TokenAuth, token=token)
     return app
 
 
@@ -41,3 +44,14 @@ def _methods(path: str) -> set[str]:
     exact = [route for route in routes if route.path == path]
     fitting = exact or [route for route in routes if route.path_regex.match(path)]
     return {method for route in fitting for method in route.methods or ()}
+
+
+class _DescribedApp(FastAPI):
+    """An application whose description knows the form of its errors."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the description."""
+        described = super().openapi()
+        _, errors = models_json_schema([(ErrorBody, "serialization")], ref_template=REFERENCE)
+        described["components"]["schemas"].update(errors["$defs"])
+        return described

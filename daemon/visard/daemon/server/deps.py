@@ -1,4 +1,4 @@
-"""What the routes work with: the service, its announcer and the preview page, started and stopped as one."""
+"""What the routes work with: service, broadcaster and preview page, started and stopped as one."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,7 +18,7 @@ class Api:
 
     def __init__(self, service: Service, end: Callable[[], None]) -> None:
         self.service = service
-        self.announcer = EventBroadcaster(service)
+        self.broadcaster = EventBroadcaster(service)
         self.end = end
         self._page: PreviewPage | None = None
         self._stopping: asyncio.Task[None] | None = None
@@ -27,10 +27,10 @@ class Api:
         """Start the service."""
         await asyncio.to_thread(self.service.start)
 
-    def hang_up(self) -> "asyncio.Task[None]":
+    def begin_stop(self) -> "asyncio.Task[None]":
         """Begin to stop: every stream ends, whoever reads it; return what finishes with the rest."""
         if self._stopping is None:
-            self.announcer.close()
+            self.broadcaster.close()
             self._stopping = asyncio.create_task(self._stop(), name="visard stop")
         return self._stopping
 
@@ -46,7 +46,7 @@ class Api:
         if self._page is None:
             from visard.daemon.server.preview import PreviewPage
 
-            self._page = PreviewPage(self.service, self.announcer)
+            self._page = PreviewPage(self.service, self.broadcaster)
         return self._page
 
 

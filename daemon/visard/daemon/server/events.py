@@ -1,4 +1,4 @@
-"""What happens, told to any number of readers; work is done only while somebody reads."""
+"""What happens, sent to any number of readers; work is done only while somebody reads."""
 
 import asyncio
 import logging
@@ -13,11 +13,11 @@ from pydantic import BaseModel
 from visard.daemon.api.schema import CameraState, Event, Status
 from visard.daemon.service.service import Service
 
-ROOM = 32
+QUEUE_SIZE = 32
 """Events kept for a reader who is behind; the oldest are dropped."""
-TICK = 1.0
+NUMBERS_INTERVAL = 1.0
 """Seconds between two snapshots that differ in numbers alone."""
-BREATH = 0.05
+DEBOUNCE = 0.05
 """Seconds in which several changes become one event."""
 _VOLATILE = {"numbers", "jobs", "guard", "engines"}
 
@@ -29,7 +29,7 @@ class EventBroadcaster:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._mailboxes: set[_Mailbox] = set()
+        self._subscriptions: set[_Subscription] = set()
         self._changed = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
         self._closed = False
@@ -37,37 +37,37 @@ class EventBroadcaster:
     @property
     def readers(self) -> int:
         """How many read now."""
-        return len(self._mailboxes)
+        return len(self._subscriptions)
 
     async def events(self) -> AsyncIterator[Event]:
         """Yield the present status, then what happens; a slow reader misses events. Ends with ``close``."""
         if self._closed:
             return
-        mailbox = _Mailbox()
-        self._mailboxes.add(mailbox)
+        subscription = _Subscription()
+        self._subscriptions.add(subscription)
         self._wake()
         try:
-            while (event := await mailbox.take()) is not None:
+            while (event := await subscription.take()) is not None:
                 yield event
         finally:
-            self._mailboxes.discard(mailbox)
+            self._subscriptions.discard(subscription)
             self._changed.set()
 
     def close(self) -> None:
         """Let every reader come to an end; on the event loop."""
         self._closed = True
-        self._dismiss()
+        self._close_subscriptions()
         if self._watch:
             self._watch.cancel()
 
-    def _dismiss(self) -> None:
-        for mailbox in self._mailboxes:
-            mailbox.close()
+    def _close_subscriptions(self) -> None:
+        for subscription in self._subscriptions:
+            subscription.close()
 
     def _wake(self) -> None:
         self._changed.set()
         if self._watch is None or self._watch.done():
-            self._watch = asyncio.create_task(self._follow(), name="visard announcer")
+            self._watch = asyncio.create_task(self._follow(), name="visard events")
 
     async def _follow(self) -> None:
         """Watch the service until the last reader has gone."""
@@ -75,8 +75,8 @@ class EventBroadcaster:
         try:
             await self._compare()
         except Exception:
-            log.exception("the status cannot be told")
-            self._dismiss()
+            log.exception("the status cannot be sent")
+            self._close_subscriptions()
         finally:
             end()
 
@@ -91,36 +91,37 @@ class EventBroadcaster:
 
     async def _compare(self) -> None:
         before: Status | None = None
-        told = 0.0
-        while self._mailboxes:
+        published = 0.0
+        while self._subscriptions:
             self._changed.clear()
             now = await asyncio.to_thread(self._service.status)
-            late = time.monotonic() - told >= TICK
-            news = list(differences(before, now, numbers=late)) if before else []
-            self._publish(news, now)
-            if any(each.event == "status" for each in news):
-                told = time.monotonic()
+            late = time.monotonic() - published >= NUMBERS_INTERVAL
+            changes = list(differences(before, now, numbers=late)) if before else []
+            self._publish(changes, now)
+            if any(each.event == "status" for each in changes):
+                published = time.monotonic()
             before = now
-            await asyncio.sleep(BREATH)
+            await asyncio.sleep(DEBOUNCE)
             with suppress(TimeoutError):
-                async with asyncio.timeout(None if now.camera.state is CameraState.asleep else TICK):
+                asleep = now.camera.state is CameraState.asleep
+                async with asyncio.timeout(None if asleep else NUMBERS_INTERVAL):
                     await self._changed.wait()
 
-    def _publish(self, news: list[Event], now: Status) -> None:
-        newcomers = [mailbox for mailbox in self._mailboxes if mailbox.fresh]
-        greeting = [event("status", now)] if newcomers else []
-        for mailbox in self._mailboxes:
-            for each in greeting if mailbox.fresh else news:
-                mailbox.put(each)
+    def _publish(self, changes: list[Event], now: Status) -> None:
+        fresh = [subscription for subscription in self._subscriptions if subscription.fresh]
+        snapshot = [event("status", now)] if fresh else []
+        for subscription in self._subscriptions:
+            for each in snapshot if subscription.fresh else changes:
+                subscription.put(each)
 
 
-class _Mailbox:
+class _Subscription:
     """What one reader has not read yet."""
 
     def __init__(self) -> None:
         self.fresh = True
         """Whether nothing was ever put."""
-        self._events: deque[Event] = deque(maxlen=ROOM)
+        self._events: deque[Event] = deque(maxlen=QUEUE_SIZE)
         self._filled = asyncio.Event()
         self._over = False
 

@@ -7,13 +7,13 @@ from http import HTTPStatus
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from visard.daemon.server.errors import answer
+from visard.daemon.server.error_handlers import answer
 
-BODY = 1 << 20
+MAX_BODY = 1 << 20
 """Bytes of the largest body that is read."""
-DRAIN = 256 << 20
+MAX_DRAIN = 256 << 20
 """Bytes that are thrown away at most, so that the sender gets to read the answer."""
-PATIENCE = 10.0
+TIMEOUT = 10.0
 """Seconds in which a body must have come."""
 
 
@@ -25,9 +25,9 @@ class BodyLimit:
     """Reads a request's whole body before the application runs; too large is 413, too slow 408."""
 
     def __init__(
-        self, app: ASGIApp, *, body: int = BODY, drain: int = DRAIN, patience: float = PATIENCE
+        self, app: ASGIApp, *, body: int = MAX_BODY, drain: int = MAX_DRAIN, timeout: float = TIMEOUT
     ) -> None:
-        self._app, self._body, self._drain, self._patience = app, body, drain, patience
+        self._app, self._body, self._drain, self._timeout = app, body, drain, timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -35,12 +35,12 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._timeout):
                 first = await self._read(receive)
         except _TooLarge:
-            await _refuse(413, "too-large", f"a body may have {self._body} bytes", scope, receive, send)
+            await _reject(413, "too-large", f"a body may have {self._body} bytes", scope, receive, send)
         except TimeoutError:
-            await _refuse(408, "too-slow", f"a body must come in {self._patience:g} s", scope, receive, send)
+            await _reject(408, "too-slow", f"a body must come in {self._timeout:g} s", scope, receive, send)
         else:
             await self._app(scope, _first(first, receive), send)
 
@@ -61,7 +61,7 @@ class BodyLimit:
         return {"type": "http.request", "body": b"".join(pieces), "more_body": False}
 
 
-class Guarded:
+class TokenAuth:
     """Lets only those in who bring the token; for a port, which every user of the computer can reach."""
 
     def __init__(self, app: ASGIApp, *, token: str) -> None:
@@ -72,12 +72,12 @@ class Guarded:
         if scope["type"] == "http":
             given = Headers(scope=scope).get("authorization", "").encode()
             if not secrets.compare_digest(given, self._expected):
-                await _refuse(401, "unauthorized", "this needs the daemon's token", scope, receive, send)
+                await _reject(401, "unauthorized", "this needs the daemon's token", scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
 
-async def _refuse(status: int, code: str, message: str, scope: Scope, receive: Receive, send: Send) -> None:
+async def _reject(status: int, code: str, message: str, scope: Scope, receive: Receive, send: Send) -> None:
     headers = {"Connection": "close"}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"

@@ -1,9 +1,19 @@
-"""Tell the service manager how the daemon is: systemd's notification protocol, one datagram a message."""
+"""systemd's notification protocol: one datagram a message, and what a running daemon sends by it."""
 
+import asyncio
+import logging
 import os
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
+
+from visard.daemon.api.schema import Status
+from visard.daemon.service.service import Service
+
+PAUSE = 1.0
+"""Seconds between two lines at least."""
+
+log = logging.getLogger(__name__)
 
 
 class Notifier:
@@ -49,3 +59,40 @@ def _interval(environment: Mapping[str, str]) -> float | None:
     for_another = environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid())
     limit = environment.get("WATCHDOG_USEC", "")
     return int(limit) / 4e6 if limit.isdecimal() and int(limit) and not for_another else None
+
+
+async def report(service: Service, notifier: Notifier) -> None:
+    """Send signs of life while the service is healthy, and a line whenever its state changes; never ends."""
+    if not notifier.wanted:
+        return
+    loop, changed = asyncio.get_running_loop(), asyncio.Event()
+
+    def wake() -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(changed.set)
+
+    end = service.listen(wake)
+    try:
+        while True:
+            changed.clear()
+            await _send_status(service, notifier)
+            await asyncio.sleep(PAUSE)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(notifier.watchdog):
+                    await changed.wait()
+    finally:
+        end()
+
+
+async def _send_status(service: Service, notifier: Notifier) -> None:
+    if service.healthy():
+        notifier.alive()
+    else:
+        log.error("a step hangs; without a sign of life the service manager starts Visard again")
+    notifier.status(line(await asyncio.to_thread(service.status)))
+
+
+def line(status: Status) -> str:
+    """Return the state as one line."""
+    parts = [f"{status.state}, {status.persona or 'nobody'}", *(each.message for each in status.problems[:1])]
+    return "; ".join(parts)

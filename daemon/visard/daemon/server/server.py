@@ -18,10 +18,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from visard.daemon.api import address
 from visard.daemon.server.app import build
 from visard.daemon.server.deps import Api
-from visard.daemon.server.errors import answer
-from visard.daemon.server.sd_notify import Notifier
+from visard.daemon.server.error_handlers import answer
+from visard.daemon.server.sd_notify import Notifier, report
 from visard.daemon.server.socket import ListeningSocket, listening_socket
-from visard.daemon.server.systemd import report
 from visard.daemon.service.service import Service
 
 GRACE = 0.3
@@ -36,25 +35,25 @@ def run(make: Callable[[], Service], folder: Path | None = None, *, tcp: bool = 
 
     ``make`` is called when it is certain that there is no other daemon.
     """
-    with listening_socket(address.home() if folder is None else folder, tcp=tcp) as door:
-        asyncio.run(serve(make(), door))
+    with listening_socket(address.home() if folder is None else folder, tcp=tcp) as listening:
+        asyncio.run(serve(make(), listening))
 
 
-async def serve(service: Service, door: ListeningSocket, notifier: Notifier | None = None) -> None:
-    """Run the service behind the door until the end is asked for."""
+async def serve(service: Service, listening: ListeningSocket, notifier: Notifier | None = None) -> None:
+    """Run the service behind the socket until the end is asked for."""
     notifier = notifier or Notifier()
     end = asyncio.Event()
     api = Api(service, end.set)
-    server = _Server(_config(build(api, door.token)), api, end, notifier)
+    server = _DaemonServer(_config(build(api, listening.token)), api, end, notifier)
     with _signals(end):
         await api.start()
-        vitals = asyncio.create_task(report(service, notifier), name="visard vitals")
+        reporting = asyncio.create_task(report(service, notifier), name="visard systemd")
         try:
-            await server.serve(sockets=[door.socket])
+            await server.serve(sockets=[listening.socket])
         finally:
             notifier.stopping()
-            vitals.cancel()
-            await api.hang_up()
+            reporting.cancel()
+            await api.begin_stop()
             log.info("ended")
 
 
@@ -91,7 +90,7 @@ class _Protocol(H11Protocol):
         self.transport.close()
 
 
-class _Server(uvicorn.Server):
+class _DaemonServer(uvicorn.Server):
     """Uvicorn without a timer, so that a sleeping daemon sleeps, and with our signals and end."""
 
     def __init__(self, config: uvicorn.Config, api: Api, end: asyncio.Event, notifier: Notifier) -> None:
@@ -108,11 +107,11 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._notifier.stopping()
-        self._api.hang_up()
-        asyncio.get_running_loop().call_later(GRACE, self._cut)
+        self._api.begin_stop()
+        asyncio.get_running_loop().call_later(GRACE, self._abort_connections)
         await super().shutdown(sockets)
 
-    def _cut(self) -> None:
+    def _abort_connections(self) -> None:
         """Drop whoever does not read what was sent."""
         for connection in list(self.server_state.connections):
             if connection.transport is not None:

@@ -1,4 +1,4 @@
-"""Where clients come in: one daemon for a user, and the socket it listens on."""
+"""One daemon for a user, and the socket it listens on."""
 
 import os
 import socket
@@ -39,8 +39,8 @@ def listening_socket(folder: Path, *, tcp: bool = os.name != "posix") -> Iterato
     except Timeout:
         raise _running() from None
     try:
-        with _port(folder) if tcp else _socket(address.unix(folder)) as door:
-            yield door
+        with _port(folder) if tcp else _socket(address.unix(folder)) as listening:
+            yield listening
     finally:
         lock.release()
 
@@ -73,7 +73,7 @@ def _port(folder: Path) -> Iterator[ListeningSocket]:
 
 def _answers(where: Unix) -> bool:
     try:
-        where.reach()
+        where.probe()
     except OSError:
         return False
     return True

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from threading import Event, RLock, Thread
+from threading import Event, Lock, RLock, Thread
 from typing import Any
 
 from visard.daemon.api.schema import Problem
@@ -54,6 +54,7 @@ class Controller:
         prepared.in_use = self._in_use
         self._changed = changed
         self._untold, self._telling = False, 0
+        self._tell_lock = Lock()  # of its own, since anybody tells, whatever they hold
         self._lock = RLock()
         self._ending = Event()
         self._hotplug: Hotplug | None = None
@@ -92,12 +93,12 @@ class Controller:
     @contextmanager
     def telling(self) -> Iterator[None]:
         """Tell clients once, at the end, of everything that changes inside."""
-        with self._lock:
+        with self._tell_lock:
             self._telling += 1
         try:
             yield
         finally:
-            with self._lock:
+            with self._tell_lock:
                 self._telling -= 1
                 tell = self._untold and not self._telling
                 self._untold = self._untold and not tell
@@ -109,15 +110,15 @@ class Controller:
         with self.telling():
             self._untold = True
 
-    def switch(self, **changes: Any) -> None:
+    def set_switches(self, **changes: Any) -> None:
         """Change what is switched on between two frames."""
         with self._lock:
             switches = replace(self.switches, **changes)
-            self.live.pipeline.switch(switches)
+            self.live.pipeline.set_switches(switches)
         self.idle.update(paused=switches.paused)
         self.tell()
 
-    def select(self, name: str, mode: Mode) -> None:
+    def switch_persona(self, name: str, mode: Mode) -> None:
         """Put a persona on: now if it is prepared, else when it is; the old one goes on until then."""
         with self.telling():
             with self._lock:
@@ -131,14 +132,15 @@ class Controller:
 
     def apply(self, after: Config) -> None:
         """Follow a configuration that was changed."""
-        with self.telling(), self._lock:
-            before, self._config = self._config, after
-            if _settings(after) != _settings(before):
-                self.switch(settings=_settings(after))
-            if not self.live.fits(after):
-                self._rebuild()
-            elif before.camera != after.camera and self.idle.awake:
-                self.live.wake(after.camera)
+        with self.telling():
+            with self._lock:
+                before, self._config = self._config, after
+                if _settings(after) != _settings(before):
+                    self.set_switches(settings=_settings(after))
+                if not self.live.fits(after):
+                    self._rebuild()
+                elif before.camera != after.camera and self.idle.awake:
+                    self.live.wake(after.camera)
             self.idle.update(always=after.always_on)
             self.tell()
 

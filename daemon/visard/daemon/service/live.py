@@ -131,7 +131,7 @@ class LivePipeline:
     def plugged(self) -> None:
         """Look again for what was missing: a device came or went."""
         self.capture.hurry()
-        self._output.hurry()
+        self._output.retry_now()
 
     def stop(self) -> None:
         """Stop everything in well under a second; files have longer to be ended."""

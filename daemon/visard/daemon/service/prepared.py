@@ -205,14 +205,17 @@ class PreparedPersonas:
             return error
         with self._turn:
             self._ready[order.key] = made
-            while self._bytes() > self._limit and len(self._ready) > 1:
-                used = self.in_use()
-                oldest = next((k for k, one in self._ready.items() if not _among(one, (*used, made))), None)
-                if oldest is None:
-                    break
-                self._retired.append(self._ready.pop(oldest))
+            self._make_room(order)
         self.sweep()
         return made
+
+    def _make_room(self, order: _Order) -> None:
+        """Retire the ones not used for longest; for what nobody waits for nothing else goes."""
+        used = (*self.in_use(), self._ready[order.key])
+        unused = [key for key, one in self._ready.items() if not _among(one, used)]
+        for key in unused if order.then else (order.key,):
+            if self._bytes() > self._limit:
+                self._retired.append(self._ready.pop(key))
 
     def _report(self, order: _Order, share: float, text: str) -> None:
         if self._cancelled:

@@ -8,7 +8,7 @@ from threading import RLock
 from typing import Any
 
 from visard.daemon.api.engines import EnginesInfo
-from visard.daemon.api.schema import CameraInfo, GuardStatus, Job, PersonaInfo, Status
+from visard.daemon.api.schema import CameraInfo, Consent, GuardStatus, Job, PersonaInfo, Status
 from visard.daemon.config import paths
 from visard.daemon.config.file import Config, ConfigFile
 from visard.daemon.config.settings import Mode
@@ -17,7 +17,6 @@ from visard.daemon.errors import ConfigError, PersonaError, PersonaUnknown, Visa
 from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.personas.library import Library
 from visard.daemon.personas.prepare import PreparedPersona, candidates, mode_for, typed_options
-from visard.daemon.personas.record import Consent
 from visard.daemon.pipeline.recipe import Switches
 from visard.daemon.pipeline.sample import sample
 from visard.daemon.service import memory, snapshot
@@ -78,7 +77,7 @@ class Service:
         first = config.persona or next(iter(names), None)
         if ready is not None:
             self._prepared.add(ready)
-            self._controller.select(ready.name, ready.mode)
+            self._controller.switch_persona(ready.name, ready.mode)
         elif first is None:
             self._controller.trouble("no-persona", NONE_THERE)
         else:
@@ -88,7 +87,7 @@ class Service:
     def _begin_with(self, name: str, mode: Mode) -> None:
         """Put on what was on last; what is wrong with it is a problem to be shown, not the end."""
         try:
-            self._controller.select(name, mode_for(self._library.get(name), mode))
+            self._controller.switch_persona(name, mode_for(self._library.get(name), mode))
         except VisardError as error:
             self._controller.trouble("persona-unusable", str(error))
 
@@ -166,7 +165,7 @@ class Service:
             settings=config,
         )
 
-    def select(self, name: str, mode: Mode | None = None) -> None:
+    def switch_persona(self, name: str, mode: Mode | None = None) -> None:
         """Put a persona on: within two frames if it is prepared, else as soon as it is.
 
         Without a mode it stays as it is where the persona can do that. Raises PersonaError.
@@ -179,7 +178,7 @@ class Service:
         before = self.config().mode
         with self._controller.telling():
             self._remember(persona=persona.name, mode=mode.value)
-            self._controller.select(persona.name, mode)
+            self._controller.switch_persona(persona.name, mode)
         self._restock(before)
 
     def step(self, by: int) -> None:
@@ -190,33 +189,35 @@ class Service:
         with self._lock:  # two steps at once are two steps
             wanted = self._controller.wanted
             current = wanted[0] if wanted else self._controller.recipe.name
-            self.select(names[(names.index(current) + by) % len(names)] if current in names else names[0])
+            self.switch_persona(
+                names[(names.index(current) + by) % len(names)] if current in names else names[0]
+            )
 
     def reload(self) -> None:
         """Prepare the persona that is on anew, from its files; it stays on until that is done."""
         persona = self._controller.recipe.persona
         if persona is not None:
             self._prepared.drop(persona.name)
-            self._controller.select(persona.name, persona.mode)
+            self._controller.switch_persona(persona.name, persona.mode)
 
     def pause(self) -> None:
         """Show the card, and after a while let go of the camera."""
         with self._controller.telling():
-            self._controller.switch(paused=True, reveal=False)
+            self._controller.set_switches(paused=True, reveal=False)
             self._remember(paused=True)
 
     def resume(self) -> None:
         """Show the persona: neither the card nor the real face."""
         with self._controller.telling():
-            self._controller.switch(paused=False, reveal=False)
+            self._controller.set_switches(paused=False, reveal=False)
             self._remember(paused=False)
 
     def reveal(self, on: bool) -> None:
         """Show the real face, or the persona again; never remembered over a restart."""
         if on:
-            self._controller.switch(reveal=True, paused=False)
+            self._controller.set_switches(reveal=True, paused=False)
         else:
-            self._controller.switch(reveal=False, paused=self.config().paused)
+            self._controller.set_switches(reveal=False, paused=self.config().paused)
 
     def calibrate(self) -> None:
         """Take the next frame as the driver's neutral look."""
@@ -244,9 +245,9 @@ class Service:
                 before, after = self.config(), self._file.change(changes)
                 self._controller.apply(after)
             if after.paused != before.paused:
-                self._controller.switch(paused=after.paused, reveal=False)
+                self._controller.set_switches(paused=after.paused, reveal=False)
             if after.persona is not None and (after.persona, after.mode) != (before.persona, before.mode):
-                self._controller.select(after.persona, after.mode)
+                self._controller.switch_persona(after.persona, after.mode)
         self._restock(before.mode)
         return after
 
@@ -315,7 +316,7 @@ class Service:
         else:
             self._prepared.adjust(after.name, typed_options(after))
         if self._controller.recipe.name == after.name:
-            self.select(after.name)
+            self.switch_persona(after.name)
         self._changed()
         return self.persona(after.name)
 
@@ -333,7 +334,7 @@ class Service:
 
             made = self._new(self._library.generate(open_generator(), seed, name).name).name
             if wear:
-                self.select(made)
+                self.switch_persona(made)
             return made
 
         return self._jobs.start("drawing a person who does not exist", work)
@@ -344,7 +345,7 @@ class Service:
         renamed = self._library.rename(old, new).name
         self._prepared.drop(old)
         if self._controller.recipe.name == old:
-            self.select(renamed)
+            self.switch_persona(renamed)
         return self._new(renamed)
 
     def remove_persona(self, name: str, *, forever: bool = False) -> None:
@@ -383,7 +384,7 @@ class Service:
             self._controller.trouble("not-saved", "")
 
     def _looked(self, _count: int) -> None:
-        self._controller.idle.update(lookers=self.result.lookers + self.driver.lookers)
+        self._controller.idle.update(lookers=self.result.subscribers + self.driver.subscribers)
         self._changed()
 
     def _changed(self) -> None:

@@ -36,7 +36,7 @@ class ReconnectingSink:
         """Whether pictures go out."""
         return self._sink is not None
 
-    def hurry(self) -> None:
+    def retry_now(self) -> None:
         """Try again at the next picture."""
         self._due = 0.0
 

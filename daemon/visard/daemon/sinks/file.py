@@ -24,7 +24,7 @@ class Recording:
         self._live = format.live
         self._began: float | None = None
         self._next: Slot[tuple[Image, float | None]] = Slot()
-        self._failure: SinkError | None = None
+        self._error: SinkError | None = None
         self._thread = Thread(target=self._run, name="recording", daemon=True)
         self._thread.start()
 
@@ -36,18 +36,18 @@ class Recording:
             else:
                 self._next.hand((image.copy(), None))
         except Closed:
-            raise self._take_failure() or SinkError(f"{self.where} is closed") from None
+            raise self._take_error() or SinkError(f"{self.where} is closed") from None
 
     def close(self) -> None:
         """Finish the file; calling it twice is fine. Raises SinkError when that fails."""
         self._next.close()
-        if failure := self._take_failure():
+        if failure := self._take_error():
             raise failure
 
-    def _take_failure(self) -> SinkError | None:
+    def _take_error(self) -> SinkError | None:
         """Return what went wrong, once."""
         self._thread.join()
-        failure, self._failure = self._failure, None
+        failure, self._error = self._error, None
         return failure
 
     def _since_start(self) -> float:
@@ -60,7 +60,7 @@ class Recording:
             self._write_all()
             self._writer.close()
         except SinkError as error:
-            self._failure = error
+            self._error = error
         self._next.close()
 
     def _write_all(self) -> None:

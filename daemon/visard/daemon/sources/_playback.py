@@ -9,7 +9,7 @@ from visard.daemon.media.frame import Format
 from visard.daemon.media.slot import Closed, Slot
 from visard.models.face import Image
 
-_HOPELESS = 1.0
+_MAX_LAG = 1.0
 """Seconds late after which the clock is set anew instead of hurrying to catch up."""
 
 Pictures = Iterator[tuple[Image, float]]
@@ -36,7 +36,7 @@ class Playback:
         self._start = start
         self._loop = loop
         self._ahead: Slot[tuple[Image, float]] = Slot()
-        self._failure: VisardError = SourceEnded("that was the last picture")
+        self._error: VisardError = SourceEnded("that was the last picture")
         self._closed = Event()
         self._zero: float | None = None
         self._thread = Thread(target=self._run, name="playback", daemon=True)
@@ -47,7 +47,7 @@ class Playback:
         try:
             item = self._ahead.take()
         except Closed:
-            raise self._failure from None
+            raise self._error from None
         if item is None or self._closed.is_set():
             raise SourceEnded("the source was closed")
         image, self.position = item
@@ -63,7 +63,7 @@ class Playback:
 
     def _wait(self, seconds: float) -> None:
         now = time.perf_counter()
-        if self._zero is None or now - self._zero - seconds > _HOPELESS:
+        if self._zero is None or now - self._zero - seconds > _MAX_LAG:
             self._zero = now - seconds
         if self._closed.wait(max(0.0, self._zero + seconds - now)):
             raise SourceEnded("the source was closed")
@@ -75,9 +75,9 @@ class Playback:
         except Closed:
             pass
         except VisardError as error:
-            self._failure = SourceLost(str(error))
+            self._error = SourceLost(str(error))
         except Exception as error:  # a reader's thread must not die without a word
-            self._failure = SourceLost(f"reading failed: {type(error).__name__}: {error}")
+            self._error = SourceLost(f"reading failed: {type(error).__name__}: {error}")
         self._ahead.close()
 
     def _rounds(self) -> Pictures:

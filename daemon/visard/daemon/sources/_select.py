@@ -16,7 +16,7 @@ AUTO = "auto"
 
 
 class SourceSelector:
-    """Opens sources; the thread of the intake, asked about itself by any.
+    """Opens sources; the capture thread, asked about itself by any.
 
     ``auto`` is the camera used last, else any free one. Only where none was ever seen does the demo driver
     stand in: a person whose camera was unplugged must not turn into somebody else.
@@ -80,12 +80,12 @@ class SourceSelector:
                 source = kind.open(f"camera:{camera.stable_id}", wanted)
             except SourceUnavailable as error:
                 log.info("%s", error)
-                refusal = error
+                unavailable = error
                 continue
             self._opened(camera.name, camera)
             return source
         if self._cameras():
-            raise refusal
+            raise unavailable
         if known:
             raise SourceUnavailable("the camera is gone; plug it in again, or choose another one")
         source = find_source("demo").open("demo", wanted)

@@ -18,11 +18,11 @@ from visard.daemon.media.slot import Closed, Slot
 from visard.daemon.sources._cameras import CameraDevice, is_busy, list_cameras
 from visard.models.face import Image
 
-PATIENCE = 2.0
+FRAME_TIMEOUT = 2.0
 """Seconds without a picture after which a camera counts as gone."""
-_WARM_UP = 8.0
+_FIRST_FRAME_TIMEOUT = 8.0
 """Seconds a camera may take to its first picture."""
-_LETTING_GO = 0.5
+_JOIN_TIMEOUT = 0.5
 """Seconds to wait for the thread when closing."""
 _WANTED = Format(1280, 720, 30)
 _SMALLER = ((960, 540), (640, 360))
@@ -52,7 +52,7 @@ class Webcam:
         self._path = path
         self._capture = capture
         self._newest: Slot[Image] = Slot()
-        self._failure: SourceError | None = None
+        self._error: SourceError | None = None
         self._stop = Event()
         rate = capture.get(cv2.CAP_PROP_FPS)
         self._thread = Thread(target=self._run, name="camera", daemon=True)
@@ -61,7 +61,7 @@ class Webcam:
 
     def read(self) -> Image:
         """Wait for the next picture; SourceLost when the camera is gone or silent for two seconds."""
-        image = self._take(PATIENCE)
+        image = self._take(FRAME_TIMEOUT)
         if image is None:
             raise SourceLost(f"{self._name} gives no more pictures; unplug it and plug it in again")
         if image.shape[:2] != (self.format.height, self.format.width):
@@ -73,20 +73,20 @@ class Webcam:
         self._stop.set()
         self._newest.close()
         if self._thread is not current_thread():
-            self._thread.join(_LETTING_GO)  # a program that ends inside OpenCV's read is aborted
+            self._thread.join(_JOIN_TIMEOUT)  # a program that ends inside OpenCV's read is aborted
 
     def _take(self, seconds: float) -> Image | None:
         try:
             image = self._newest.take(seconds)
         except Closed:
-            raise self._failure or SourceEnded("the camera was closed") from None
+            raise self._error or SourceEnded("the camera was closed") from None
         if self._stop.is_set():
             raise SourceEnded("the camera was closed")
         return image
 
     def _first_format(self, rate: float) -> Format:
         try:
-            first = self._take(_WARM_UP)
+            first = self._take(_FIRST_FRAME_TIMEOUT)
         except SourceError as error:
             raise SourceUnavailable(str(error)) from error
         if first is None:
@@ -101,7 +101,7 @@ class Webcam:
         except Closed:
             pass
         except Exception as error:  # OpenCV's backends raise what they like
-            self._failure = SourceLost(f"{self._name} failed: {error}")
+            self._error = SourceLost(f"{self._name} failed: {error}")
         self._capture.release()
         self._newest.close()
 
@@ -112,13 +112,13 @@ class Webcam:
             if good and image is not None:
                 self._newest.put(image)
                 last = time.monotonic()
-            elif self._gone() or time.monotonic() - last > PATIENCE:
-                self._failure = SourceLost(f"{self._name} was unplugged or stopped; plug it in again")
+            elif self._unplugged() or time.monotonic() - last > FRAME_TIMEOUT:
+                self._error = SourceLost(f"{self._name} was unplugged or stopped; plug it in again")
                 return
             else:
                 self._stop.wait(0.01)  # a damaged picture; some cameras begin with a few
 
-    def _gone(self) -> bool:
+    def _unplugged(self) -> bool:
         # OpenCV may call the read after a failed one good and give an old picture: look for the device.
         return self._path is not None and not Path(self._path).exists()
 

@@ -3,11 +3,9 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from visard.daemon.errors import PictureUnreadable, SourceUnavailable
 from visard.daemon.media.frame import Format
+from visard.daemon.media.letterbox import letterbox
 from visard.daemon.sources._playback import Pictures, Playback
 from visard.models.face import Image
 from visard.models.portrait import read_picture, shrink
@@ -82,21 +80,9 @@ def _canvases(slides: Sequence[Path], format: Format) -> Iterator[Image]:  # noq
             reason = str(error)
             continue
         shown = True
-        yield _fit(image, format)
+        yield letterbox(image, format.width, format.height)
     if not shown:
         raise SourceUnavailable(reason)
-
-
-def _fit(image: Image, format: Format) -> Image:  # noqa: A002
-    """Scale the picture to the largest size that fits and centre it on black."""
-    height, width = image.shape[:2]
-    scale = min(format.width / width, format.height / height)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    canvas = np.zeros((format.height, format.width, 3), np.uint8)
-    left, top = (format.width - size[0]) // 2, (format.height - size[1]) // 2
-    canvas[top : top + size[1], left : left + size[0]] = cv2.resize(image, size, interpolation=way)
-    return canvas
 
 
 source = PictureKind()

@@ -9,8 +9,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from visard.daemon.api.schema import Consent
 from visard.daemon.errors import VisardError
-from visard.daemon.personas.record import Consent
 from visard.tray.i18n import _
 
 
@@ -89,7 +89,7 @@ class ChildDialogs:
         return Path(path) if isinstance(path, str) else None
 
     def persona(self, picture: Path) -> tuple[str, Consent] | None:
-        """Ask for a name for the face in the picture, and why it may be worn."""
+        """Ask for a name for the face in the picture, and why it may be used."""
         answer = self._show(_persona_form(picture))
         return (answer[0], Consent(answer[1])) if answer else None
 

@@ -4,24 +4,38 @@ import json
 import os
 import sys
 import threading
-from importlib import import_module
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 from visard.tray.dialogs import KINDS
 
-TOOLKITS = ("gtk", "tk")
-"""Modules beside this one, best first; each has a function for every kind of dialogue."""
 _MISSING = (
     "no dialogue can be shown: install python3-gi and gir1.2-gtk-3.0, or Python's tkinter (python3-tk), "
     "and start the tray inside a desktop session"
 )
 
 
+def _gtk() -> ModuleType:
+    from visard.tray.dialogs import gtk
+
+    return gtk
+
+
+def _tk() -> ModuleType:
+    from visard.tray.dialogs import tk
+
+    return tk
+
+
+TOOLKITS: dict[str, Callable[[], ModuleType]] = {"gtk": _gtk, "tk": _tk}
+"""Best first; each module has a function for every kind of dialogue."""
+
+
 def toolkit() -> ModuleType | None:
     """Return the first that works here."""
-    modules = (import_module(f"visard.tray.dialogs.{name}") for name in TOOLKITS)
-    return next((module for module in modules if module.works()), None)
+    modules = (load() for load in TOOLKITS.values())
+    return next((module for module in modules if module.available()), None)
 
 
 def answer(kind: str, line: str) -> dict[str, Any]:

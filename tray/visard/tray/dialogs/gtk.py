@@ -12,7 +12,7 @@ _CHOOSER = (820, 540)
 """Width and height, pixels."""
 
 
-def works() -> bool:
+def available() -> bool:
     """Tell whether GTK and a display are here."""
     if not system_gi.find():
         return False

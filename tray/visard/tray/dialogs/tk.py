@@ -12,7 +12,7 @@ _SPACE = 12
 _WIDTH = 420
 
 
-def works() -> bool:
+def available() -> bool:
     """Tell whether there is a display."""
     try:
         tkinter.Tk().destroy()

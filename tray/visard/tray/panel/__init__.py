@@ -8,8 +8,33 @@ from PIL.Image import Image
 
 from visard.daemon.errors import VisardError
 from visard.tray.actions import Action
-from visard.tray.menu_item import Item
 from visard.tray.texts import IconState
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    """One line of the menu. One that has neither action nor children only tells something."""
+
+    label: str
+    action: Action | None = None
+    checked: bool | None = None
+    """Ticked or not; None: it cannot be ticked."""
+    radio: bool = False
+    """Ticking it takes the tick from its neighbours."""
+    enabled: bool = True
+    thumbnail: str | None = None
+    """The name of the persona whose picture stands beside the label."""
+    children: tuple["MenuItem", ...] = ()
+    refreshes: bool = False
+    """Opening its children is a reason to look at the cameras again."""
+
+
+SEPARATOR = MenuItem("")
+
+
+def note(label: str) -> MenuItem:
+    """Return a line that only tells something."""
+    return MenuItem(label, enabled=False)
 
 
 class PanelUnavailable(VisardError):
@@ -19,19 +44,19 @@ class PanelUnavailable(VisardError):
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class PanelState:
     """Everything the panel shows."""
 
-    look: IconState
+    icon: IconState
     title: str
-    items: tuple[Item, ...]
+    items: tuple[MenuItem, ...]
     thumbnails: Mapping[str, Image] = field(default_factory=dict)
 
 
 class Panel(Protocol):
     """An icon with a menu. All methods but ``run`` return at once and may be called on any thread."""
 
-    def show(self, scene: Scene) -> None:
+    def show(self, state: PanelState) -> None:
         """Show this from now on."""
         ...
 
@@ -48,11 +73,11 @@ class Panel(Protocol):
         ...
 
 
-Choose = Callable[[Action], None]
+OnClick = Callable[[Action], None]
 """Told what was clicked; returns at once."""
 
 
-def open_panel(scene: Scene, choose: Choose, refresh: Callable[[], None]) -> Panel:
+def open_panel(state: PanelState, on_click: OnClick, refresh: Callable[[], None]) -> Panel:
     """Return this desktop's panel; raises PanelUnavailable with what to install.
 
     ``refresh`` is called when the person opens a menu whose contents may be out of date.
@@ -62,7 +87,7 @@ def open_panel(scene: Scene, choose: Choose, refresh: Callable[[], None]) -> Pan
     if sys.platform in ("win32", "darwin"):
         from visard.tray.panel.plain import PlainPanel
 
-        return PlainPanel(scene, choose)
-    from visard.tray.panel.gtk import GtkPanel
+        return PlainPanel(state, on_click)
+    from visard.tray.panel.appindicator import GtkPanel
 
-    return GtkPanel(scene, choose, refresh)
+    return GtkPanel(state, on_click, refresh)

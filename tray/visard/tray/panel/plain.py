@@ -4,8 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from visard.tray.icon import draw
-from visard.tray.menu_item import SEPARATOR, Item
-from visard.tray.panel import Choose, PanelUnavailable, Scene
+from visard.tray.panel import SEPARATOR, MenuItem, OnClick, PanelState, PanelUnavailable
 
 _SIZE = 64
 
@@ -13,25 +12,25 @@ _SIZE = 64
 class PlainPanel:
     """pystray's own icon and menu."""
 
-    def __init__(self, scene: Scene, choose: Choose) -> None:
+    def __init__(self, state: PanelState, on_click: OnClick) -> None:
         try:
             import pystray
         except ImportError as error:
             raise PanelUnavailable(
                 f"the tray needs pystray ({error}); add it: pip install 'visard[tray]'"
             ) from error
-        self._scene = scene
-        self._choose = choose
+        self._state = state
+        self._on_click = on_click
         self._pystray = pystray
-        menu = pystray.Menu(lambda: map(self._entry, self._scene.items))
-        self._icon = pystray.Icon("visard", draw(scene.look, _SIZE), scene.title, menu)
+        menu = pystray.Menu(lambda: map(self._entry, self._state.items))
+        self._icon = pystray.Icon("visard", draw(state.icon, _SIZE), state.title, menu)
 
-    def show(self, scene: Scene) -> None:
+    def show(self, state: PanelState) -> None:
         """Show this from now on."""
-        before, self._scene = self._scene, scene
-        if scene.look is not before.look:
-            self._icon.icon = draw(scene.look, _SIZE)
-        self._icon.title = scene.title
+        before, self._state = self._state, state
+        if state.icon is not before.icon:
+            self._icon.icon = draw(state.icon, _SIZE)
+        self._icon.title = state.title
         self._icon.update_menu()
 
     def notify(self, text: str, failed: Callable[[], None]) -> None:
@@ -49,7 +48,7 @@ class PlainPanel:
         """Take the icon away."""
         self._icon.stop()
 
-    def _entry(self, item: Item) -> Any:
+    def _entry(self, item: MenuItem) -> Any:
         if item is SEPARATOR:
             return self._pystray.Menu.SEPARATOR
         ticked = bool(item.checked)
@@ -61,9 +60,9 @@ class PlainPanel:
             enabled=item.enabled,
         )
 
-    def _on(self, item: Item) -> Callable[[], None]:
+    def _on(self, item: MenuItem) -> Callable[[], None]:
         def clicked() -> None:
             if item.action is not None:
-                self._choose(item.action)
+                self._on_click(item.action)
 
         return clicked

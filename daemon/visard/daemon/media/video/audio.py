@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class AudioCodecs:
     """What a container does with sound."""
 
     encoder: str
@@ -86,11 +86,11 @@ class AudioTrack:
     The original is opened a second time, so that reading sound ahead does not disturb reading pictures.
     """
 
-    def __init__(self, original: VideoReader, output: "OutputContainer", sound: Sound) -> None:
+    def __init__(self, original: VideoReader, output: "OutputContainer", sound: AudioCodecs) -> None:
         self._output = output
         self._input = open_input(original.path)
-        self._lanes: dict[int, _AudioPath] = {
-            stream.index: _lane(stream, output, sound, original.origin)
+        self._streams: dict[int, _AudioPath] = {
+            stream.index: _audio_path(stream, output, sound, original.origin)
             for stream in self._input.streams.audio
             if stream.codec_context is not None
         }
@@ -98,23 +98,23 @@ class AudioTrack:
         self._packets = self._demux()
         self._next = next(self._packets, None)
 
-    def until(self, seconds: float | None) -> None:
+    def mux_until(self, seconds: float | None) -> None:
         """Pass on what is heard before ``seconds``; None: all there is."""
         while self._next is not None and (seconds is None or self._time(self._next) < seconds):
-            self._output.mux(self._lanes[self._next.stream.index](self._next))
+            self._output.mux(self._streams[self._next.stream.index](self._next))
             self._next = next(self._packets, None)
 
     def flush(self) -> None:
         """Pass on what the encoders still hold."""
-        for lane in self._lanes.values():
-            self._output.mux(lane.end())
+        for path in self._streams.values():
+            self._output.mux(path.end())
 
     def close(self) -> None:
         """Let go of the original; calling it twice is fine."""
         self._input.close()
 
     def _demux(self) -> "Iterator[Packet[AudioStream]]":
-        streams = tuple(s for s in self._input.streams.audio if s.index in self._lanes)
+        streams = tuple(s for s in self._input.streams.audio if s.index in self._streams)
         return readable(self._input.demux(streams) if streams else iter(()))
 
     def _time(self, packet: "Packet[AudioStream]") -> float:
@@ -122,7 +122,9 @@ class AudioTrack:
         return float("-inf") if stamp is None else float(stamp * packet.time_base - self._origin)
 
 
-def _lane(stream: "AudioStream", output: "OutputContainer", sound: Sound, origin: Fraction) -> _AudioPath:
+def _audio_path(
+    stream: "AudioStream", output: "OutputContainer", sound: AudioCodecs, origin: Fraction
+) -> _AudioPath:
     if stream.codec_context.codec.canonical_name in sound.copied and not _is_broadcast(stream):
         return _Copy(output.add_stream_from_template(stream), origin)
     rate = 48_000 if sound.encoder == "libopus" else stream.rate

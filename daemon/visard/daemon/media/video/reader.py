@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 P = TypeVar("P")
 
-_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
+_ROTATIONS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 TICK = Fraction(1, 90_000)
 """The unit of time, in seconds, where a file has none of its own."""
 
@@ -145,7 +145,7 @@ def _to_image(frame: "VideoFrame") -> Image:
     image = cast(
         Image, frame.to_ndarray(format="bgr24", threads=1)
     )  # starting threads costs more than it saves
-    turn = _TURNS.get(round(frame.rotation) % 360)
+    turn = _ROTATIONS.get(round(frame.rotation) % 360)
     if turn is not None:
         return np.asarray(cv2.rotate(image, turn), np.uint8)
     return np.ascontiguousarray(image)

@@ -14,7 +14,7 @@ import numpy as np
 
 from visard.daemon.errors import SinkError, SinkUnavailable
 from visard.daemon.media.frame import Format
-from visard.daemon.media.video.audio import AudioTrack, Sound
+from visard.daemon.media.video.audio import AudioCodecs, AudioTrack
 from visard.daemon.media.video.reader import TICK, VideoReader
 from visard.models.face import Image
 
@@ -29,10 +29,10 @@ class _Container:
     """How a file of one suffix is written."""
 
     video: str
-    sound: Sound
-    careful: dict[str, str]
+    sound: AudioCodecs
+    offline: dict[str, str]
     """Encoder options when nobody waits for the next picture."""
-    quick: dict[str, str]
+    live: dict[str, str]
     """Encoder options when the pictures come from a camera."""
     muxer: dict[str, str]
 
@@ -44,23 +44,23 @@ _PCM = frozenset({"pcm_f32le", "pcm_s16be", "pcm_s16le", "pcm_s24le"})
 _VP9 = {"row-mt": "1", "b": "0"}
 _MP4 = _Container(
     video="libx264",
-    sound=Sound("aac", _EVERYWHERE | {"flac", "opus"}),
-    careful=_H264 | {"preset": "veryfast", "crf": "18"},
-    quick=_H264 | {"preset": "ultrafast", "crf": "20"},
+    sound=AudioCodecs("aac", _EVERYWHERE | {"flac", "opus"}),
+    offline=_H264 | {"preset": "veryfast", "crf": "18"},
+    live=_H264 | {"preset": "ultrafast", "crf": "20"},
     # Playable at every moment while it is being written, an ordinary file once it is closed.
     muxer={"movflags": "hybrid_fragmented+delay_moov+frag_keyframe", "flush_packets": "1"},
 )
-_MOV = replace(_MP4, sound=Sound("aac", _EVERYWHERE | _PCM))
+_MOV = replace(_MP4, sound=AudioCodecs("aac", _EVERYWHERE | _PCM))
 _MKV = replace(
     _MP4,
-    sound=Sound("aac", _EVERYWHERE | _PCM | {"flac", "opus", "vorbis"}),
+    sound=AudioCodecs("aac", _EVERYWHERE | _PCM | {"flac", "opus", "vorbis"}),
     muxer={"flush_packets": "1"},
 )
 _WEBM = _Container(
     video="libvpx-vp9",
-    sound=Sound("libopus", frozenset({"opus", "vorbis"})),
-    careful=_VP9 | {"deadline": "good", "cpu-used": "5", "crf": "24"},
-    quick=_VP9 | {"deadline": "realtime", "cpu-used": "8", "crf": "28"},
+    sound=AudioCodecs("libopus", frozenset({"opus", "vorbis"})),
+    offline=_VP9 | {"deadline": "good", "cpu-used": "5", "crf": "24"},
+    live=_VP9 | {"deadline": "realtime", "cpu-used": "8", "crf": "28"},
     muxer={"flush_packets": "1"},
 )
 CONTAINERS = {".mp4": _MP4, ".mov": _MOV, ".mkv": _MKV, ".webm": _WEBM}
@@ -84,7 +84,7 @@ class VideoWriter:
         container = _container(self.path)
         if original and self.path.exists() and self.path.samefile(original.path):
             raise SinkUnavailable(f"{path} is the file being read; choose another name for the result")
-        self._part = _claim(self.path)
+        self._part = _create_part(self.path)
         self._start(container, format, original)
 
     def write(self, image: Image, seconds: float | None = None) -> None:
@@ -98,13 +98,13 @@ class VideoWriter:
             self._output.mux(self._stream.encode(frame))
             self._last = ticks
             if self._audio:
-                self._audio.until(float(ticks * self._tick))
+                self._audio.mux_until(float(ticks * self._tick))
 
     def finish(self) -> None:
         """Add the rest of the sound and close."""
         if self._open and self._audio:
             with self._failing():
-                self._audio.until(None)
+                self._audio.mux_until(None)
         self.close()
 
     def close(self) -> None:
@@ -164,7 +164,7 @@ class VideoWriter:
 
         self._output: OutputContainer = av.open(str(self._part), "w", container_options=container.muxer)
         with self._failing():
-            options = container.quick if format.live else container.careful
+            options = container.live if format.live else container.offline
             stream = self._output.add_stream(container.video, rate=self._fps, options=dict(options))
             self._stream = cast("VideoStream", stream)
             self._configure(self._stream.codec_context, format)
@@ -198,7 +198,7 @@ def _container(path: Path) -> _Container:
         raise SinkUnavailable(f"{path.name}: a video file's name must end in one of {choices}") from None
 
 
-def _claim(path: Path) -> Path:
+def _create_part(path: Path) -> Path:
     """Create the unfinished file beside ``path`` under a name nobody uses."""
     if path.is_dir():
         raise SinkUnavailable(f"{path} is a folder; add a file name")

@@ -1,4 +1,4 @@
-"""The door of the preview page: nobody comes in without a link that is good for one visit."""
+"""Who may use the preview page: nobody without a link that is good for one visit."""
 
 from pathlib import Path
 
@@ -7,14 +7,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from visard.daemon.server.errors import answer
-from visard.daemon.server.preview.checks import Refusal, refusal
+from visard.daemon.server.error_handlers import answer
+from visard.daemon.server.preview.checks import Rejection, find_rejection
 from visard.daemon.server.preview.sessions import Sessions
 
 OPEN_TO_ALL = {"/page.css", "/icon.svg"}
 """What the page of refusal needs; no secrets in it."""
 _REFUSED = Path(__file__).parent / "web" / "refused.html"
-_OVER = Refusal(403, "session", "this session is over; `visard preview --open` makes a new link")
+_OVER = Rejection(403, "session", "this session is over; `visard preview --open` makes a new link")
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -37,7 +37,7 @@ class PreviewAuth:
         self._cookie = f"visard-{port}"  # a browser sends cookies to every port of a computer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, by ``app`` or by a refusal."""
+        """Answer one request, by ``app`` or by a rejection."""
         if scope["type"] != "http":
             return
 
@@ -56,30 +56,30 @@ class PreviewAuth:
                 await self._app(scope, receive, guarded)
 
     def _answer(self, request: Request) -> Response | None:
-        """Return what the door itself says; None lets the request through."""
-        wrong = refusal(request, self._port)
-        if wrong is not None:
-            return _refused(wrong)
+        """Return the answer that is given before ``app`` is asked; None lets the request through."""
+        rejection = find_rejection(request, self._port)
+        if rejection is not None:
+            return _rejected(rejection)
         path, token = request.scope["path"], request.query_params.get("token")
         if request.method == "GET" and path == "/" and token is not None:
             return self._admit(token)
         if path in OPEN_TO_ALL or self._sessions.known(request.cookies.get(self._cookie, "")):
             return None
-        return _refused_page() if path == "/" else _refused(_OVER)
+        return _rejected_page() if path == "/" else _rejected(_OVER)
 
     def _admit(self, token: str) -> Response:
         """Exchange a token for a session, and lead to where the token is no longer in the address."""
         session = self._sessions.admit(token)
         if session is None:
-            return _refused_page()
+            return _rejected_page()
         redirect = RedirectResponse("/", 303)
         redirect.set_cookie(self._cookie, session, httponly=True, samesite="strict")
         return redirect
 
 
-def _refused(wrong: Refusal) -> Response:
-    return answer(wrong.status, wrong.code, wrong.message)
+def _rejected(rejection: Rejection) -> Response:
+    return answer(rejection.status, rejection.code, rejection.message)
 
 
-def _refused_page() -> Response:
+def _rejected_page() -> Response:
     return HTMLResponse(_REFUSED.read_bytes(), 403)

@@ -52,7 +52,7 @@ class Sessions:
             self._visits -= 1
             self._last = self._now()
 
-    def quiet(self) -> float:
+    def idle(self) -> float:
         """Return for how many seconds nobody has looked or asked for a link."""
         return 0.0 if self._visits else self._now() - self._last
 

@@ -1,12 +1,12 @@
-"""Routes for what is worn and shown."""
+"""Routes that control what goes out: persona, pause, reveal, calibration."""
 
 from fastapi import APIRouter
 
 from visard.daemon.api.schema import PersonaRequest, RevealRequest, Status
 from visard.daemon.server.deps import ServiceDep
-from visard.daemon.server.openapi import CONFLICT, UNKNOWN
+from visard.daemon.server.responses import CONFLICT, UNKNOWN
 
-router = APIRouter(tags=["wearing"])
+router = APIRouter(tags=["control"])
 
 
 @router.get("/status")
@@ -16,9 +16,9 @@ def status(service: ServiceDep) -> Status:
 
 
 @router.post("/persona", responses={**UNKNOWN, **CONFLICT})
-def select(service: ServiceDep, body: PersonaRequest) -> Status:
+def switch_persona(service: ServiceDep, body: PersonaRequest) -> Status:
     """Put a persona on; one that is not prepared yet takes over when it is."""
-    service.select(body.name, body.mode)
+    service.switch_persona(body.name, body.mode)
     return service.status()
 
 

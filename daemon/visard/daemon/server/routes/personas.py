@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response, status
 
 from visard.daemon.api.schema import Generate, Job, NewPersona, PersonaInfo, Rename
 from visard.daemon.server.deps import ServiceDep
-from visard.daemon.server.openapi import CONFLICT, UNKNOWN, JpegResponse
+from visard.daemon.server.responses import CONFLICT, UNKNOWN, JpegResponse
 
 router = APIRouter(prefix="/personas", tags=["personas"])
 

@@ -8,9 +8,8 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.responses import StreamingResponse
 
 from visard.daemon.api.schema import Link
-from visard.daemon.server import mjpeg
 from visard.daemon.server.deps import ApiDep, ServiceDep
-from visard.daemon.server.openapi import MjpegResponse
+from visard.daemon.server.responses import MjpegResponse, mjpeg_parts
 
 router = APIRouter(tags=["streams"])
 
@@ -18,14 +17,14 @@ router = APIRouter(tags=["streams"])
 @router.get("/events", response_class=EventSourceResponse)
 async def events(api: ApiDep) -> AsyncIterator[ServerSentEvent]:
     """Tell what happens: ``status`` at once and when it changes, ``progress`` of a job, ``alert``."""
-    async for event in api.announcer.events():
+    async for event in api.broadcaster.events():
         yield ServerSentEvent(event=event.event, raw_data=json.dumps(event.data))
 
 
 @router.get("/preview", response_class=MjpegResponse)
 async def preview(service: ServiceDep) -> StreamingResponse:
     """Show what goes out, as JPEGs one after the other; the newest picture wins."""
-    return MjpegResponse(mjpeg.parts(service.result))
+    return MjpegResponse(mjpeg_parts(service.result))
 
 
 @router.post("/preview")

@@ -9,9 +9,9 @@ from visard.daemon.api.engines import EnginesInfo
 from visard.daemon.api.schema import CameraInfo
 from visard.daemon.config.file import Config
 from visard.daemon.server.deps import ApiDep, ServiceDep
-from visard.daemon.server.openapi import REFERENCE, UNKNOWN
+from visard.daemon.server.responses import REFERENCE, UNKNOWN
 
-router = APIRouter(tags=["working"])
+router = APIRouter(tags=["system"])
 
 
 def _some_of(model: type[BaseModel]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 // Latency by step over the last minute: areas on top of each other, a table that says the same in numbers.
 
-import { say } from "/words.js";
+import { say } from "/texts.js";
 
 const SPAN = 75000; // milliseconds
 const ORDER = ["track", "swap", "animate", "blend", "view", "guard", "sink"];

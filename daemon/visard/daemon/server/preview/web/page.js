@@ -2,7 +2,7 @@
 
 import { Chart } from "/chart.js";
 import { Stream } from "/pictures.js";
-import { say, translate, translated } from "/words.js";
+import { say, translate, translated } from "/texts.js";
 
 const RETRY = 2000; // milliseconds between two tries to reach the daemon
 const find = (selector) => document.querySelector(selector);

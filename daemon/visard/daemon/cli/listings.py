@@ -1,0 +1,85 @@
+"""``visard cameras``, ``visard sources`` and ``visard sinks``: what frames can come from and go to."""
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import click
+
+from visard.daemon.cli.output import Output, common, pass_output
+
+if TYPE_CHECKING:
+    from visard.daemon.api.schema import CameraInfo
+    from visard.engines.plugins import Registry
+
+
+class Plugin(Protocol):
+    """A plugin that is listed."""
+
+    name: str
+    rank: int
+    summary: str
+
+
+@click.command("cameras")
+@common
+@pass_output
+def cameras(output: Output) -> None:
+    """List the cameras with the names and ids that --source camera:NAME and the setting camera take."""
+    from visard.daemon.api.client import Client
+    from visard.daemon.errors import DaemonError
+
+    try:
+        with Client() as daemon:
+            found = daemon.cameras()
+    except DaemonError:
+        found = _cameras_seen_here()
+    text = "\n".join(map(_camera, found)) or "no camera was found; 'visard doctor' tells more"
+    output.result([each.model_dump(mode="json") for each in found], text)
+
+
+@click.command("sources")
+@common
+@pass_output
+def sources(output: Output) -> None:
+    """List what --source may be."""
+    from visard.daemon import sources
+
+    _list_plugins(output, sources.sources)
+
+
+@click.command("sinks")
+@common
+@pass_output
+def sinks(output: Output) -> None:
+    """List what --sink may be."""
+    from visard.daemon import sinks
+
+    _list_plugins(output, sinks.sinks)
+
+
+def _cameras_seen_here() -> "list[CameraInfo]":
+    """Return what this process sees by itself; nobody has chosen yet."""
+    from visard.daemon.api.schema import CameraInfo
+    from visard.daemon.sources._cameras import list_cameras
+
+    return [
+        CameraInfo(id=each.stable_id, name=each.name, path=each.path, busy=each.busy, chosen=False)
+        for each in list_cameras()
+    ]
+
+
+def _camera(info: "CameraInfo") -> str:
+    marks = ", ".join(mark for mark, true in (("chosen", info.chosen), ("in use", info.busy)) if true)
+    return f"{info.name} ({info.id}){f' {marks}' if marks else ''}"
+
+
+def _list_plugins(output: Output, registry: "Registry[Any]") -> None:
+    """Print the plugins of a registry and those that cannot be used here."""
+    plugins: list[Plugin] = sorted(registry.all().values(), key=lambda plugin: plugin.rank)
+    facts: list[dict[str, str | None]] = [
+        {"name": plugin.name, "summary": plugin.summary, "broken": None} for plugin in plugins
+    ]
+    facts += [{"name": name, "summary": None, "broken": reason} for name, reason in registry.broken.items()]
+    lines = [
+        f"{fact['name']:<10} {fact['summary'] or 'cannot be used: ' + str(fact['broken'])}" for fact in facts
+    ]
+    output.result(facts, "\n".join(lines))
