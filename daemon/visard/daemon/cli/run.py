@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from visard.daemon.cli.options import mode_option, persona_option, settings_options
 from visard.daemon.cli.output import Output, common, pass_output
@@ -44,6 +45,7 @@ def command(
     """
     from visard.daemon.foreground.run import run
 
-    status = run(source, persona, sinks, settings, mode, seconds=seconds)
+    said = click.get_current_context().get_parameter_source("mode") is not ParameterSource.DEFAULT
+    status = run(source, persona, sinks, settings, mode if said else None, seconds=seconds)
     if output.json:
         output.result(status.model_dump(mode="json"), "")
