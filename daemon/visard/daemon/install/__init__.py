@@ -7,45 +7,27 @@ A system's module looks around (``find``), and makes lists of steps out of what 
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from visard.daemon.config import paths
 from visard.daemon.errors import InstallError
 from visard.daemon.install.computer import Computer, InstallRecord
+from visard.daemon.install.plan import Installer, InstallOptions, InstallPlan
 from visard.daemon.install.steps import RemoveFolder, Step
 
-
-@dataclass(frozen=True, slots=True)
-class InstallOptions:
-    """What the person asked for."""
-
-    command: tuple[str, ...]
-    """How Visard is called here."""
-    environment: tuple[tuple[str, str], ...] = ()
-    """What the daemon and the tray must find in theirs."""
-    tray: bool = True
-    start: bool = True
-    """Start them now too, not only with the next session."""
-
-
-@dataclass(frozen=True, slots=True)
-class InstallPlan:
-    """What to do, and what the person should know of it."""
-
-    steps: tuple[Step, ...]
-    notes: tuple[str, ...] = ()
-
-
-class Installer(Protocol):
-    """One operating system's way."""
-
-    def install(self, options: InstallOptions) -> InstallPlan:
-        """Plan what a session needs to start Visard."""
-
-    def uninstall(self, options: InstallOptions) -> InstallPlan:
-        """Plan how to take all of that away; ``options`` tells what it was."""
+__all__ = [
+    "InstallOptions",
+    "InstallPlan",
+    "Installer",
+    "apply",
+    "dry_run",
+    "environment",
+    "installer",
+    "purge",
+    "this_computer",
+    "user_files_left",
+    "visard_command",
+]
 
 
 def installer() -> Installer:

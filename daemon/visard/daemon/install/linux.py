@@ -6,8 +6,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from visard.daemon.install import InstallOptions, InstallPlan, freedesktop, systemd
+from visard.daemon.install import freedesktop, systemd
 from visard.daemon.install.icons import icons
+from visard.daemon.install.plan import InstallOptions, InstallPlan
 from visard.daemon.install.steps import (
     EndProcess,
     ForgetRecord,

@@ -20,13 +20,10 @@ from visard.daemon.media.slot import Closed, Slot
 from visard.daemon.pipeline.capture import Capture, Presence
 from visard.daemon.pipeline.compositor import Compositor
 from visard.daemon.pipeline.guard_input import facts, words
-from visard.daemon.pipeline.heartbeat import Heartbeat
 from visard.daemon.pipeline.recipe import Recipe, Switches
-from visard.daemon.pipeline.scene_cuts import SceneCuts
 from visard.daemon.pipeline.sink_thread import SinkThread
-from visard.daemon.pipeline.stats import Stats
-from visard.daemon.pipeline.status import PipelineStatus
-from visard.daemon.pipeline.tracking import Tracking
+from visard.daemon.pipeline.stats import Heartbeat, PipelineStatus, Stats
+from visard.daemon.pipeline.tracking import SceneCuts, Tracking
 from visard.models.face import Image, Sighting
 
 log = logging.getLogger(__name__)

@@ -1,7 +1,9 @@
-"""Times and counts of a running pipeline, over a sliding window of bounded memory."""
+"""What a running pipeline tells about itself: times and counts, over a sliding window of bounded memory."""
 
 import time
 from collections import Counter, defaultdict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
@@ -103,3 +105,44 @@ class Stats:
                 reasons=dict(self._reasons),
                 errors=dict(self._errors),
             )
+
+
+class Heartbeat:
+    """How long each step has been at work on its present frame; each is one thread, and anybody may ask."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    @contextmanager
+    def beat(self, step: str) -> Iterator[None]:
+        """Count the block as work of ``step``."""
+        self._since[step] = time.monotonic()
+        try:
+            yield
+        finally:
+            del self._since[step]
+
+    def busy(self) -> dict[str, float]:
+        """Return the seconds for which each step that is at work has been so."""
+        now = time.monotonic()
+        return {step: now - since for step, since in self._since.copy().items()}
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineStatus:
+    """A picture of the whole pipeline at one moment."""
+
+    persona: str | None
+    mode: str
+    paused: bool
+    reveal: bool
+    verdict: str
+    why: str
+    source: str
+    """``ok``, or why there is no camera."""
+    sinks: dict[str, str]
+    """Where each output goes, and ``ok`` or what is wrong with it."""
+    drops: int
+    reference: int | None
+    seeking: bool
+    stats: Snapshot

@@ -9,7 +9,7 @@ from typing import Any
 
 from visard.tray import system_gi
 from visard.tray.icon import draw
-from visard.tray.panel import OnClick, PanelState, PanelUnavailable
+from visard.tray.panel.interface import OnClick, PanelState, PanelUnavailable
 from visard.tray.texts import IconState
 
 _SIZE = 64

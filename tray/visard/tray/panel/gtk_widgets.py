@@ -9,7 +9,7 @@ from gi.repository import GdkPixbuf, GLib, Gtk
 from PIL.Image import Image
 from pystray._appindicator import Icon
 
-from visard.tray.panel import SEPARATOR, MenuItem, OnClick, PanelState
+from visard.tray.panel.interface import SEPARATOR, MenuItem, OnClick, PanelState
 from visard.tray.texts import IconState
 from visard.tray.thumbnails import ticked
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from visard.tray.icon import draw
-from visard.tray.panel import SEPARATOR, MenuItem, OnClick, PanelState, PanelUnavailable
+from visard.tray.panel.interface import SEPARATOR, MenuItem, OnClick, PanelState, PanelUnavailable
 
 _SIZE = 64
 
