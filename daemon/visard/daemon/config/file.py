@@ -71,17 +71,20 @@ class ConfigFile:
                     document.pop(key, None)
                 else:
                     document[key] = value
-            if self.path is not None:
-                self._write(self.path, tomlkit.dumps(document))
+            self._write(tomlkit.dumps(document))
             self._document, self._config = document, config
             return config
 
-    def _write(self, path: Path, text: str) -> None:
+    def _write(self, text: str) -> None:
+        if self.path is None:
+            return
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            replace_file(path, text)
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            replace_file(self.path, text)
         except OSError as error:
-            raise ConfigError(f"{path} cannot be written ({error.strerror}); nothing was changed") from error
+            raise ConfigError(
+                f"{self.path} cannot be written ({error.strerror}); nothing was changed"
+            ) from error
 
 
 def replace_file(path: Path, text: str) -> None:
