@@ -94,8 +94,8 @@ class Service:
     def stop(self, settle: float = 0.0) -> None:
         """Stop everything in under a second; wait ``settle`` more for steps that are still at work."""
         self._unwatch()
-        self._prepared.close()
         self._controller.stop()
+        self._prepared.close()
         self.result.close()
         self.driver.close()
         if settle:
