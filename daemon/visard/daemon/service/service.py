@@ -95,12 +95,10 @@ class Service:
         """Stop everything in under a second; wait ``settle`` more for steps that are still at work."""
         self._unwatch()
         self._controller.stop()
-        self._prepared.close()
+        self._controller.live.pipeline.settle(settle)
+        self._prepared.close(settle)
         self.result.close()
         self.driver.close()
-        if settle:
-            self._controller.live.pipeline.settle(settle)
-            self._prepared.close(settle)
 
     def wait(self, timeout: float) -> bool:
         """Wait for the end of what was started; false when ``timeout`` seconds pass. Raises what ended it."""
