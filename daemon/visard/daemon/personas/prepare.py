@@ -89,6 +89,14 @@ def candidates(persona: Persona, mode: Mode, processor: str | None = None) -> li
     return able
 
 
+def mode_for(persona: Persona, usual: Mode = Mode.swap) -> Mode:
+    """Return the mode of the processor that was chosen for a persona, else ``usual`` if it can do that."""
+    if persona.record.processor != AUTO:
+        return Mode(find_processor(persona.record.processor).kind)
+    able = {one.kind for one in suitable(persona.material)}
+    return usual if usual.value in able or not able else Mode(min(able))
+
+
 def suitable(material: Material) -> list[Processor]:
     """Return every processor that can use this material, the best-looking first."""
     able = [one for one in processors().values() if one.accepts & material.kinds]
