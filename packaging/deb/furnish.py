@@ -60,7 +60,7 @@ def start_at_login(tree: Path) -> None:
     """Write the units, what the desktop starts and shows, and the icons."""
     units = tree / "usr/lib/systemd/user"
     packages = next(tree.glob("usr/lib/visard/lib/*/site-packages")).relative_to(tree)
-    bridging = systemd.bridging("/usr/bin/python3", f"/{packages}")
+    bridging = systemd.keep_format_command("/usr/bin/python3", f"/{packages}")
     write(units / systemd.SERVICE, systemd.service(COMMAND, bridging))
     write(units / systemd.RETRY, systemd.retry())
     write(tree / "usr/share/visard" / freedesktop.NAME, freedesktop.autostart_entry(COMMAND))

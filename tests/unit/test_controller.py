@@ -143,7 +143,7 @@ def test_another_output_takes_another_pipeline_with_the_same_persona(
     controller.apply(Config(output="null").model_copy(update=change))
     assert controller.live is not before
     assert begun == [controller.live]
-    assert controller.live.output.where == change.get("output", "null")
+    assert controller.live._output.where == change.get("output", "null")
     assert {getattr(controller.live.format, key) for key in change if key != "output"} <= set(change.values())
     assert controller.recipe.persona is prepared.ready["anna"]
     assert controller.switches.paused

@@ -57,7 +57,7 @@ def test_a_change_on_any_thread_is_told_at_once(start: Start) -> None:
         async with start() as (service, broadcaster), aclosing(broadcaster.events()) as events:
             await anext(events)
             for name in ("marco", "nico", "clara"):
-                threading.Thread(target=service.wear, args=(name,)).start()
+                threading.Thread(target=service.switch_persona, args=(name,)).start()
                 assert (await anext(events)).data["persona"] == name
 
     run(work)
