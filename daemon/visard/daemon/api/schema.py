@@ -11,13 +11,15 @@ POST     /pause, /resume                 -> Status
 POST     /reveal                         show the real face: Reveal (default: on) -> Status
 POST     /calibrate                      take the next frame as the neutral reference -> Status
 GET      /personas                       list of PersonaInfo
-POST     /personas                       add a photo: NewPersona -> PersonaInfo
+POST     /personas                       add a photo or a trained model: NewPersona -> PersonaInfo
 POST     /personas/generate              Generate -> Job
 GET      /personas/{name}                PersonaInfo
-PATCH    /personas/{name}                Rename -> PersonaInfo
+PATCH    /personas/{name}                name, processor, options: PersonaChange -> PersonaInfo
 DELETE   /personas/{name}                into the bin, or for good with ?forever=true
 POST     /personas/{name}/restore        out of the bin -> PersonaInfo
 GET      /personas/{name}/thumbnail      JPEG
+GET      /processors                     list of ProcessorInfo: what can put a persona on, and its options
+DELETE   /jobs/{job}                     give up preparing a persona -> Status
 GET      /settings                       Config
 PATCH    /settings                       some fields of Config -> Config
 DELETE   /settings/{key}                 back to its default -> Config
@@ -192,6 +194,21 @@ class PersonaInfo(_Fact):
     damaged: str | None = None
 
 
+class ProcessorInfo(_Fact):
+    """One way to put a persona on: a swapper or an animator."""
+
+    name: str
+    summary: str = ""
+    kind: str | None = None
+    """``swap`` or ``animate``."""
+    accepts: tuple[str, ...] = ()
+    """What it makes a persona of: ``photo``, or the ending of a trained model."""
+    options: dict[str, Any] = {}
+    """JSON schema of its options: each with type, range, default and description."""
+    broken: str | None = None
+    """Why it cannot be used here."""
+
+
 class Status(_Fact):
     """Everything about a running daemon at one moment."""
 
@@ -241,13 +258,26 @@ class RevealRequest(_Body):
     on: bool = Field(True, strict=True)
 
 
-class NewPersona(_Body):
-    """A photo of this machine and why its face may be worn."""
+OptionValue = Annotated[bool | int | float | str | None, Field(description="null: the default again")]
+
+
+class ProcessorRequest(_Body):
+    """What shall put a persona on; what is left out stays as it is."""
+
+    processor: str | None = Field(None, description="the name of a processor; auto or null: the best one")
+    options: dict[str, OptionValue] | None = Field(
+        {}, description="options of the processor, which /processors lists; null: all defaults again"
+    )
+
+
+class NewPersona(ProcessorRequest):
+    """A photo or a trained model of this machine, and why its face may be worn."""
 
     path: str
     name: str
     consent: Consent
     title: str | None = None
+    picture: str | None = Field(None, description="a photo for a trained model, to be shown and animated")
 
 
 class Generate(_Body):
@@ -257,10 +287,10 @@ class Generate(_Body):
     name: str | None = None
 
 
-class Rename(_Body):
-    """A persona's new name."""
+class PersonaChange(ProcessorRequest):
+    """A persona's new name, and what shall put it on."""
 
-    name: str
+    name: str = ""
 
 
 class Link(_Fact):

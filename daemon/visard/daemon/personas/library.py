@@ -156,15 +156,21 @@ class Library:
                 write_thumbnail(folder, sample(Persona(record, folder, None)))
         return self.get(record.name)
 
-    def configure(self, name: str, processor: str | None, options: Mapping[str, Any]) -> Persona:
-        """Keep what puts a persona on (None: as it is), and options; an option of None is its default again.
+    def configure(
+        self,
+        name: str,
+        processor: str | None,
+        options: Mapping[str, Any] | None,
+        at_work: str | None = None,
+    ) -> Persona:
+        """Keep what puts a persona on (None: as it is), and options, as ``chosen`` takes them.
 
         Raises PersonaError.
         """
         from visard.daemon.personas.prepare import chosen
 
         persona = self.get(name)
-        choice = chosen(persona, processor, options)
+        choice = chosen(persona, processor, options, at_work)
         try:
             if persona.shipped:
                 self._choices.mkdir(mode=0o700, exist_ok=True)

@@ -8,16 +8,24 @@ from threading import RLock
 from typing import Any
 
 from visard.daemon.api.engines import EnginesInfo
-from visard.daemon.api.schema import CameraInfo, Consent, GuardStatus, Job, PersonaInfo, Status
+from visard.daemon.api.schema import (
+    CameraInfo,
+    Consent,
+    GuardStatus,
+    Job,
+    PersonaInfo,
+    ProcessorInfo,
+    Status,
+)
 from visard.daemon.config import paths
 from visard.daemon.config.file import Config, ConfigFile
 from visard.daemon.config.settings import Mode
 from visard.daemon.diagnostics import engine_report
 from visard.daemon.errors import ConfigError, PersonaError, PersonaUnknown, VisardError
 from visard.daemon.media.jpeg_stream import JpegStream
+from visard.daemon.personas.describe import describe
 from visard.daemon.personas.library import Library
-from visard.daemon.personas.prepare import candidates, suitable, typed_options
-from visard.daemon.personas.record import AUTO
+from visard.daemon.personas.prepare import candidates, mode_for, typed_options
 from visard.daemon.pipeline.sample import sample
 from visard.daemon.service import memory, snapshot
 from visard.daemon.service.controller import Controller
@@ -27,7 +35,6 @@ from visard.daemon.service.persona_index import PersonaIndex, info, thumbnail
 from visard.daemon.service.prepared import PreparedPersonas
 from visard.daemon.sources._cameras import CameraDevice, list_cameras
 from visard.daemon.sources._select import SourceSelector
-from visard.models.processor import find_processor
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +82,7 @@ class Service:
     def _begin_with(self, name: str, mode: Mode) -> None:
         """Put on what was on last; what is wrong with it is a problem to be shown, not the end."""
         try:
-            self._controller.switch_persona(name, self._mode_for(name, mode))
+            self._controller.switch_persona(name, mode_for(self._library.get(name), mode))
         except VisardError as error:
             self._controller.trouble("persona-unusable", str(error))
 
@@ -153,7 +160,7 @@ class Service:
         """
         persona = self._library.get(name)
         if mode is None:
-            mode = self._mode_for(persona.name, self.config().mode)
+            mode = mode_for(persona, self.config().mode)
         else:
             candidates(persona, mode)
         before = self.config().mode
@@ -161,14 +168,6 @@ class Service:
             self._remember(persona=persona.name, mode=mode.value)
             self._controller.switch_persona(persona.name, mode)
         self._restock(before)
-
-    def _mode_for(self, name: str, usual: Mode) -> Mode:
-        """Return the mode of the processor that was chosen for a persona, else one that it can do."""
-        persona = self._library.get(name)
-        if persona.record.processor != AUTO:
-            return Mode(find_processor(persona.record.processor).kind)
-        able = {one.kind for one in suitable(persona.material)}
-        return usual if usual.value in able or not able else Mode(min(able))
 
     def step(self, by: int) -> None:
         """Put on the persona that many places further on in the library."""
@@ -280,10 +279,20 @@ class Service:
         )
         return self._new(added.name)
 
-    def configure_persona(self, name: str, processor: str | None, options: Mapping[str, Any]) -> PersonaInfo:
-        """Choose what puts a persona on, and its options; it goes on as it was until that is ready."""
-        before = self._library.get(name)
-        after = self._library.configure(name, processor, options)
+    def processors(self) -> list[ProcessorInfo]:
+        """Return everything that can put a persona on."""
+        return describe()
+
+    def configure_persona(
+        self, name: str, processor: str | None, options: Mapping[str, Any] | None
+    ) -> PersonaInfo:
+        """Choose what puts a persona on, and its options; it goes on as it was until that is ready.
+
+        No processor: as it is. An option of None takes its default again, and None instead of options all.
+        """
+        before, worn = self._library.get(name), self._controller.recipe.persona
+        at_work = worn.processor if worn and worn.name == before.name else None
+        after = self._library.configure(name, processor, options, at_work)
         if after.record.processor != before.record.processor:
             self._prepared.drop(after.name)
         else:
