@@ -160,7 +160,7 @@ def test_a_daemon_that_goes_is_missed_and_found_again(running: Session) -> None:
 def test_a_persona_is_added_from_a_picture(running: Session, home: Path) -> None:
     picture = home / "aunt.jpg"
     shutil.copy(SHIPPED / "hanna" / "picture.jpg", picture)
-    running.item.click("Add a persona from a picture …")
+    running.item.click("Add a persona from a picture or model …")
     until(lambda: running.screen.windows("Choose a picture of one face"), "no file is asked for")
     running.screen.point(500, 400)  # without a window manager, keys go to what is under the mouse
     running.screen.type(str(picture))

@@ -171,7 +171,7 @@ def test_run_passes_everything_on(call: Call, monkeypatch: pytest.MonkeyPatch) -
     assert asked == [(("demo", "marco", ("preview", "a.mp4"), settings, Mode.animate), {"seconds": 3.0})]
     asked.clear()
     call("run")
-    assert asked == [((None, None, (), Settings(), Mode.swap), {"seconds": None})]
+    assert asked == [((None, None, (), Settings(), None), {"seconds": None})]
 
 
 @pytest.mark.parametrize("name", ["run", "convert", "bench"])

@@ -16,11 +16,14 @@ from PIL import Image
 from visard.daemon.api import schema
 from visard.daemon.api.schema import ErrorBody, Status
 from visard.daemon.errors import (
+    BackendUnavailable,
     ConfigError,
     DaemonAbsent,
+    EngineError,
     FaceUnusable,
     ModelRefused,
     PersonaUnknown,
+    ProcessorUnknown,
     VisardError,
 )
 from visard.daemon.server.app import build
@@ -253,11 +256,13 @@ def test_every_exception_has_a_status() -> None:
     for error, status in (
         (PersonaUnknown, 404),
         (FaceUnusable, 409),
+        (ModelRefused, 409),
+        (ProcessorUnknown, 422),
         (ConfigError, 422),
         (DaemonAbsent, 503),
     ):
         assert status_of(error("x")) == status
-    assert status_of(ModelRefused("x")) == STATUS[VisardError]
+    assert status_of(BackendUnavailable("x")) == STATUS[EngineError]
 
 
 def test_events_and_preview_are_streams(service: FakeService) -> None:

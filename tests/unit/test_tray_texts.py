@@ -18,7 +18,7 @@ from visard.daemon.config.file import Config
 from visard.tray import i18n, texts
 from visard.tray.menu import menu
 
-ENGINES = ("device-lost", "engine-demoted", "engine-not-kept")
+ENGINES = ("device-lost", "engine-demoted", "engine-not-kept", "slow-processor")
 VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 
 

@@ -44,9 +44,10 @@ def prepare(
 ) -> PreparedPersona:
     """Prepare a persona for ``mode``; seconds for a photo, minutes where networks are compiled.
 
-    Without a mode it is what the processor does. ``processor`` and ``options`` go before what the persona's record says. Of several that ``auto``
-    may take, the best-looking one runs that reaches FAST frames a second here, or else the fastest.
-    Raises PersonaError, PortraitError, EngineError, and what ``report`` raises to cancel.
+    Without a mode it is what the processor does. ``processor`` and ``options`` go before what the persona's
+    record says. Of several that ``auto`` may take, the best-looking one runs that reaches FAST frames a
+    second here, or else the fastest. Raises PersonaError, PortraitError, EngineError, and what ``report``
+    raises to cancel.
     """
     if mode is None:
         mode = mode_for(configured(persona, processor, {}))
