@@ -102,7 +102,7 @@ function showGone(why) {
   put("#guard b", say("verdict.unknown"));
   put("#guard span", "");
   find("#guard").dataset.verdict = "unknown"; // what was safe a moment ago is not known to be safe now
-  for (const each of document.querySelectorAll("header button, #personas button, #mode, #how *")) each.disabled = true;
+  for (const each of document.querySelectorAll("header button, #personas button, #mode, #how fieldset")) each.disabled = true;
 }
 
 function showState() {

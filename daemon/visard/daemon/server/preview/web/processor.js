@@ -12,6 +12,7 @@ export class ProcessorPanel {
     this.change = change;
     this.known = new Map();
     this.pending = {};
+    find("#processor").setAttribute("aria-label", say("how"));
     find("#processor").onchange = ({ target }) => {
       this.flush();
       change(this.persona.name, { processor: target.value });
@@ -36,6 +37,7 @@ export class ProcessorPanel {
     find("#how").hidden = !persona?.processors.length;
     if (!persona) return;
     const chosen = persona.processor;
+    find("#how fieldset").disabled = false;
     this.select(persona, chosen, status.processor);
     const used = chosen === AUTO ? status.processor : chosen;
     this.draw(this.known.get(used));
