@@ -119,9 +119,8 @@ def test_mode_is_switched_for_the_present_persona(tab: Tab, service: FakeService
 def _set(tab: Tab, option: str, value: str, kind: str = "change") -> None:
     """Change a control as a person does."""
     tab.until(f"document.querySelector({option!r}) !== null")
-    tab.value(
-        f"(e => (e.value = {value!r}, e.dispatchEvent(new Event({kind!r}))))(document.querySelector({option!r}))"
-    )
+    act = f"e => (e.value = {value!r}, e.dispatchEvent(new Event({kind!r})))"
+    tab.value(f"({act})(document.querySelector({option!r}))")
 
 
 def _shown(tab: Tab, option: str) -> Any:
