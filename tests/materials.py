@@ -1,8 +1,13 @@
-"""Material for every processor: the shipped portraits, and the small trained models in ``data``."""
+"""Material for every processor: the shipped portraits, and small trained models."""
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
+import dfm_files
 import numpy as np
 import pytest
 
@@ -11,6 +16,10 @@ from visard.models.processor import Material, Patch, Prepared, Processor
 
 TESTS = Path(__file__).resolve().parent
 SHIPPED = TESTS.parent / "daemon/visard/daemon/personas/shipped"
+
+
+MODELS: dict[str, Callable[[Path], Path]] = {"dfm": dfm_files.tinted}
+"""Writes a small trained model of each kind."""
 
 
 def photo(name: str) -> Material:
@@ -22,10 +31,17 @@ def material(processor: Processor) -> Material:
     """Return something that a processor accepts; skips where there is none in the tests."""
     if "photo" in processor.accepts:
         return photo("walter")
-    for kind in sorted(processor.accepts):
-        for path in sorted((TESTS / "data" / kind).glob(f"*.{kind}")):
-            return Material(model=path)
-    pytest.skip(f"there is no {' or '.join(processor.accepts)} in tests/data")
+    for kind in sorted(processor.accepts & MODELS.keys()):
+        return Material(model=model(kind))
+    pytest.skip(f"there is no {' or '.join(processor.accepts)} to test with: see tests/materials.py")
+
+
+@cache
+def model(kind: str) -> Path:
+    """Return a small trained model of this kind."""
+    folder = Path(tempfile.mkdtemp(prefix="visard-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return MODELS[kind](folder / f"model.{kind}")
 
 
 def prepare(processor: Processor, made_of: Material | None = None, **options: object) -> Prepared:

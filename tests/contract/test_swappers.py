@@ -157,7 +157,8 @@ def test_the_patch_lies_on_the_face(swap: OneFace, seen: Seen) -> None:
     inside = (where[:, 0] > left - 0.1 * face.size) & (where[:, 0] < right + 0.1 * face.size)
     inside &= (where[:, 1] > top - 0.1 * face.size) & (where[:, 1] < bottom + 0.1 * face.size)
     assert inside.all()
-    assert len(where) > 0.4 * (right - left) * (bottom - top)
+    pixel = abs(np.linalg.det(patch.matrix[:, :2]))  # of the patch, in pixels of the frame
+    assert len(where) * pixel > 0.4 * (right - left) * (bottom - top)
 
 
 def test_what_lies_below_joins_the_frame_without_a_seam(swap: OneFace, seen: Seen) -> None:

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import dfm_files
+import numpy as np
 import onnx
 import pytest
 from grids import sampling
@@ -22,6 +24,9 @@ from visard.engines.precision import graph
 from visard.engines.precision.quantise import Quantiser
 from visard.models.assets import asset
 from visard.models.check_inputs import samples as faces
+from visard.models.swap.dfm.graph import convert as trained
+from visard.models.swap.dfm.graph import ports
+from visard.models.swap.dfm.swapper import inputs as face_inputs
 
 ASSETS = sorted(path.name for path in asset("SHA256SUMS").parent.glob("*.onnx"))
 TARGETS = ["cuda:0", "sm_80", "sm_86", "sm_89", "sm_120"]
@@ -64,6 +69,32 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_networks_that_people_bring(folder: Path, name: str, target: str) -> None:
     path = NETWORKS[name](folder / f"{name}.onnx", WIDTH)
     compiled(path, Options(target))
+
+
+ARCHIS: list[dict[str, bool]] = [{}, {"c": True, "d": True}, {"quantized": True}]
+
+
+@pytest.mark.parametrize("archi", ARCHIS, ids=str)
+@pytest.mark.parametrize("write", [dfm_files.saehd, dfm_files.amp])
+def test_trained_faces(tmp_path: Path, write: Any, archi: dict[str, bool]) -> None:
+    path = tmp_path / "face.onnx"
+    onnx.save(trained(write(tmp_path / "face.dfm", **archi)), path)
+    for target in TARGETS:
+        assert not compiled(path, Options(target)).varies
+
+
+def test_trained_faces_of_the_original_exporter(shared: Path, tmp_path: Path) -> None:
+    files = sorted((shared / "oracles" / "dfm").glob("*.dfm"))
+    if not files:
+        pytest.skip("needs the files in shared/oracles/dfm")
+    for file in files:
+        path = tmp_path / f"{file.stem}.onnx"
+        onnx.save(trained(file), path)
+        compiled(path, Options("cuda:0"))
+        given = [
+            face_inputs(np.full((224, 224, 3), 128, np.uint8), *ports(path), morph) for morph in (0.5, 1.0)
+        ]
+        compiled(prepared(path, Precision.fp16, tmp_path, samples=given), Options("cuda:0", Precision.fp16))
 
 
 def ranges(path: Path) -> tuple[Range, ...]:

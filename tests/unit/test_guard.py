@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 from fakes import face_at
@@ -9,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visard.daemon.config.settings import WhenLost
-from visard.daemon.guard.rules import HOLD, SETTLE_TIME, FaceEvidence, Facts, GuardState, GuardVerdict, decide
+from visard.daemon.guard.rules import (
+    GIVE_UP,
+    HOLD,
+    SETTLE_TIME,
+    FaceEvidence,
+    Facts,
+    GuardState,
+    GuardVerdict,
+    decide,
+)
 from visard.models.face import Sighting
 
 ON = Facts(covers=True)
@@ -192,3 +202,29 @@ def test_any_history_keeps_the_rules(steps):
         now += gap
         state = check(state, facts, seen, now)
         assert len(state.tracks) <= 8
+
+
+@pytest.mark.parametrize("lost", list(WhenLost))
+def test_late_is_not_failed(lost: WhenLost) -> None:
+    """While a slow step is at work what went out last goes out again, however long the hold is over."""
+    facts = Facts(covers=True, when_lost=lost)
+    verdict, state = decide(GuardState(), facts, look(ALICE), 0.0)
+    assert verdict is GuardVerdict.frame
+    for now in (0.1, HOLD + 0.1, GIVE_UP - 0.1):
+        verdict, state = decide(state, replace(facts, late=True), None, now)
+        assert (verdict, state.why) == (GuardVerdict.last_good, "late")
+    verdict, state = decide(state, facts, None, GIVE_UP + 0.1)
+    assert (verdict.value, state.why) == (lost.value, "no frame")
+    verdict, state = decide(state, replace(facts, late=True), None, GIVE_UP + 0.2)
+    assert verdict.value == lost.value, "what was hidden once is not shown again for being late"
+
+
+def test_being_late_shows_nothing_that_was_not_good() -> None:
+    late = Facts(covers=True, late=True)
+    assert decide(GuardState(), late, None, 0.0)[0] is GuardVerdict.card
+    _, revealed = decide(GuardState(), Facts(covers=True, reveal=True), look(ALICE), 0.0)
+    assert decide(revealed, late, None, 0.1)[0] is GuardVerdict.card
+    _, failed = decide(GuardState(), Facts(covers=True), look(ALICE, failed=True), 0.0)
+    assert decide(failed, late, None, 0.1)[0] is not GuardVerdict.last_good
+    assert decide(failed, replace(late, covers=False), None, 0.1)[0] is GuardVerdict.card
+    assert decide(failed, replace(late, camera_gone=True), None, 0.1)[0] is GuardVerdict.card

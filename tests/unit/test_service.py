@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -13,12 +14,13 @@ from visard.daemon.api.schema import CameraState, Consent, State
 from visard.daemon.config import paths
 from visard.daemon.config.file import ConfigFile
 from visard.daemon.config.settings import Mode
-from visard.daemon.errors import ConfigError, PersonaUnknown, SinkUnavailable, SourceUnavailable
+from visard.daemon.errors import ConfigError, PersonaError, PersonaUnknown, SinkUnavailable, SourceUnavailable
 from visard.daemon.media.frame import Format
 from visard.daemon.media.ports import Sink
 from visard.daemon.personas.library import Library
 from visard.daemon.personas.prepare import PreparedPersona
 from visard.daemon.personas.record import Persona
+from visard.daemon.pipeline.recipe import Recipe
 from visard.daemon.service import controller, service
 from visard.daemon.service import live as stage
 from visard.daemon.service.idle import IdleMonitor
@@ -62,6 +64,11 @@ class World:
         self.basket = Basket()
         self.output = True
         self.slow: set[str] = set()
+
+    def photo(self) -> Path:
+        picture = Library().get("hanna").picture
+        assert picture is not None
+        return picture
 
     def sink(self) -> Sink:
         if not self.output:
@@ -342,8 +349,7 @@ def test_a_persona_that_is_gone_at_the_start_is_a_problem_and_the_card(
 
 def test_personas_come_and_go(running: Service, world: World) -> None:
     live(running)
-    photo = Library().get("hanna").picture
-    info = running.add_persona(photo, "me", Consent.self, None)
+    info = running.add_persona(world.photo(), "me", Consent.self, None)
     assert (info.name, info.consent, info.shipped) == ("me", "self", False)
     assert running.thumbnail("me")[:2] == b"\xff\xd8"
     running.switch_persona("me")
@@ -383,3 +389,70 @@ def test_without_personas_it_starts_and_says_so(world: World, config: ConfigFile
             running.step(1)
     finally:
         running.stop()
+
+
+def test_a_switch_to_a_prepared_persona_changes_the_pipeline_once_and_tells_once(
+    running: Service, config: ConfigFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live(running)
+    pipeline, changes, heard = running._controller.live.pipeline, [], []
+    monkeypatch.setattr(pipeline, "use", lambda recipe: changes.append(recipe.name))
+    monkeypatch.setattr(pipeline, "set_switches", changes.append)
+    running.listen(lambda: heard.append(1))
+    running.switch_persona("marco")
+    assert (changes, len(heard)) == (["marco"], 1)
+    assert ConfigFile(config.path).config.persona == "marco"
+
+
+def test_the_newest_wish_wins_however_long_an_older_one_takes(running: Service, world: World) -> None:
+    live(running)
+    world.slow = {"me"}
+    running.add_persona(world.photo(), "me", Consent.self)
+    running.switch_persona("me")
+    assert soon(lambda: any(job.step == "sewing" for job in running.status().jobs))
+    job = running.status().jobs[0]
+    assert (job.persona, job.progress, running.status().wanted) == ("me", 0.5, "me")
+    running.switch_persona("marco")
+    assert running.status().persona == "marco"
+    world.slow.clear()
+    assert soon(lambda: running.status().wanted is None)
+    time.sleep(0.05)
+    assert running.status().persona == "marco"
+
+
+def test_preparing_can_be_given_up(running: Service, world: World) -> None:
+    live(running)
+    with pytest.raises(PersonaError, match="job 0 cannot be given up"):
+        running.cancel(0)
+    world.slow = {"me"}
+    running.add_persona(world.photo(), "me", Consent.self)
+    running.switch_persona("me")
+    assert soon(lambda: running.status().jobs)
+    running.cancel(running.status().jobs[0].id)
+    assert soon(lambda: running.status().wanted is None)
+    status = running.status()
+    assert (status.persona, status.problems, status.jobs) == ("clara", (), ())
+
+
+def test_another_processor_is_prepared_while_the_old_one_goes_on(running: Service, world: World) -> None:
+    live(running)
+    before = running._controller.recipe.persona
+    assert before is not None
+    info = running.configure_persona("clara", "mesh", {})
+    assert (info.processor, "mesh" in info.processors) == ("mesh", True)
+    assert soon(lambda: running._controller.recipe.persona is not before)
+    assert soon(lambda: cast(Mask, before.prepared).closed), "what is not on any more is closed"
+    with pytest.raises(PersonaError, match="mesh has no option"):
+        running.configure_persona("clara", None, {"colour": "red"})
+    assert running.status().persona == "clara"
+    assert world.basket.leaks == 0
+
+
+def test_a_processor_that_is_slow_here_is_told_of(running: Service, world: World) -> None:
+    slow = Mask(before=lambda _: time.sleep(0.06))
+    live(running)._controller.live.pipeline.use(Recipe(worn(slow, "clara")))
+    assert soon(lambda: any(problem.code == "slow-processor" for problem in running.status().problems))
+    (problem,) = running.status().problems
+    assert "mask takes" in problem.message
+    assert not problem.blocking
+    assert running.status().state is State.live

@@ -20,11 +20,12 @@ _EYES = (33, 133), (362, 263)
 
 def samples(name: str) -> list[tuple[Array, ...]]:
     """Return inputs as the tracker gives them to a network we ship; noise would say nothing of faces."""
-    return [(_INPUTS[name](picture),) for picture in _pictures()]
+    return [(_INPUTS[name](picture),) for picture in pictures()]
 
 
 @cache
-def _pictures() -> tuple[Image, ...]:
+def pictures() -> tuple[Image, ...]:
+    """Return the three people, one face each, BGR [256, 256, 3]."""
     paths = [str(asset(f"sample_{number + 1}.jpg")) for number in range(_PEOPLE)]
     return tuple(np.asarray(cv2.imread(path)) for path in paths)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
@@ -75,6 +76,8 @@ class Patch:
     """Affine map from patch pixels to frame pixels, float32 [2, 3]; a pure translation is blended fastest."""
     under: Under | None = None
     """What takes the frame's place below the patch; None: the frame as it is."""
+    interpolation: int = cv2.INTER_LINEAR
+    """OpenCV's flag for how the image is scaled into the frame; the mask is always bilinear."""
 
     @classmethod
     def whole(cls, image: Image) -> "Patch":

@@ -85,7 +85,8 @@ class Blender:
             return None
         matrix = patch.matrix - np.array([[0, 0, x], [0, 0, y]], np.float32)
         image, mask = self._scratch.bytes("warped", h, w, 3), self._scratch.bytes("warped mask", h, w)
-        cv2.warpAffine(patch.image, matrix, (w, h), dst=image, borderMode=cv2.BORDER_REPLICATE)
+        flags, border = patch.interpolation, cv2.BORDER_REPLICATE
+        cv2.warpAffine(patch.image, matrix, (w, h), dst=image, flags=flags, borderMode=border)
         cv2.warpAffine(patch.mask, matrix, (w, h), dst=mask, borderMode=cv2.BORDER_CONSTANT)
         return _Placed(image, mask, x, y)
 

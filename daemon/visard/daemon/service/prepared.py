@@ -87,7 +87,8 @@ class PreparedPersonas:
         """Prepare it now, instead of what was ordered before; ``then`` gets it, or why not, on a worker."""
         with self._turn:
             self._wish = _Order((name, mode), then)
-            self._cancelled = self._present is not None and self._present.key != self._wish.key
+            present = self._present  # what is prepared ahead gives way also to itself: it is in no hurry
+            self._cancelled = present is not None and (present.then is None or present.key != self._wish.key)
             self._turn.notify_all()
 
     def cancel(self) -> None:
