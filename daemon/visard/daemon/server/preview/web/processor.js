@@ -80,7 +80,7 @@ export class ProcessorPanel {
     const send = (value) => this.later(key, value);
     const make = kind.type === "boolean" ? toggle : kind.enum ? list : kind.minimum === undefined ? entry : slider;
     const { inputs, set } = make(kind, send);
-    const label = element("label", { textContent: field.title ?? key });
+    const label = element("label", { textContent: key.replaceAll("_", " ") });
     const row = element("div", {}, label, ...inputs);
     inputs.forEach((input) => input.setAttribute("aria-label", label.textContent));
     row.dataset.option = key;
