@@ -417,8 +417,12 @@ def _persona(
         consent=consent.value if consent else None,
         shipped=shipped,
         ready=True,
-        processors=tuple(one.name for one in suitable(Material((Path("picture.jpg"),)))),
+        processors=_able(),
     )
+
+
+def _able() -> tuple[str, ...]:
+    return tuple(one.name for one in suitable(Material((Path("picture.jpg"),))))
 
 
 def _configured(
@@ -434,4 +438,5 @@ def _configured(
         options=known.options,
     )
     persona = Persona(record, Path(), Path("picture.jpg"))
-    return known.model_copy(update=chosen(persona, processor, options, at_work).model_dump())
+    choice = chosen(persona, processor, options, at_work).model_dump()
+    return known.model_copy(update={**choice, "processors": _able()})

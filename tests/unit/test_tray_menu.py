@@ -2,6 +2,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from control import fake
+from fake_processor import drop_in
 from hypothesis import given
 from hypothesis import strategies as st
 from menus import FakeClient, FakeDialogs, current, do, every, labelled
@@ -136,6 +138,19 @@ def test_the_present_persona_is_put_on_with_what_can() -> None:
     assert do(items[0].action) == [("configure_persona", "clara", "auto", {})]
     for nothing in (status(persona=None), status()):
         assert all(item.label != "Put on with" for item in every(menu(nothing)))
+
+
+def test_a_swapper_that_was_dropped_in_is_in_the_menu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop_in(monkeypatch)
+    service = fake(tmp_path)
+    item = labelled(labelled(menu(service.status()), "Put on with").children, "tint")
+    assert isinstance(item.action, actions.ChooseProcessor)
+    service.configure_persona(item.action.name, item.action.processor, {})
+    assert service.status().processor == "tint"
+    items = labelled(menu(service.status()), "Put on with").children
+    assert [item.label for item in items if item.checked] == ["tint"]
 
 
 def test_work_in_the_background_is_told_until_it_is_done() -> None:
