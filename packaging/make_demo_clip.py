@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from visard.models.animate.puppet.animator import PuppetAnimation
-from visard.models.animate.puppet.eyes import EYES
+from visard.models.animate.puppet.eyeballs import EYES
 from visard.models.animate.puppet.matte import fill
 from visard.models.animate.puppet.matte import person as opacity
 from visard.models.blendshapes import NAMES

@@ -44,6 +44,14 @@ def _no_other_engines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(managed, "_all", WeakSet())
 
 
+@pytest.fixture(autouse=True)
+def _no_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines are all equally fast, so that which one serves does not hang on how busy the machine is."""
+    from visard.engines.runtime import speed
+
+    monkeypatch.setattr(speed, "measure", lambda engines, *_, **__: [1.0] * len(engines))
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder that Visard takes for the user's own data and cache."""

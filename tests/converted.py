@@ -5,25 +5,21 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from visard.engines import accuracy
 from visard.engines.interfaces import Precision, Samples
-from visard.engines.precision import Prepared, graph, layer_compare, prepare
+from visard.engines.precision import ConvertedNetwork, convert_precision, graph, layer_compare
 
 
-def convert(path: Path, precision: Precision = Precision.fp16, **how: object) -> Prepared:
+def convert(path: Path, precision: Precision = Precision.fp16, **how: object) -> ConvertedNetwork:
     into = path.with_name(f"{path.stem}-{precision}.onnx")
-    return prepare(path, precision, into, report=lambda _: None, samples=None, **how)  # type: ignore[arg-type]
+    return convert_precision(path, precision, into, report=lambda _: None, samples=None, **how)  # type: ignore[arg-type]
 
 
-def worst(reference: Path, other: Path, inputs: Samples) -> layer_compare.LayerError:
-    """Return the worst output, halves rounded as a GPU would."""
+def worst(reference: Path, other: Path, inputs: Samples) -> accuracy.CheckResult:
+    """Judge the worst output, halves rounded as a GPU would."""
     right, left = (layer_compare.outputs(graph.read(path), inputs) for path in (reference, other))
-    errors = [
-        layer_compare.measure(
-            "", "", str(i), *(np.concatenate([row[i].ravel() for row in rows]) for rows in pair)
-        )
-        for i, pair in enumerate([(right, left)] * len(right[0]))
-    ]
-    return min(errors, key=lambda error: (not error.broken, error.cosine))
+    names = [value.name for value in graph.read(reference).graph.output]
+    return accuracy.compare(left, right, names, accuracy.Limits(-1, -np.inf, 0))
 
 
 def sound(path: Path) -> onnx.ModelProto:

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from visard.models.animate.puppet.eyes import EYES
+from visard.models.animate.puppet.eyeballs import EYES
 from visard.models.blendshapes import NAMES
 from visard.models.face import Face
 from visard.models.geometry.expression import displacement, neutral

@@ -23,6 +23,18 @@ COUNT = "VISARD_TEST_COUNT"
 """Environment variable: a file that gets a line for every compilation, in whichever process."""
 
 
+class Clock:
+    """Time that passes only while fake engines run."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+CLOCK = Clock()
+
+
 class FakeEngine:
     """Runs the network and then spoils the outputs."""
 
@@ -34,6 +46,7 @@ class FakeEngine:
 
     def __call__(self, *arrays: Array) -> tuple[Array, ...]:
         self.calls += 1
+        CLOCK.now += self._owner.seconds[self.precision]
         return self._owner.spoil(self.calls, self._real(*arrays))
 
 
@@ -58,11 +71,14 @@ class Fake:
         spoil: Callable[[int, tuple[Array, ...]], tuple[Array, ...]] = lambda _, outputs: outputs,
         precisions: tuple[Precision, ...] = (Precision.fp32,),
         missing: str | None = None,
+        seconds: float | dict[Precision, float] = 0.0,
     ) -> None:
         self.name, self.rank, self.instant, self.missing = name, rank, instant, missing
         self.compiling, self.opening, self.spoil = compiling, opening, spoil
         self._device, self._precisions = device, precisions
         self.print, self.number = "card", "1.0"
+        self.seconds = seconds if isinstance(seconds, dict) else dict.fromkeys(Precision, seconds)
+        """What a call takes on ``CLOCK``."""
         self.compiled: list[Options] = []
         self.opened = 0
 

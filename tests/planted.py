@@ -49,3 +49,54 @@ def plant(
     opsets = [helper.make_opsetid("", opset), *(helper.make_opsetid(domain, 1) for domain in domains)]
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8, functions=functions), path)
     return path
+
+
+INSIDE = [1] * 4
+
+
+def conv(source: str, target: str, name: str = "") -> onnx.NodeProto:
+    return node("Conv", [source, "w"], [target], name or f"conv {target}", pads=INSIDE)
+
+
+FAULTS: dict[str, tuple[list[onnx.NodeProto], dict[str, Array], str]] = {
+    "squares overflow": (
+        [node("Mul", ["x", "k"], ["a"]), node("Mul", ["a", "a"], ["b"], "fault"), node("Sqrt", ["b"], ["c"])],
+        {"k": f32(3000)},
+        "fault",
+    ),
+    "exponentials overflow": (
+        [node("Mul", ["x", "k"], ["a"]), node("Exp", ["a"], ["b"], "fault"), node("Log", ["b"], ["c"])],
+        {"k": f32(8)},
+        "fault",
+    ),
+    "sums overflow": (
+        [
+            node("Abs", ["x"], ["a"]),
+            node("Mul", ["a", "k"], ["b"]),
+            node("ReduceSum", ["b"], ["s"], "fault", keepdims=1),
+            node("Div", ["b", "s"], ["d"]),
+            node("Mul", ["d", "n"], ["c"]),
+        ],
+        {"k": f32(500), "n": f32(1000)},
+        "fault",
+    ),
+    "squares vanish": (
+        [
+            node("Mul", ["x", "k"], ["a"]),
+            node("Mul", ["a", "a"], ["b"], "fault"),
+            node("Add", ["b", "e"], ["d"]),
+            node("Sqrt", ["d"], ["r"]),
+            node("Div", ["a", "r"], ["c"]),
+        ],
+        {"k": f32(1e-4), "e": f32(1e-12)},
+        "fault",
+    ),
+}
+"""Layers that half precision breaks, the weights they need, and the one to blame."""
+
+
+def planted_fault(name: str, path: Path) -> tuple[Path, str]:
+    """Write a network with one of these faults before layers that have none, and return what is to blame."""
+    nodes, weights, fault = FAULTS[name]
+    tail = [conv("c", "d1"), node("Relu", ["d1"], ["r1"]), conv("r1", "d2"), conv("d2", "y", "last")]
+    return plant(path, [*nodes, *tail], {**weights, "w": kernel(scale=0.2)}), fault

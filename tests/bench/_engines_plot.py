@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-COLOURS = {"fp32": "#4477aa", "fp16": "#ee6677", "mixed": "#aa3377", "bf16": "#228833", "int8": "#ccbb44"}
+COLOURS = {"fp32": "#4477aa", "fp16": "#ee6677", "mixed": "#aa3377", "bf16": "#228833"}
 COLUMNS = 3
 
 
@@ -29,7 +29,7 @@ def draw(networks: list[dict[str, Any]], path: Path) -> None:
 
 def _panel(axis: Any, network: dict[str, Any]) -> None:
     """One network: the fastest on top, what came out wrong hatched."""
-    found = [(row, row["ms_on_device"] or row["ms"]) for row in network["results"]]
+    found = [(row, row["ms"]) for row in network["results"]]
     found = [(row, took) for row, took in found if took][::-1]
     for place, (row, took) in enumerate(found):
         wrong = row["state"] != "ok"

@@ -96,7 +96,7 @@ def store(path: Path, inputs: tuple[Array, ...]) -> None:
     arrays |= {f"o{index}": array for index, array in enumerate(evaluate(path, rounded))}
     np.savez_compressed(path.with_name(f"{name}.npz"), **arrays)
     half = path.with_name(f"{name}.fp16.onnx")
-    precision.prepare(path, Precision.fp16, half, samples=[rounded], report=lambda _: None)
+    precision.convert_precision(path, Precision.fp16, half, samples=[rounded], report=lambda _: None)
 
 
 def evaluate(path: Path, inputs: tuple[Array, ...]) -> list[Array]:

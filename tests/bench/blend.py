@@ -10,7 +10,7 @@ from visard.daemon.config.settings import Colour, Settings
 from visard.daemon.guard.gate import blurred
 from visard.daemon.pipeline.blend import Blender
 from visard.models.face import Face
-from visard.models.swap import Patch
+from visard.models.processor import Patch
 
 SIDE, ROUNDS = 400, 100
 

@@ -6,9 +6,8 @@
 Networks have random weights and the shapes of those that people bring, plus the landmark network that ships.
 All engines of a network are compiled first (in child processes, kept in OUT/cache), then called in turns in
 one run, so that whatever disturbs the machine disturbs all alike. Writes OUT/engines.json, OUT/engines.md and
-OUT/engines.png. "ms" is the median of a call with host arrays; on a GPU "inside" is one with arrays that stay
-there. The floor is the larger of operations / peak and bytes / bandwidth; a processor's peak is measured by a
-large matrix product, a GPU's is its data sheet's.
+OUT/engines.png. "ms" is the least of a call with host arrays. The floor is the larger of operations / peak
+and bytes / bandwidth; a processor's peak is measured by a large matrix product, a GPU's is its data sheet's.
 """
 
 import argparse
@@ -17,7 +16,8 @@ import platform
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,22 +26,22 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from _hardware import Machine, gpu, processor
+from _roofline import Work, floor, work
 from networks import NETWORKS, samples
 from rich.console import Console
 from rich.table import Table
 
-from visard.daemon.diagnostics.engine_bench import Measured, machine
-from visard.engines.bench.compare import course, enter, race, ways
-from visard.engines.bench.hardware import Machine
-from visard.engines.bench.roofline import work
+from visard.daemon.diagnostics.engine_bench import NetworkUnderTest, Trial, bench, trials
 from visard.engines.cache.cache import Cache
+from visard.engines.compile.reference import compute_reference
 from visard.engines.errors import EngineError
-from visard.engines.interfaces import Precision, Progress, backends
+from visard.engines.interfaces import Precision, Progress, Report, backends
 from visard.models.bundled import shipped
 
 QUICK = 0.25
 LANDMARKS = "mp_face_landmarks_v2_478"
-COLUMNS = ("network", "backend", "device", "precision", "build s", "ms", "inside", "floor", "x floor")
+COLUMNS = ("network", "backend", "device", "precision", "build s", "ms", "floor", "x floor")
 COLUMNS += ("x fastest", "dB", "")
 console = Console(stderr=True)
 
@@ -76,6 +76,45 @@ def plan(arguments: Iterable[str] | None = None) -> Plan:
     return Plan(asked.out, width, seconds, asked.threads, names, tuple(asked.backends or ()), kinds)
 
 
+@dataclass(frozen=True)
+class Measured:
+    """A network measured on several engines, with the floor beside each."""
+
+    network: str
+    work: Work
+    trials: tuple[Trial, ...]
+    machines: dict[str, Machine | None]
+    """By device."""
+
+    def rows(self) -> list[dict[str, Any]]:
+        return [self._row(trial) for trial in self.trials]
+
+    def _row(self, trial: Trial) -> dict[str, Any]:
+        known = self.machines.get(trial.device)
+        least = floor(self.work, known, trial.precision).total if known else None
+        times = trial.ms / (1000 * least) if trial.ms and least else None
+        return {**trial.facts(), "floor_ms": least and 1000 * least, "times_floor": times}
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "network": self.network,
+            "operations": self.work.operations,
+            "operations_by_layer": self.work.kinds(),
+            "weights": self.work.weights,
+            "numbers_moved": self.work.moved,
+            "machines": {name: known and asdict(known) for name, known in self.machines.items()},
+            "results": self.rows(),
+        }
+
+
+def machine(device: str, threads: int) -> Machine | None:
+    """Return what a device can do at best: measured for processors, known of GPUs, else None."""
+    if device == "cpu":
+        return processor(threads)
+    here = (b for b in backends.all().values() if not b.unavailable() and device in b.devices())
+    return gpu(" ".join(backend.fingerprint(device) for backend in here))
+
+
 def measure(name: str, plan: Plan, folder: Path, machines: dict[str, Machine | None]) -> Measured:
     """Compile, check and time one network on everything that is here."""
     if name == LANDMARKS:
@@ -84,19 +123,19 @@ def measure(name: str, plan: Plan, folder: Path, machines: dict[str, Machine | N
     else:
         path = NETWORKS[name](folder / f"{name}.onnx", plan.width)
         given = samples(path, 3)
+    reference = compute_reference(path, given, (), plan.threads)
     cache = Cache(plan.out / "cache")
-    run = course(path, samples=given, threads=plan.threads, cache=cache, timeout=900)
-    runners = []
-    for runner in ways(plan.backends, precisions=plan.precisions):
-        way = f"{runner.way.backend} {runner.way.device} {runner.way.precision}"
-        console.print(f"{name}: {way}")
-        runners.append(runner if runner.reason else enter(runner, run, _quiet))
-    race(runners, given[0], plan.seconds)
-    for runner in runners:
-        runner.engine = None
-    for device in {runner.way.device for runner in runners} - set(machines):
+    network = NetworkUnderTest(path, reference, threads=plan.threads, cache=cache, timeout=900)
+
+    @contextmanager
+    def working(what: str) -> Iterator[Report]:
+        console.print(f"{name}: {what}")
+        yield _quiet
+
+    found = bench(network, trials(plan.backends, precisions=plan.precisions), plan.seconds, working)
+    for device in {trial.device for trial in found} - set(machines):
         machines[device] = machine(device, plan.threads)
-    return Measured(name, work(path), tuple(runners), dict(machines))
+    return Measured(name, work(path), tuple(found), dict(machines))
 
 
 def _quiet(_: Progress) -> None:
@@ -134,16 +173,14 @@ def _processor() -> str:
 def rows(measured: Measured) -> Iterator[tuple[str, ...]]:
     """Yield lines of a table; "x fastest" is how many times as long as the fastest beside it."""
     found = measured.rows()
-    times = [_took(row) for row in found if row["state"] == "ok" and _took(row)]
+    times = [row["ms"] for row in found if row["state"] == "ok" and row["ms"]]
     for row in found:
-        took = _took(row)
+        took = row["ms"]
         if took is None:
             continue
         ratio = took / min(times) if took and times else None
         remark = "" if row["state"] == "ok" else _reason(row)
-        numbers = [
-            row[name] for name in ("seconds_to_compile", "ms", "ms_on_device", "floor_ms", "times_floor")
-        ]
+        numbers = [row[name] for name in ("seconds_to_compile", "ms", "floor_ms", "times_floor")]
         way = row["backend"], row["device"], row["precision"]
         yield measured.network, *way, *map(_text, (*numbers, ratio, row["psnr"])), remark
 
@@ -153,7 +190,7 @@ def others(everything: list[Measured]) -> Iterator[str]:
     found: dict[str, dict[str, None]] = {}
     for measured in everything:
         for row in measured.rows():
-            if _took(row) is None:
+            if row["ms"] is None:
                 reason = _reason(row).replace(f"{measured.network}.onnx", "it")
                 found.setdefault(reason, {})[f"{row['backend']} {row['precision']}"] = None
     for reason, ways_ in found.items():
@@ -162,10 +199,6 @@ def others(everything: list[Measured]) -> Iterator[str]:
 
 def _reason(row: dict[str, Any]) -> str:
     return f"{row['state']}: {' '.join(row['reason'].split())}"[:200]
-
-
-def _took(row: dict[str, Any]) -> float | None:
-    return row["ms_on_device"] or row["ms"]
 
 
 def _text(value: float | None) -> str:

@@ -29,9 +29,9 @@ from _gpu_measure import Row, attempt, compare, elapsed, wall
 from _gpu_prepare import LANDMARKS, Case, cases, crop, prepare, scenes
 
 from visard.engines import device
-from visard.engines.backends._timing_cache import Kept
 from visard.engines.backends.tensorrt import TensorRT
 from visard.engines.backends.tensorrt_rtx import TensorRTRtx
+from visard.engines.cache.files import BlobStore
 from visard.engines.interfaces import Options, Precision
 
 PATIENCE = 240.0
@@ -55,7 +55,7 @@ def engine_part(case: Case, how: str) -> Iterator[Row]:
     def measure(row: Row) -> None:
         options = Options("cuda:0", Precision(case.precision))
         with tempfile.TemporaryDirectory() as folder:
-            plain, graphs = (BACKENDS[how](graphs=g, kept=Kept(Path(folder))) for g in (False, True))
+            plain, graphs = (BACKENDS[how](graphs=g, kept=BlobStore(Path(folder))) for g in (False, True))
             start = time.perf_counter()
             plan = plain.compile(case.path, options, lambda _: None)
             row.numbers |= {"build s": time.perf_counter() - start, "MB": len(plan) / 1e6}
@@ -138,7 +138,7 @@ def whole_part(folder: Path, how: str) -> Iterator[Row]:
         gpu.activate()
         kernel = Crop(gpu, gpu.stream())
         with tempfile.TemporaryDirectory() as kept:
-            backend = BACKENDS[how](kept=Kept(Path(kept)))
+            backend = BACKENDS[how](kept=BlobStore(Path(kept)))
             path = folder / f"{LANDMARKS}.fp32.onnx"
             engine = backend.open(backend.compile(path, options, lambda _: None), options)
             pinned = [gpu.pinned(spec.shape, spec.dtype) for spec in engine.outputs]

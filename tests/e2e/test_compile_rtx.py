@@ -16,16 +16,14 @@ from small_network import network
 
 from visard.engines import precision
 from visard.engines.backends._gridsample import flatten_grid_samples
-from visard.engines.backends._tensorrt_build import Plan
+from visard.engines.backends._tensorrt_build import TensorRTPlan
 from visard.engines.backends.tensorrt_rtx import backend
 from visard.engines.errors import EngineError, ModelRefused
 from visard.engines.interfaces import Options, Precision, Progress, Range
-from visard.engines.precision import graph
-from visard.engines.precision.quantise import Quantiser
 from visard.models.assets import asset
 from visard.models.check_inputs import samples as faces
-from visard.models.swap.dfm.graph import convert as trained
-from visard.models.swap.dfm.graph import ports
+from visard.models.swap.dfm.onnx_file import convert as trained
+from visard.models.swap.dfm.onnx_file import ports
 from visard.models.swap.dfm.swapper import inputs as face_inputs
 
 ASSETS = sorted(path.name for path in asset("SHA256SUMS").parent.glob("*.onnx"))
@@ -34,17 +32,16 @@ TARGETS = ["cuda:0", "sm_80", "sm_86", "sm_89", "sm_120"]
 TURING = "sm_75"
 WIDTH = 0.1
 MODES = [(4, "linear"), (4, "nearest"), (4, "cubic"), (5, "linear"), (5, "nearest")]
-LONG = [pytest.param(kind, marks=pytest.mark.slow) for kind in (Precision.mixed, Precision.int8)]
-WRITTEN = [Precision.fp16, Precision.bf16, *LONG]
-"""The others run the network on samples to be written, many times."""
+WRITTEN = [Precision.fp16, Precision.bf16, pytest.param(Precision.mixed, marks=pytest.mark.slow)]
+"""The last runs the network on samples to be written, many times."""
 
 pytestmark = pytest.mark.skipif(bool(backend.cannot_compile()), reason=backend.cannot_compile() or "")
 
 
-def compiled(path: Path, options: Options) -> Plan:
+def compiled(path: Path, options: Options) -> TensorRTPlan:
     """Compile, and check that what came out is an engine."""
     told: list[Progress] = []
-    plan = Plan.unpack(backend.compile(path, options, told.append), backend.name, backend.version())
+    plan = TensorRTPlan.unpack(backend.compile(path, options, told.append), backend.name, backend.version())
     assert len(plan.engine) > 1000
     assert [progress.done for progress in told] == sorted(progress.done for progress in told)
     assert told[-1].done == 1
@@ -55,7 +52,7 @@ def prepared(path: Path, wanted: Precision, folder: Path, **how: Any) -> Path:
     """Write a precision into a network, as the product does."""
     if wanted is Precision.fp32:
         return path
-    made = precision.prepare(path, wanted, folder / f"{wanted}.onnx", report=lambda _: None, **how)
+    made = precision.convert_precision(path, wanted, folder / f"{wanted}.onnx", report=lambda _: None, **how)
     return made.path
 
 
@@ -148,20 +145,12 @@ def test_every_precision_of_what_people_bring(
     compiled(prepared(path, wanted, tmp_path, samples=samples(path, 1)), Options("cuda:0", wanted))
 
 
-@pytest.mark.parametrize("wanted", WRITTEN[:3])
+@pytest.mark.parametrize("wanted", WRITTEN)
 @pytest.mark.parametrize("name", ASSETS)
 def test_half_precision_of_what_is_shipped(tmp_path: Path, name: str, wanted: Precision) -> None:
     path = asset(name)
     seen = faces(path.stem)
     compiled(prepared(path, wanted, tmp_path, samples=seen), Options("cuda:0", wanted))
-
-
-@pytest.mark.parametrize("name", ASSETS)
-def test_int8_of_what_is_shipped(tmp_path: Path, name: str) -> None:
-    """All layers of them; how many of these give right results is the converter's matter."""
-    path = tmp_path / "int8.onnx"
-    graph.write(Quantiser(graph.read(asset(name)), faces(Path(name).stem)).convert(()), path)
-    compiled(path, Options("cuda:0", Precision.int8))
 
 
 @pytest.mark.parametrize("kind", [TensorProto.FLOAT, TensorProto.FLOAT16], ids=["fp32", "fp16"])

@@ -14,9 +14,9 @@ from networks import NETWORKS, samples
 from small_network import network, pair, right
 
 from visard.engines import device, precision
-from visard.engines.backends._timing_cache import Kept
 from visard.engines.backends.tensorrt import TensorRT
 from visard.engines.backends.tensorrt_rtx import TensorRTRtx
+from visard.engines.cache.files import BlobStore
 from visard.engines.interfaces import Array, Options, Precision, Range
 from visard.models.assets import asset
 
@@ -40,13 +40,15 @@ def kind(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture(params=[True, False], ids=["graphs", "no graphs"])
 def backend(kind: Any, request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    return kind(graphs=request.param, kept=Kept(tmp_path / "kept"))
+    return kind(graphs=request.param, kept=BlobStore(tmp_path / "kept"))
 
 
 def load(backend: Any, path: Path, wanted: Precision = Precision.fp32, *ranges: Range) -> Any:
     if wanted is not Precision.fp32:
         half = path.with_name(f"{path.stem}-{wanted}.onnx")
-        path = precision.prepare(path, wanted, half, samples=inputs(path), report=lambda _: None).path
+        path = precision.convert_precision(
+            path, wanted, half, samples=inputs(path), report=lambda _: None
+        ).path
     options = Options("cuda:0", wanted, ranges=ranges)
     return backend.open(backend.compile(path, options, lambda _: None), options)
 
@@ -186,7 +188,7 @@ def test_memory_does_not_grow(backend: Any, tmp_path: Path, settled: None) -> No
 
 
 def test_kernels_are_kept(kind: Any, tmp_path: Path) -> None:
-    backend = kind(kept=Kept(tmp_path / "kept"))
+    backend = kind(kept=BlobStore(tmp_path / "kept"))
     path = network(tmp_path / "n.onnx")
     plan = backend.compile(path, Options("cuda:0"), lambda _: None)
     for _ in range(2):

@@ -7,7 +7,7 @@ from visard.daemon.media.letterbox import letterbox
 from visard.daemon.pipeline import colour
 from visard.daemon.pipeline.blend import Blender
 from visard.daemon.pipeline.view import draw_landmarks, viewed
-from visard.models.swap import Patch
+from visard.models.processor import Patch
 
 FACE = face_at(160, 120, size=100)
 NOISE = np.random.default_rng(3).integers(0, 256, (240, 320, 3), np.uint8)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +13,6 @@ import numpy as np
 import pytest
 from networks import NETWORKS
 from onnx import TensorProto, helper, numpy_helper, save
-from people import DEMO
 
 from visard.daemon.cli import main
 from visard.engines.cache.cache import Cache
@@ -57,24 +55,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def large_numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network that is right in fp32 and overflows fp16."""
-    path = tmp_path_factory.mktemp("large") / "large.onnx"
-    info = helper.make_tensor_value_info
-    nodes = [
-        helper.make_node("Mul", ["x", "many"], ["m"]),
-        helper.make_node("Mul", ["m", "m"], ["s"]),
-        helper.make_node("Sqrt", ["s"], ["r"]),
-        helper.make_node("Div", ["r", "many"], ["y"]),
-    ]
-    ends = [info(name, TensorProto.FLOAT, [1, 3, 16, 16]) for name in "xy"]
-    many = numpy_helper.from_array(np.full((1, 3, 1, 1), 3000, np.float32), "many")
-    graph = helper.make_graph(nodes, "large", ends[:1], ends[1:], [many])
-    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-    return path
-
-
 def test_building_keeps_what_the_list_then_tells_and_clear_removes(call: Call, small: Path) -> None:
     status, out, _ = call("build", small, "--shape", "x=1x3x32x48")
     assert status == 0
@@ -110,9 +90,6 @@ def test_the_list_says_what_is_here_and_what_is_not(call: Call) -> None:
         (("build", "SMALL", "--shape", "x=axb"), "'axb' is no shape"),
         (("build", "SMALL", "--shape", "x=2x3x8x8:1x3x8x8:2x3x8x8"), "does not fit"),
         (("build", "mp_face_detector_short", "--backend", "onyx"), "choose one of"),
-        (("build", "mp_face_detector_short", "--precision", "int8"), "--calibrate"),
-        (("build", "mp_face_detector_short", "--calibrate", "none.mp4"), "none.mp4"),
-        (("check", "mp_face_detector_short", "--calibrate", "none.npz"), "none.npz"),
     ],
 )
 def test_what_cannot_be_is_one_clear_error(
@@ -195,20 +172,17 @@ def test_check_finds_a_damaged_entry(call: Call, small: Path) -> None:
     assert "DAMAGED" in out
 
 
-def test_bench_measures_side_by_side_with_the_floor(call: Call, small: Path) -> None:
+def test_bench_measures_side_by_side(call: Call, small: Path) -> None:
     arguments = ("bench", small, "--shape", "x=1x3x64x64", "--precision", "fp32", "--seconds", "0.2")
     status, out, _ = call(*arguments, "--backend", "onnxruntime", "--backend", "openvino", "--json")
     assert status == 0
     facts = json.loads(out)
-    conv = 2 * 4 * 64 * 64 * 27
-    assert facts["operations_by_layer"]["Conv"] == conv
     assert {row["backend"] for row in facts["results"]} == {"onnxruntime", "openvino"}
     for row in facts["results"]:
         assert row["state"] == "ok"
         assert row["ms"] > 0
-        assert row["floor_ms"] > 0
     status, out, _ = call(*arguments, "--backend", "onnxruntime")
-    assert out.startswith("small.onnx: ")
+    assert out.startswith("small.onnx:\n")
 
 
 @needs_rtx
@@ -221,30 +195,6 @@ def test_what_is_compiled_for_a_gpu_that_is_not_here_is_said_to_be_unchecked(cal
     assert "compiled, not checked: no GPU here" in out
     assert "log: " in out
     assert Path(out.split("log: ")[1].strip()).is_file()
-
-
-def test_layer_by_layer_finds_where_it_goes_wrong(call: Call, large_numbers: Path) -> None:
-    status, out, _ = call("check", large_numbers, "--layers", "--json")
-    assert status == 0
-    errors = {each["output"]: each for each in json.loads(out)["fp16"]}
-    assert errors["m"]["psnr"] is None or errors["m"]["psnr"] > 40
-    assert errors["s"]["broken"]
-    status, out, _ = call("check", large_numbers, "--layers")
-    assert "NO NUMBERS" in out
-    assert call("check", "--layers")[0] == 2
-
-
-def test_int8_is_fitted_to_what_is_given(call: Call, small: Path, tmp_path: Path) -> None:
-    picture = DEMO.parent.parent / "personas/shipped/clara/picture.jpg"
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    shutil.copy(picture, folder)
-    np.savez(tmp_path / "own.npz", x=np.random.default_rng(1).random((3, 1, 3, 32, 32), np.float32))
-    for source in (DEMO, picture, folder, tmp_path / "own.npz"):
-        arguments = ("--shape", "x=1x3x32x32", "--precision", "int8", "--calibrate", source)
-        status, out, err = call("build", small, *arguments, "--backend", "onnxruntime", "--json")
-        assert (status, err) == (0, ""), out
-        assert json.loads(out)["precision"] == "int8"
 
 
 def test_interrupting_a_build_ends_it_cleanly(home: Path, tmp_path: Path) -> None:

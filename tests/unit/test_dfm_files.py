@@ -12,8 +12,8 @@ from onnx import TensorProto
 
 from visard.engines.errors import ModelRefused
 from visard.models.swap.dfm import DfmInfo, inspect
-from visard.models.swap.dfm.graph import convert
 from visard.models.swap.dfm.morph import morph_mask
+from visard.models.swap.dfm.onnx_file import convert
 from visard.models.swap.dfm.swapper import inputs
 
 ARCHIS: list[dict[str, bool]] = [{}, {"d": True}, {"c": True}, {"c": True, "d": True}, {"quantized": True}]

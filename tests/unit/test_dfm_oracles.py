@@ -16,8 +16,9 @@ from visard.engines.errors import ModelRefused
 from visard.models import align
 from visard.models.face import Face
 from visard.models.processor import Patch
-from visard.models.swap.dfm import inspect, picture
-from visard.models.swap.dfm.graph import convert
+from visard.models.swap.dfm import crop_steps as picture
+from visard.models.swap.dfm import inspect
+from visard.models.swap.dfm.onnx_file import convert
 from visard.models.swap.dfm.options import DfmOptions
 from visard.models.swap.dfm.swapper import FLAGS, DfmNetwork, Swapped, inputs, merge_mask, merge_matrix
 

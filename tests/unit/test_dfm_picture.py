@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from visard.models import align
-from visard.models.swap.dfm import picture
+from visard.models.swap.dfm import crop_steps as picture
 from visard.models.swap.dfm.options import DfmOptions
 from visard.models.swap.dfm.swapper import Swapped, crop_matrix, merge_mask, merge_matrix
 

@@ -14,9 +14,8 @@ from fake_engines import COUNT, Fake
 from graphs import small, write
 
 from visard.engines.cache.cache import Cache
-from visard.engines.compile import log
-from visard.engines.compile.eta import Pace
-from visard.engines.compile.job import Build
+from visard.engines.compile import process
+from visard.engines.compile.job import CompileJob, Eta
 from visard.engines.errors import BuildFailed, Cancelled, EngineError, ModelRefused, NoNumbers
 from visard.engines.interfaces import Options, Precision, Progress
 
@@ -43,8 +42,8 @@ def children() -> set[int]:
     return {child.pid for child in psutil.Process().children(recursive=True)}
 
 
-def build(model: Path, backend: Fake, cache: Cache, **more: object) -> Build:
-    return Build(model, backend, Options("cuda:0"), cache=cache, **more)
+def build(model: Path, backend: Fake, cache: Cache, **more: object) -> CompileJob:
+    return CompileJob(model, backend, Options("cuda:0"), cache=cache, **more)
 
 
 def nothing_left(cache: Cache) -> bool:
@@ -160,13 +159,13 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 import fake_engines
-from visard.engines.compile.job import Build
+from visard.engines.compile.job import CompileJob, Eta
 from visard.engines.cache.cache import Cache
 from visard.engines.interfaces import Options
 print("begun", flush=True)
 backend = getattr(fake_engines, sys.argv[4])
 tell = lambda p: print(p.step, flush=True)
-Build(Path(sys.argv[1]), backend, Options("cuda:0"), cache=Cache(Path(sys.argv[2])), report=tell).run()
+CompileJob(Path(sys.argv[1]), backend, Options("cuda:0"), cache=Cache(Path(sys.argv[2])), report=tell).run()
 print("done", flush=True)
 """
 
@@ -284,9 +283,9 @@ def test_a_precision_that_cannot_be_written_is_refused(tmp_path: Path, cache: Ca
     path.write_text("<net/>")
     (tmp_path / "net.bin").write_bytes(b"")
     backend = Fake("quick", instant=True)
-    backend.written = frozenset({Precision.int8})
+    backend.written = frozenset({Precision.bf16})
     with pytest.raises(ModelRefused, match=r"net\.xml is in OpenVINO's own format"):
-        Build(path, backend, Options("cuda:0", Precision.int8), cache=cache).run()
+        CompileJob(path, backend, Options("cuda:0", Precision.bf16), cache=cache).run()
 
 
 def test_a_folder_that_cannot_be_written(model: Path, tmp_path: Path) -> None:
@@ -299,14 +298,14 @@ def test_a_folder_that_cannot_be_written(model: Path, tmp_path: Path) -> None:
 def test_logs_are_few_and_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import io
 
-    monkeypatch.setattr(log, "ROOM", 1000)
-    for number in range(log.KEEP + 5):
-        one = log.Log(tmp_path / "cache" / "logs", f"a name/with {number}")
+    monkeypatch.setattr(process, "ROOM", 1000)
+    for number in range(process.KEEP + 5):
+        one = process.WorkerLog(tmp_path / "cache" / "logs", f"a name/with {number}")
         one.take(io.BytesIO(b"line of text\n" * 1000))
         one.close()
         assert one.last == "line of text"
     paths = list((tmp_path / "cache" / "logs").iterdir())
-    assert len(paths) == log.KEEP
+    assert len(paths) == process.KEEP
     assert all(path.stat().st_size <= 1100 for path in paths)
 
 
@@ -315,7 +314,7 @@ def test_the_disk_is_full_for_the_log_only(tmp_path: Path, monkeypatch: pytest.M
 
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
-    one = log.Log(tmp_path / "cache" / "logs", "x")
+    one = process.WorkerLog(tmp_path / "cache" / "logs", "x")
     one.close()
     with Path("/dev/full").open("wb", buffering=0) as one._file:
         one.take(io.BytesIO(b"a line\n" * 10))
@@ -324,7 +323,7 @@ def test_the_disk_is_full_for_the_log_only(tmp_path: Path, monkeypatch: pytest.M
 
 def test_time_left_is_steady() -> None:
     now = [0.0]
-    pace = Pace(lambda: now[0])
+    pace = Eta(lambda: now[0])
     assert pace.progress().left is None
     lefts = []
     for second in range(1, 100):

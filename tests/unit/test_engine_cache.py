@@ -17,24 +17,24 @@ from fake_engines import Fake
 from graphs import small
 
 from visard.engines import interfaces, load
-from visard.engines.accuracy import Reference
+from visard.engines.accuracy import ReferenceResults
 from visard.engines.cache import cache as module
 from visard.engines.cache import files
-from visard.engines.cache.cache import Cache, Content, Entry, Stamp, stamp
+from visard.engines.cache.cache import Cache, CachedEngine, CacheEntry, CacheKey, cache_key
 from visard.engines.cache.digest import digest
-from visard.engines.compile.job import Build
+from visard.engines.compile.job import CompileJob
 from visard.engines.errors import ModelRefused
 from visard.engines.interfaces import Options, Precision, Range
 
 
-def made(name: str = "a", size: int = 1000, **changes: object) -> Content:
+def made(name: str = "a", size: int = 1000, **changes: object) -> CachedEngine:
     """An entry of random bytes."""
     known = {"model": name, "backend": "fake", "version": "1", "device": "cuda:0", "fingerprint": "card"}
     fields = {**known, "precision": "fp16", "threads": 1, "ranges": [["x", [1], [2], [3]]], "samples": ""}
     samples = [(np.arange(6, dtype=np.float32).reshape(2, 3),)]
     plan = np.random.default_rng(len(name)).bytes(size)
-    entry = Entry(f"{name}.onnx", Stamp(**{**fields, **changes}), 1.5, ("a note",))
-    return Content(entry, plan, Reference(samples, ((np.float32([1, 2]), np.float32([3])),)))
+    entry = CacheEntry(f"{name}.onnx", CacheKey(**{**fields, **changes}), 1.5, ("a note",))
+    return CachedEngine(entry, plan, ReferenceResults(samples, ((np.float32([1, 2]), np.float32([3])),)))
 
 
 @pytest.fixture
@@ -44,10 +44,10 @@ def cache(tmp_path: Path) -> Cache:
 
 def test_what_was_stored_is_found(cache: Cache) -> None:
     before = made()
-    assert cache.find(before.entry.stamp) is None
+    assert cache.find(before.entry.key) is None
     stored = cache.store(before)
     assert stored.entry.warning == ""
-    found = cache.find(before.entry.stamp)
+    found = cache.find(before.entry.key)
     assert found is not None
     assert (found.plan, found.found) == (before.plan, True)
     assert (found.entry.name, found.entry.seconds, found.entry.notes) == ("a.onnx", 1.5, ("a note",))
@@ -71,9 +71,9 @@ def test_folder_and_files_are_private(cache: Cache) -> None:
 def test_anything_else_is_another_engine(cache: Cache, change: dict[str, object]) -> None:
     content = made()
     stored = cache.store(content).entry.path
-    other = replace(content.entry.stamp, **change)
+    other = replace(content.entry.key, **change)
     assert cache.find(other) is None
-    stored.rename(cache.folder / f"{other.key}.engine")  # under a name it has no right to
+    stored.rename(cache.folder / f"{other.digest}.engine")  # under a name it has no right to
     assert cache.find(other) is None
 
 
@@ -83,9 +83,9 @@ def test_cut_anywhere_it_is_no_entry(cache: Cache) -> None:
     whole = path.read_bytes()
     for length in {*range(0, len(whole), 17), len(whole) - 1, 0, 1}:
         path.write_bytes(whole[:length])
-        assert cache.find(content.entry.stamp) is None, length
+        assert cache.find(content.entry.key) is None, length
     path.write_bytes(whole)
-    assert cache.find(content.entry.stamp) is not None
+    assert cache.find(content.entry.key) is not None
 
 
 def test_a_flipped_bit_never_changes_what_is_found(cache: Cache) -> None:
@@ -97,10 +97,10 @@ def test_a_flipped_bit_never_changes_what_is_found(cache: Cache) -> None:
         broken = bytearray(whole)
         broken[place] ^= 1 << place % 8
         path.write_bytes(broken)
-        found = cache.find(content.entry.stamp)
+        found = cache.find(content.entry.key)
         refused += found is None
         if found is not None:  # a time or an attribute, which nobody reads
-            assert (found.plan, found.entry.stamp) == (content.plan, content.entry.stamp)
+            assert (found.plan, found.entry.key) == (content.plan, content.entry.key)
             assert found.reference.outputs[0][0].tolist() == [1, 2]
     assert refused > len(whole) / 3 * 0.8
 
@@ -116,7 +116,7 @@ def test_an_engine_put_into_an_entry_is_noticed(cache: Cache, caplog: pytest.Log
     with zipfile.ZipFile(path, "w") as archive:
         for name, member in members.items():
             archive.writestr(name, member)
-    assert cache.find(content.entry.stamp) is None
+    assert cache.find(content.entry.key) is None
     assert "made again" in caplog.text
     assert "engine.bin" in caplog.text
 
@@ -125,7 +125,7 @@ def test_a_file_that_others_may_write_is_not_believed(cache: Cache, caplog: pyte
     content = made()
     path = cache.store(content).entry.path
     path.chmod(0o620)
-    assert cache.find(content.entry.stamp) is None
+    assert cache.find(content.entry.key) is None
     assert "others may write it" in caplog.text
 
 
@@ -134,11 +134,11 @@ def test_what_belongs_to_somebody_else_is_not_believed(cache: Cache) -> None:
     content = made()
     path = cache.store(content).entry.path
     os.chown(path, 12345, -1)
-    assert cache.find(content.entry.stamp) is None
+    assert cache.find(content.entry.key) is None
     os.chown(path, 0, -1)
-    assert cache.find(content.entry.stamp) is not None
+    assert cache.find(content.entry.key) is not None
     os.chown(cache.folder, 12345, -1)
-    assert cache.find(content.entry.stamp) is None
+    assert cache.find(content.entry.key) is None
     assert "belongs to somebody else" in cache.store(content).entry.warning
 
 
@@ -147,7 +147,7 @@ def test_a_link_is_not_followed(cache: Cache, tmp_path: Path) -> None:
     path = cache.store(content).entry.path
     path.rename(tmp_path / "elsewhere")
     path.symlink_to(tmp_path / "elsewhere")
-    assert cache.find(content.entry.stamp) is None
+    assert cache.find(content.entry.key) is None
 
 
 def test_an_open_folder_is_closed_again(cache: Cache) -> None:
@@ -161,7 +161,7 @@ def test_a_file_in_the_folders_place(tmp_path: Path) -> None:
     (tmp_path / "engines").write_text("no folder")
     cache = Cache(tmp_path / "engines")
     assert cache.store(made()).entry.warning
-    assert cache.find(made().entry.stamp) is None
+    assert cache.find(made().entry.key) is None
     assert (cache.entries(), cache.clear(), cache.size()) == ([], [], 0)
 
 
@@ -222,7 +222,7 @@ def test_a_disk_that_is_really_full(full_disk: Path, tmp_path: Path) -> None:
     stored = cache.store(made("large", size=200_000))
     assert "No space left" in stored.entry.warning
     assert [entry.name for entry in cache.entries()] == ["small.onnx"]
-    entry = Build(small(tmp_path / "m.onnx"), Fake("fake", instant=True), Options(), cache=cache).run()
+    entry = CompileJob(small(tmp_path / "m.onnx"), Fake("fake", instant=True), Options(), cache=cache).run()
     assert entry.path or "No space left" in entry.warning
     assert not list(cache.folder.glob(".half*"))
 
@@ -238,7 +238,7 @@ def test_an_engine_serves_from_memory_where_not_a_byte_is_left(
         monkeypatch.setattr(interfaces.backends, "_found", {name: backend})
         served = load(small(tmp_path / f"{name}.onnx"), cache=Cache(full_disk / "engines"))
         assert served(np.zeros((1, 3, 16, 16), np.float32))[0].shape == (1, 4, 16, 16)
-        assert "could not be kept" in served.serving.warnings[0]
+        assert "could not be kept" in served.status.warnings[0]
     assert [path for path in full_disk.rglob("*") if path.is_file() and path.stat().st_size] == [
         full_disk / "fill"
     ]
@@ -253,9 +253,9 @@ def test_the_one_used_longest_ago_goes_first(cache: Cache) -> None:
     for number, name in enumerate(["one", "two", "three"]):
         stored = cache.store(made(name))
         paths[name] = stored.entry.path
-        stored.lease.close()
+        stored.held.close()
         age(paths[name], 100 - number)
-    assert cache.find(made("one").entry.stamp) is not None  # used again, so it is the newest
+    assert cache.find(made("one").entry.key) is not None  # used again, so it is the newest
     cache.limit = cache.size() + 500
     cache.store(made("four"))
     assert {entry.name for entry in cache.entries()} == {"one.onnx", "three.onnx", "four.onnx"}
@@ -264,7 +264,7 @@ def test_the_one_used_longest_ago_goes_first(cache: Cache) -> None:
 def test_what_is_in_use_stays(cache: Cache) -> None:
     used = cache.store(made("used"))
     unused = cache.store(made("unused"))
-    unused.lease.close()
+    unused.held.close()
     age(used.entry.path, 1000)
     cache.limit = 10
     cache.store(made("new"))
@@ -274,14 +274,14 @@ def test_what_is_in_use_stays(cache: Cache) -> None:
 
 def test_what_another_process_uses_stays(cache: Cache) -> None:
     stored = cache.store(made("used"))
-    stored.lease.close()
+    stored.held.close()
     code = "import sys; from pathlib import Path; from visard.engines.cache import files\n"
     code += "file = files.trusted(Path(sys.argv[1])); print('open', flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", code, str(stored.entry.path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline() == b"open\n"
         cache.limit = 10
-        cache.store(made("new")).lease.close()
+        cache.store(made("new")).held.close()
         assert stored.entry.path.exists()
     cache.store(made("newer"))
     assert {entry.name for entry in cache.entries()} == {"newer.onnx"}
@@ -319,19 +319,19 @@ def test_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert "visard" in str(Cache().folder)
 
 
-def test_a_stamp_tells_apart_what_matters() -> None:
+def test_a_key_tells_apart_what_matters() -> None:
     fake = Fake("fake", device="cpu")
     gpu = Options("cuda:0", threads=1)
-    assert stamp("m", fake, gpu, None) == stamp("m", fake, replace(gpu, threads=4), None)
+    assert cache_key("m", fake, gpu, None) == cache_key("m", fake, replace(gpu, threads=4), None)
     cpu = Options("cpu", threads=1)
-    assert stamp("m", fake, cpu, None) != stamp("m", fake, replace(cpu, threads=4), None)
+    assert cache_key("m", fake, cpu, None) != cache_key("m", fake, replace(cpu, threads=4), None)
     wide = replace(gpu, ranges=(Range("x", (1,), (2,), (3,)),))
-    assert stamp("m", fake, gpu, None) != stamp("m", fake, wide, None)
+    assert cache_key("m", fake, gpu, None) != cache_key("m", fake, wide, None)
     clip = [(np.zeros((1, 3), np.float32),)]
     other = [(np.ones((1, 3), np.float32),)]
-    int8 = Options("cpu", Precision.int8)
-    assert stamp("m", fake, int8, clip) != stamp("m", fake, int8, other)
-    assert stamp("m", fake, cpu, clip) == stamp("m", fake, cpu, other)
+    mixed = Options("cpu", Precision.mixed)
+    assert cache_key("m", fake, mixed, clip) != cache_key("m", fake, mixed, other)
+    assert cache_key("m", fake, cpu, clip) == cache_key("m", fake, cpu, other)
 
 
 def test_external_weights_belong_to_the_network(tmp_path: Path) -> None:
@@ -369,5 +369,5 @@ def test_nothing_heavy_is_imported() -> None:
 def test_format_is_part_of_the_key(monkeypatch: pytest.MonkeyPatch, cache: Cache) -> None:
     content = made()
     cache.store(content)
-    assert content.entry.stamp.format == module.FORMAT
-    assert cache.find(replace(content.entry.stamp, format=module.FORMAT + 1)) is None
+    assert content.entry.key.format == module.FORMAT
+    assert cache.find(replace(content.entry.key, format=module.FORMAT + 1)) is None

@@ -7,31 +7,31 @@ from control import ask, fake, run, served
 from networks import NETWORKS
 from statuses import status
 
-from visard.daemon.api.engines import BuildingInfo, EngineInfo, RungInfo
-from visard.daemon.cli import status_text
+from visard.daemon.api.engines import BuildingInfo, CandidateInfo, EngineInfo
+from visard.daemon.cli.status import overview
 from visard.daemon.diagnostics import engine_checks, engine_report
 from visard.daemon.diagnostics.findings import FindingState
 from visard.daemon.server.events import differences
 from visard.daemon.service.service import snapshot
-from visard.engines import Precision, Progress, Rung, Serving, load
-from visard.engines import State as Rungs
+from visard.engines import CandidateState as States
+from visard.engines import CandidateStatus, EngineStatus, Precision, Progress, load
 from visard.models.assets import asset
 
-FAST = RungInfo(
+FAST = CandidateInfo(
     backend="tensorrt", device="cuda:0", precision="fp16", state="wrong", reason="4 dB", psnr=4, cosine=0.1
 )
-SLOW = RungInfo(backend="onnxruntime", device="cpu", precision="fp32", state="serving")
-SPARE = RungInfo(backend="openvino", device="cpu", precision="fp32", state="refused", reason="below")
+SLOW = CandidateInfo(backend="onnxruntime", device="cpu", precision="fp32", state="serving")
+SPARE = CandidateInfo(backend="openvino", device="cpu", precision="fp32", state="refused", reason="below")
 
 
-def engine(*rungs: RungInfo, model: str = "landmarks", done: float | None = None) -> EngineInfo:
+def engine(*candidates: CandidateInfo, model: str = "landmarks", done: float | None = None) -> EngineInfo:
     building = None if done is None else BuildingInfo(step="layers", done=done, left=42.0)
     return EngineInfo(
         model=model,
         backend="onnxruntime",
         device="cpu",
         precision="fp32",
-        rungs=rungs or (SLOW,),
+        candidates=candidates or (SLOW,),
         building=building,
     )
 
@@ -80,14 +80,14 @@ def test_a_network_at_work_is_listed_once_and_no_longer_than_it_lives(home: Path
     ours = [each for each in here if each.backend == "onnxruntime"]
     assert len(ours) == 1
     assert (ours[0].device, ours[0].precision) == (loaded[0].device, loaded[0].precision)
-    assert any(rung.state == "serving" for rung in ours[0].rungs)
+    assert any(each.state == "serving" for each in ours[0].candidates)
 
 
 def test_numbers_that_json_lacks_are_left_out() -> None:
-    rung = Rung("openvino", "cpu", Precision.fp32, Rungs.serving, psnr=float("inf"), cosine=1.0)
-    live = Serving("net.onnx", "openvino", "cpu", Precision.fp32, (rung,), Progress("tuning", 0.3, 8.0))
+    one = CandidateStatus("openvino", "cpu", Precision.fp32, States.serving, psnr=float("inf"), cosine=1.0)
+    live = EngineStatus("net.onnx", "openvino", "cpu", Precision.fp32, (one,), Progress("tuning", 0.3, 8.0))
     told_of = engine_report._engine(live)
-    assert (told_of.model, told_of.rungs[0].psnr, told_of.rungs[0].cosine) == ("net", None, 1.0)
+    assert (told_of.model, told_of.candidates[0].psnr, told_of.candidates[0].cosine) == ("net", None, 1.0)
     assert told_of.building == BuildingInfo(step="tuning", done=0.3, left=8.0)
     assert EngineInfo.model_validate_json(told_of.model_dump_json()) == told_of
 
@@ -106,7 +106,7 @@ def test_a_reader_of_events_hears_of_compiling_and_demotion(tmp_path: Path) -> N
 
     async def work() -> None:
         async with served(service) as (app, _):
-            events = app.state.api.announcer.events()
+            events = app.state.api.broadcaster.events()
             assert (await anext(events)).event == "status"
             service.work_with(engine(done=0.1))
             news = [await asyncio.wait_for(anext(events), 10) for _ in range(2)]
@@ -124,7 +124,7 @@ def test_the_route_tells_everything(tmp_path: Path) -> None:
     service.work_with(engine(FAST, SLOW))
     body = ask(service, "GET", "/engines").json()
     assert [each["name"] for each in body["backends"]] == ["onnxruntime", "tensorrt"]
-    assert body["serving"][0]["rungs"][0]["reason"] == "4 dB"
+    assert body["serving"][0]["candidates"][0]["reason"] == "4 dB"
     assert ask(service, "GET", "/status").json()["engines"] == body["serving"]
 
 
@@ -153,14 +153,14 @@ def test_a_backend_that_breaks_is_not_available() -> None:
 
 
 def test_status_says_it_in_a_line() -> None:
-    lines = status_text.overview(status(engines=(engine(), engine(model="b", done=0.5)))).splitlines()
+    lines = overview(status(engines=(engine(), engine(model="b", done=0.5)))).splitlines()
     (line,) = [line for line in lines if line.startswith("engines")]
     assert line == "engines   onnxruntime cpu fp32 (2 networks); 1 faster in the making, 42 s left"
-    assert "engines" not in status_text.overview(status())
+    assert "engines" not in overview(status())
 
 
 def test_doctor_says_what_was_demoted_and_why() -> None:
-    fine, bad = (engine_checks.serving(engine(*rungs)) for rungs in ((SLOW,), (FAST, SLOW)))
+    fine, bad = (engine_checks.serving(engine(*candidates)) for candidates in ((SLOW,), (FAST, SLOW)))
     assert fine.state is FindingState.ok
     assert bad.state is FindingState.missing
     assert "tensorrt cuda:0 fp16 is wrong: 4 dB" in bad.detail

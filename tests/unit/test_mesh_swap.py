@@ -11,7 +11,7 @@ from people import driver, headshot, look, scene, shown
 
 from visard.models.blendshapes import NAMES
 from visard.models.face import IRIS_LEFT, Face, Image
-from visard.models.geometry.mesh import LIPS_INNER
+from visard.models.geometry.canonical import LIPS_INNER
 from visard.models.processor import swappers
 from visard.models.track.tracker import Tracker
 

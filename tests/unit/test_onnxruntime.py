@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 from trials import ignore, picture, reference, small
 
-from visard.engines.backends.onnxruntime import Memory, OnnxRuntime, OnnxRuntimeEngine
+from visard.engines.backends.onnxruntime import DeviceMemory, OnnxRuntime, OnnxRuntimeEngine
 from visard.engines.device import DeviceArray, to_device, to_host
 from visard.engines.device.fake import FakeDevice
 from visard.engines.errors import BackendUnavailable, DeviceLost, EngineError, ModelRefused
@@ -30,7 +30,7 @@ def device() -> FakeDevice:
 def engine(model: Path, device: FakeDevice) -> OnnxRuntimeEngine:
     """Runs on the processor, but believes that its memory is a GPU's."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    return OnnxRuntimeEngine(session, Options("cuda:0"), Memory(device, device.stream(), "cpu"))
+    return OnnxRuntimeEngine(session, Options("cuda:0"), DeviceMemory(device, device.stream(), "cpu"))
 
 
 def test_arrays_on_the_device_stay_there(
@@ -57,7 +57,7 @@ def test_a_result_can_be_the_next_input(device: FakeDevice, tmp_path: Path) -> N
     path = tmp_path / "same.onnx"
     small(path, [1, 3, 16, 16])
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    engine = OnnxRuntimeEngine(session, Options("cuda:0"), Memory(device, device.stream(), "cpu"))
+    engine = OnnxRuntimeEngine(session, Options("cuda:0"), DeviceMemory(device, device.stream(), "cpu"))
     (first,) = engine(to_device(picture(*SHAPE), device))
     (second,) = engine(DeviceArray(first.pointer, SHAPE, first.dtype, device, first.stream, first))
     assert second.shape == (1, 4, 16, 16)

@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 from visard.models.animate.puppet.animator import PuppetAnimation
 from visard.models.errors import FaceUnusable, PictureUnreadable
 from visard.models.face import Image
-from visard.models.geometry.mesh import canonical
+from visard.models.geometry.canonical import canonical
 from visard.models.geometry.pose import Pose, fit_pose
 from visard.models.geometry.raster import Raster, resample
 from visard.models.portrait import LONGEST, examine, read_picture, shrink

@@ -8,7 +8,7 @@ import pytest
 from drivers import Driver, calibrate
 
 from visard.models.animate.puppet.animator import PuppetAnimation
-from visard.models.animate.puppet.eyes import EYES
+from visard.models.animate.puppet.eyeballs import EYES
 from visard.models.animate.puppet.matte import behind, fill, person
 from visard.models.animate.puppet.motion import DriverReference, expression, soften
 from visard.models.blendshapes import NAMES

@@ -9,11 +9,11 @@ from fake_tensorrt import FakeTensorRT
 from networks import NETWORKS
 from small_network import Gpus, agree, load, network, pair, right
 
-from visard.engines.backends._tensorrt_log import Log
-from visard.engines.backends._tensorrt_progress import Watch
-from visard.engines.backends._timing_cache import LIMIT, Kept
+from visard.engines.backends._tensorrt_log import TensorRTLog
+from visard.engines.backends._tensorrt_progress import ProgressTracker
 from visard.engines.backends.tensorrt import TensorRT
 from visard.engines.backends.tensorrt_rtx import TensorRTRtx
+from visard.engines.cache.files import BLOBS, BlobStore
 from visard.engines.device.fake import FakeDevice
 from visard.engines.errors import BackendUnavailable, Cancelled, EngineError, ModelRefused
 from visard.engines.interfaces import Options, Precision, Progress, Range
@@ -48,17 +48,17 @@ def library(gpu: FakeDevice, monkeypatch: pytest.MonkeyPatch) -> FakeTensorRT:
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Kept:
-    return Kept(tmp_path / "kept")
+def kept(tmp_path: Path) -> BlobStore:
+    return BlobStore(tmp_path / "kept")
 
 
 @pytest.fixture
-def backend(library: FakeTensorRT, gpu: FakeDevice, kept: Kept) -> TensorRT:
+def backend(library: FakeTensorRT, gpu: FakeDevice, kept: BlobStore) -> TensorRT:
     return TensorRT(gpus=Gpus(gpu), kept=kept)
 
 
 @pytest.fixture
-def rtx(library: FakeTensorRT, gpu: FakeDevice, kept: Kept) -> TensorRTRtx:
+def rtx(library: FakeTensorRT, gpu: FakeDevice, kept: BlobStore) -> TensorRTRtx:
     return TensorRTRtx(gpus=Gpus(gpu), kept=kept)
 
 
@@ -148,7 +148,7 @@ def test_volumes_are_rewritten_where_they_cannot_be_sampled(
 
 
 def test_timings_are_kept_and_used_again(
-    backend: TensorRT, library: FakeTensorRT, kept: Kept, tmp_path: Path
+    backend: TensorRT, library: FakeTensorRT, kept: BlobStore, tmp_path: Path
 ) -> None:
     path = network(tmp_path / "n.onnx")
     for before, after in ((b"", b"+1"), (b"+1", b"+1+1")):
@@ -180,7 +180,7 @@ def test_rtx_keeps_no_timings(rtx: TensorRTRtx, library: FakeTensorRT, tmp_path:
 def test_rtx_compiles_for_the_gpu_that_is_here_or_told(
     library: FakeTensorRT,
     gpu: FakeDevice,
-    kept: Kept,
+    kept: BlobStore,
     tmp_path: Path,
     device: str,
     capability: Any,
@@ -204,7 +204,7 @@ def test_gpus_it_cannot_compile_for(rtx: TensorRTRtx, backend: TensorRT, tmp_pat
         build(rtx, path, Options("gpu"))
 
 
-def test_without_a_gpu(library: FakeTensorRT, kept: Kept, tmp_path: Path) -> None:
+def test_without_a_gpu(library: FakeTensorRT, kept: BlobStore, tmp_path: Path) -> None:
     rtx, backend = TensorRTRtx(gpus=NoGpus(), kept=kept), TensorRT(gpus=NoGpus(), kept=kept)
     assert rtx.unavailable() == "it compiles but cannot run here: cuda-core: no NVIDIA GPU"
     assert rtx.cannot_compile() is None
@@ -275,7 +275,7 @@ def test_progress_never_goes_back(backend: TensorRT, tmp_path: Path) -> None:
 
 def test_progress_of_nested_phases() -> None:
     told: list[Progress] = []
-    watch = Watch(told.append)
+    watch = ProgressTracker(told.append)
     watch.start("Building", None, 4)
     watch.step("Building", 1)
     watch.start("Timing", "Building", 2)
@@ -305,24 +305,24 @@ def test_outputs_keep_the_files_order(backend: TensorRT, tmp_path: Path) -> None
 
 
 def test_what_is_kept_is_limited_and_private(tmp_path: Path) -> None:
-    kept = Kept(tmp_path / "deep" / "kept")
-    for number in range(LIMIT + 5):
+    kept = BlobStore(tmp_path / "deep" / "kept")
+    for number in range(BLOBS + 5):
         kept.save(f"file-{number}", b"x" * number)
-    assert len(list((tmp_path / "deep" / "kept").iterdir())) == LIMIT
+    assert len(list((tmp_path / "deep" / "kept").iterdir())) == BLOBS
     assert (tmp_path / "deep" / "kept").stat().st_mode & 0o777 == 0o700
-    assert kept.load(f"file-{LIMIT + 4}") == b"x" * (LIMIT + 4)
+    assert kept.load(f"file-{BLOBS + 4}") == b"x" * (BLOBS + 4)
     assert kept.load("nothing") == b""
 
 
 def test_what_cannot_be_kept_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    kept = Kept(tmp_path / "file" / "kept")
+    kept = BlobStore(tmp_path / "file" / "kept")
     kept.save("a", b"1")
     assert kept.load("a") == b""
 
 
 def test_the_first_errors_are_the_cause(library: FakeTensorRT) -> None:
-    log = Log(library)
+    log = TensorRTLog(library)
     assert log.complaints == "it gave no reason"
     log.take("WARNING", "slow")
     assert log.complaints == "slow"

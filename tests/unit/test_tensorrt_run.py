@@ -12,9 +12,9 @@ from small_network import Gpus, agree, load, network, pair, right
 
 from visard.engines import device
 from visard.engines.backends import _tensorrt_run as run
-from visard.engines.backends._timing_cache import Kept
 from visard.engines.backends.tensorrt import TensorRT
 from visard.engines.backends.tensorrt_rtx import TensorRTRtx
+from visard.engines.cache.files import BlobStore
 from visard.engines.device.fake import FakeDevice
 from visard.engines.errors import DeviceLost, EngineError
 from visard.engines.interfaces import Array, Options, Range
@@ -37,12 +37,12 @@ def library(gpu: FakeDevice, monkeypatch: pytest.MonkeyPatch) -> FakeTensorRT:
 
 @pytest.fixture
 def backend(library: FakeTensorRT, gpu: FakeDevice, tmp_path: Path) -> TensorRT:
-    return TensorRT(gpus=Gpus(gpu), kept=Kept(tmp_path / "kept"))
+    return TensorRT(gpus=Gpus(gpu), kept=BlobStore(tmp_path / "kept"))
 
 
 @pytest.fixture
 def rtx(library: FakeTensorRT, gpu: FakeDevice, tmp_path: Path) -> TensorRTRtx:
-    return TensorRTRtx(gpus=Gpus(gpu), kept=Kept(tmp_path / "kept"))
+    return TensorRTRtx(gpus=Gpus(gpu), kept=BlobStore(tmp_path / "kept"))
 
 
 def on(gpu: FakeDevice, array: Array) -> device.DeviceArray:
@@ -276,7 +276,7 @@ def test_what_cannot_be_captured_runs_all_the_same(
 
 def test_without_graphs_when_told_so(library: FakeTensorRT, gpu: FakeDevice, tmp_path: Path) -> None:
     path = network(tmp_path / "n.onnx")
-    engine = load(TensorRT(graphs=False, gpus=Gpus(gpu), kept=Kept(tmp_path)), path)
+    engine = load(TensorRT(graphs=False, gpus=Gpus(gpu), kept=BlobStore(tmp_path)), path)
     for _ in range(3):
         agree(engine(*pair()), right(path, *pair()))
     assert gpu.launched == 0

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from people import portrait
 
-from visard.models.geometry.mesh import EYE_RING_LEFT, LIPS_OUTER, OVAL, canonical
+from visard.models.geometry.canonical import EYE_RING_LEFT, LIPS_OUTER, OVAL, canonical
 from visard.models.geometry.uv import Sampler, edge_distance, inside, polygons, reduced, texels, unroll
 
 

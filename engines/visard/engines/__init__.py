@@ -1,6 +1,6 @@
 """Compiled networks: tensors in, tensors out. This package knows nothing of faces.
 
-``engines.load(model)`` is the one door; ``serving()`` says how every loaded network is run. Names are
+``engines.load(model)`` gives an engine; ``statuses()`` says how every loaded network is run. Names are
 imported when they are first used, so that a program can know the exceptions without loading numpy.
 """
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from visard.engines.interfaces import (
         Array,
-        DeviceArray,
+        CudaArray,
         Engine,
         Options,
         Precision,
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
         TensorSpec,
     )
     from visard.engines.loader import load
-    from visard.engines.runtime.candidates import Rung, Serving, State
-    from visard.engines.runtime.managed import Served, serving, watch
+    from visard.engines.runtime.candidates import CandidateState, CandidateStatus, EngineStatus
+    from visard.engines.runtime.managed import ManagedEngine, statuses, watch
 
 __all__ = [
     "Array",
-    "DeviceArray",
+    "CandidateState",
+    "CandidateStatus",
+    "CudaArray",
     "Engine",
+    "EngineStatus",
+    "ManagedEngine",
     "Options",
     "Precision",
     "Progress",
     "Range",
-    "Rung",
-    "Served",
-    "Serving",
-    "State",
     "TensorSpec",
     "load",
-    "serving",
+    "statuses",
     "watch",
 ]
 
 _PLACES = {
     "load": "loader",
-    **dict.fromkeys(("Rung", "Serving", "State"), "runtime.candidates"),
-    **dict.fromkeys(("Served", "serving", "watch"), "runtime.managed"),
+    **dict.fromkeys(("CandidateStatus", "EngineStatus", "CandidateState"), "runtime.candidates"),
+    **dict.fromkeys(("ManagedEngine", "statuses", "watch"), "runtime.managed"),
 }
 """The modules of names that are not in ``interfaces``."""
 

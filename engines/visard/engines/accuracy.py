@@ -3,13 +3,11 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from visard.engines import inputs
-from visard.engines.errors import EngineError, NoNumbers
-from visard.engines.interfaces import Array, Engine, Precision, Range, Samples
+from visard.engines.interfaces import Array, Engine, Precision, Samples
 
 Outputs = tuple[tuple[Array, ...], ...]
 """For every sample the outputs in the network's order."""
@@ -35,13 +33,11 @@ LIMITS = {
     Precision.mixed: Limits(0.999, 35, 0.97),
     # Eight bits: 30 to 45 dB, seen on networks whose pictures look the same.
     Precision.bf16: Limits(0.998, 28, 0.95),
-    # Eight bits with a scale for each tensor; 22 dB is where pictures begin to look different.
-    Precision.int8: Limits(0.99, 22, 0.9),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CheckResult:
     """What came of a check; the numbers are those of the worst output."""
 
     ok: bool
@@ -53,7 +49,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class ReferenceResults:
     """Samples and what the network makes of them in fp32; ``outputs`` is None where nothing can tell."""
 
     samples: Samples
@@ -66,64 +62,10 @@ class Reference:
         return inputs.to_bytes({"sample": self.samples, "output": self.outputs or ()})
 
     @classmethod
-    def from_bytes(cls, content: bytes, reason: str = "") -> "Reference":
+    def from_bytes(cls, content: bytes, reason: str = "") -> "ReferenceResults":
         """Read it back; it has no outputs where there is a reason."""
         outputs = None if reason else tuple(inputs.from_bytes(content, "output"))
         return cls(inputs.from_bytes(content, "sample"), outputs, reason)
-
-
-def reference(
-    model: Path, samples: Samples | None = None, ranges: Sequence[Range] = (), threads: int = 1
-) -> Reference:
-    """Run a file on ONNX Runtime, on the processor, in fp32.
-
-    Without samples they are made up. Raises NoNumbers when the results are none, and EngineError
-    when the samples do not fit. A file that ONNX Runtime does not take has no reference.
-    """
-    from visard.engines.backends.onnxruntime import backend
-
-    try:
-        engine = backend.read(model, threads)
-    except EngineError as error:
-        why = "OpenVINO's own format has no other reader" if model.suffix == ".xml" else str(error)
-        return Reference([] if samples is None else inputs.within(samples), None, f"no reference: {why}")
-    if samples is not None:
-        inputs.check(samples, engine.inputs)
-        return _ran(model, engine, inputs.within(samples))
-    return _ran_on_guesses(model, engine, ranges)
-
-
-def _ran_on_guesses(model: Path, engine: Engine, ranges: Sequence[Range]) -> Reference:
-    sizes = inputs.GUESSES if inputs.open_sizes(engine.inputs, ranges) else inputs.GUESSES[:1]
-    failure: EngineError | None = None
-    for size in sizes:
-        samples = inputs.made_up(engine.inputs, ranges, size)
-        try:
-            return _ran(model, engine, samples)
-        except NoNumbers:
-            raise
-        except EngineError as error:
-            failure = failure or error
-    return Reference([], None, f"no reference: made-up inputs do not suit it, give samples ({failure})")
-
-
-def _ran(model: Path, engine: Engine, samples: Samples) -> Reference:
-    """Keep the samples with finite results: a made-up one may lie where a network is not defined."""
-    kept, outputs, failure = [], [], None
-    for sample in samples:
-        try:
-            results = tuple(np.array(output) for output in engine(*sample))
-        except EngineError as error:
-            failure = failure or error
-            continue
-        if all(map(_finite, results)):
-            kept.append(sample)
-            outputs.append(results)
-        else:
-            failure = NoNumbers(f"{model.name}: its own results are no numbers in fp32; export it again")
-    if failure and not kept:
-        raise failure
-    return Reference(kept, tuple(outputs))
 
 
 def check(
@@ -133,7 +75,7 @@ def check(
     limits: Limits,
     *,
     seconds: float | None = None,
-) -> Verdict:
+) -> CheckResult:
     """Run an engine on samples and compare; without reference outputs only look whether they are numbers.
 
     With ``seconds`` no new sample is begun after that time. What the engine raises is raised.
@@ -145,31 +87,38 @@ def check(
         if seconds is not None and time.monotonic() - begun > seconds:
             break
     if outputs is None:
-        return next((v for index, _ in enumerate(ours[0]) if (v := _sane(ours, index))), Verdict(True))
-    if {len(row) for row in ours} != {len(outputs[0])}:
-        return Verdict(False, f"{len(ours[0])} outputs instead of {len(outputs[0])}")
-    theirs = outputs[: len(ours)]
-    verdicts = [_compare(ours, theirs, i, spec.name, limits) for i, spec in enumerate(engine.outputs)]
-    return min(verdicts, key=lambda v: (v.ok, _order(v.psnr), _order(v.cosine)))
+        return next((v for index, _ in enumerate(ours[0]) if (v := _sane(ours, index))), CheckResult(True))
+    return compare(ours, outputs[: len(ours)], [spec.name for spec in engine.outputs], limits)
+
+
+def compare(
+    ours: Sequence[tuple[Array, ...]], theirs: Outputs, names: Sequence[str], limits: Limits
+) -> CheckResult:
+    """Judge outputs beside the reference's, both for the same samples; ``names`` are the outputs'."""
+    if {len(row) for row in ours} != {len(theirs[0])}:
+        return CheckResult(False, f"{len(ours[0])} outputs instead of {len(theirs[0])}")
+    results = [_compare(ours, theirs, i, name, limits) for i, name in enumerate(names)]
+    return min(results, key=lambda result: (result.ok, _order(result.psnr), _order(result.cosine)))
 
 
 def _order(number: float | None) -> float:
     return float("-inf") if number is None else number
 
 
-def _finite(array: Array) -> bool:
+def finite(array: Array) -> bool:
+    """Whether all of an array are numbers."""
     return not np.issubdtype(array.dtype, np.inexact) or bool(np.isfinite(array).all())
 
 
-def _sane(ours: Sequence[tuple[Array, ...]], index: int) -> Verdict | None:
+def _sane(ours: Sequence[tuple[Array, ...]], index: int) -> CheckResult | None:
     return _not_numbers(np.concatenate([row[index].ravel() for row in ours]), f"output {index}")
 
 
-def _not_numbers(values: Array, name: str) -> Verdict | None:
-    if _finite(values):
+def _not_numbers(values: Array, name: str) -> CheckResult | None:
+    if finite(values):
         return None
     bad = np.count_nonzero(~np.isfinite(values))
-    return Verdict(False, f"{name}: {bad} of {values.size} are no numbers")
+    return CheckResult(False, f"{name}: {bad} of {values.size} are no numbers")
 
 
 def _compare(
@@ -178,30 +127,32 @@ def _compare(
     index: int,
     name: str,
     limits: Limits,
-) -> Verdict:
+) -> CheckResult:
     for mine, right in zip(ours, theirs, strict=True):
         if mine[index].shape != right[index].shape:
-            return Verdict(False, f"{name}: shape {mine[index].shape} instead of {right[index].shape}")
+            return CheckResult(False, f"{name}: shape {mine[index].shape} instead of {right[index].shape}")
         if mine[index].dtype != right[index].dtype:
-            return Verdict(False, f"{name}: {mine[index].dtype} instead of {right[index].dtype}")
+            return CheckResult(False, f"{name}: {mine[index].dtype} instead of {right[index].dtype}")
     is_, should = (np.concatenate([row[index].ravel() for row in rows]) for rows in (ours, theirs))
     if not is_.size:
-        return Verdict(True)
+        return CheckResult(True)
     if not np.issubdtype(should.dtype, np.inexact):
         same = float(np.mean(is_ == should))
-        return Verdict(same >= limits.equal, "" if same >= limits.equal else f"{name}: {same:.0%} are equal")
+        return CheckResult(
+            same >= limits.equal, "" if same >= limits.equal else f"{name}: {same:.0%} are equal"
+        )
     return _not_numbers(is_, name) or _close(is_.astype(float), should.astype(float), name, limits)
 
 
-def _close(is_: Array, should: Array, name: str, limits: Limits) -> Verdict:
+def _close(is_: Array, should: Array, name: str, limits: Limits) -> CheckResult:
     cosine, psnr = _cosine(is_, should), _psnr(is_, should)
     if cosine >= limits.cosine and psnr >= limits.psnr:
-        return Verdict(True, "", cosine, psnr)
+        return CheckResult(True, "", cosine, psnr)
     what = "far from the reference"
     if np.ptp(is_) == 0 and np.ptp(should):
         what = f"all {'zeros' if is_[0] == 0 else 'the same number'}"
     needs = f"(needs {limits.cosine} and {limits.psnr:g} dB)"
-    return Verdict(False, f"{name}: {what}: cosine {cosine:.4f}, {psnr:.1f} dB {needs}", cosine, psnr)
+    return CheckResult(False, f"{name}: {what}: cosine {cosine:.4f}, {psnr:.1f} dB {needs}", cosine, psnr)
 
 
 def _cosine(is_: Array, should: Array) -> float:

@@ -1,4 +1,4 @@
-"""Inputs made up to try a network with, and their travels between processes and files."""
+"""A network's inputs: whether they fit, made-up ones to try it with, and their travels between processes."""
 
 import io
 import math
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from visard.engines.device import is_on_device
 from visard.engines.errors import EngineError
 from visard.engines.interfaces import Array, Range, Samples, TensorSpec
 
@@ -64,6 +65,16 @@ def misfit(arrays: Sequence[Any], specs: Sequence[TensorSpec], ranges: Sequence[
         if dtype is not None and dtype != spec.dtype:
             return f"{spec.name} takes {spec.dtype}, not {dtype}"
     return None
+
+
+def on_host(arrays: Sequence[Any], specs: Sequence[TensorSpec]) -> list[Array]:
+    """Return contiguous host arrays; raise EngineError when some lie on a GPU or do not fit."""
+    if any(map(is_on_device, arrays)):
+        raise EngineError("this engine takes arrays in host memory; copy those on a GPU with device.to_host")
+    hosts = [np.ascontiguousarray(array) if np.ndim(array) else np.asarray(array) for array in arrays]
+    if reason := misfit(hosts, specs):
+        raise EngineError(reason)
+    return hosts
 
 
 def _dtype(array: Any) -> np.dtype[Any] | None:

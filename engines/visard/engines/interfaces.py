@@ -17,7 +17,7 @@ Samples = Sequence[tuple[Array, ...]]
 
 
 @runtime_checkable
-class DeviceArray(Protocol):
+class CudaArray(Protocol):
     """An array in the memory of a GPU, as CuPy, PyTorch, PyCUDA and our own device layer give them."""
 
     @property
@@ -26,7 +26,7 @@ class DeviceArray(Protocol):
         ...
 
 
-T = TypeVar("T", Array, DeviceArray)
+T = TypeVar("T", Array, CudaArray)
 
 
 class Precision(StrEnum):
@@ -37,7 +37,6 @@ class Precision(StrEnum):
     mixed = "mixed"
     """fp16, but fp32 wherever that was seen to be needed."""
     bf16 = "bf16"
-    int8 = "int8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +130,11 @@ class Backend(Protocol):
         ...
 
     def precisions(self, device: str) -> tuple[Precision, ...]:
-        """Return what ``auto`` tries on this device, best first, always ending with one that is safe."""
+        """Return what ``auto`` tries on this device, in order; one of them is fp32.
+
+        One that is safer than another that works is only its fallback. Any other later one has to be
+        measured faster before it serves.
+        """
         ...
 
     def compile(self, model: Path, options: Options, report: Report) -> bytes:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from visard.models.check_inputs import pictures
 from visard.models.face import Image, Landmarks
-from visard.models.geometry.mesh import canonical
+from visard.models.geometry.canonical import canonical
 
 Points = npt.NDArray[np.floating]
 """[n, 2]: x right, y down."""

@@ -10,7 +10,7 @@ from visard.engines import Array
 from visard.models.assets import asset
 from visard.models.blendshapes import SUBSET
 from visard.models.face import Image
-from visard.models.geometry import mesh
+from visard.models.geometry.canonical import canonical
 
 _PEOPLE = 3
 _SIDE = 256
@@ -45,7 +45,7 @@ def _unsigned(side: int) -> Callable[[Image], Array]:
 
 def _points(picture: Image) -> Array:
     """The canonical face with its irises in the middle of the eyes, a little larger for brighter pictures."""
-    face = mesh.canonical().points[:, :2] * (1, -1)
+    face = canonical().points[:, :2] * (1, -1)
     irises = [np.repeat(face[list(eye)].mean(0)[None], 5, 0) for eye in _EYES]
     side = 10 + 4 * float(picture.mean()) / 255
     points = np.concatenate([face, *irises]) * side + _SIDE / 2

@@ -6,9 +6,11 @@ in it and hands back a Pending, whose result is a Patch for each face. A module 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, Literal, Protocol
 
 import cv2
@@ -181,25 +183,38 @@ class FrameWorker:
     """Makes one frame after the other on a thread of its own, so that a device that hangs can be left."""
 
     def __init__(self, name: str) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix=f"visard {name}")
-        self._running: Future[Iterable[Patch]] | None = None
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._present: Future[Iterable[Patch]] | None = None
         self._closed = False
+        Thread(target=self._run, name=f"visard {name}", daemon=True).start()
 
     def submit(self, make: Callable[[], Iterable[Patch]]) -> Pending:
         """Begin to make a frame's patches; raises ProcessorFailed while the one before hangs."""
         if self._closed:
             raise ProcessorFailed("this persona was closed")
-        if self._running is not None and not self._running.done():
+        if self._present is not None and not self._present.done():
             raise ProcessorFailed("the device does not answer")
-        self._running = self._pool.submit(make)
-        return self._running
+        future = self._present = Future[Iterable[Patch]]()
+        self._work.put(lambda: _fulfil(future, make))
+        return future
 
     def close(self, after: Callable[[], None] = lambda: None) -> None:
         """Make no more, and call ``after`` once the frame that is being made is done."""
         if not self._closed:
             self._closed = True
-            self._pool.submit(after)
-            self._pool.shutdown(wait=False)
+            self._work.put(after)
+            self._work.put(None)
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()
+
+
+def _fulfil(future: Future[Iterable[Patch]], make: Callable[[], Iterable[Patch]]) -> None:
+    try:
+        future.set_result(make())
+    except Exception as error:  # it is raised where somebody waits for the result
+        future.set_exception(error)
 
 
 swappers: Registry[Processor] = Registry("visard.models.swap", "processor")

@@ -9,7 +9,7 @@ class _EngineFact(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class RungInfo(_EngineFact):
+class CandidateInfo(_EngineFact):
     """One way to run a network, and how it went."""
 
     backend: str
@@ -21,6 +21,8 @@ class RungInfo(_EngineFact):
     psnr: float | None = None
     """Of its results against the exact ones, dB; None when they are equal or nobody compared."""
     cosine: float | None = None
+    ms: float | None = None
+    """Least milliseconds of a call, where it was measured beside another."""
 
 
 class BuildingInfo(_EngineFact):
@@ -41,16 +43,16 @@ class EngineInfo(_EngineFact):
     """Empty while there is none yet; so are ``device`` and ``precision``."""
     device: str
     precision: str
-    rungs: tuple[RungInfo, ...] = ()
-    """Every way to run it here, the fastest first."""
+    candidates: tuple[CandidateInfo, ...] = ()
+    """Every way to run it here, in the order in which they were tried; the one that serves is the fastest."""
     building: BuildingInfo | None = None
     warnings: tuple[str, ...] = ()
 
-    def failed(self) -> tuple[RungInfo, ...]:
-        """Return the faster ways that could not be taken."""
-        serving = (index for index, rung in enumerate(self.rungs) if rung.state == "serving")
-        above = self.rungs[: next(serving, len(self.rungs))]
-        return tuple(rung for rung in above if rung.state in ("refused", "wrong", "lost"))
+    def failed(self) -> tuple[CandidateInfo, ...]:
+        """Return the ways that were tried earlier and failed."""
+        serving = (index for index, candidate in enumerate(self.candidates) if candidate.state == "serving")
+        above = self.candidates[: next(serving, len(self.candidates))]
+        return tuple(candidate for candidate in above if candidate.state in ("refused", "wrong", "lost"))
 
 
 class BackendInfo(_EngineFact):

@@ -32,7 +32,7 @@ def _trial(backend: "Backend") -> str | None:
     from visard.models.assets import asset
 
     try:
-        engine = load(asset("mp_face_detector_short.onnx"), backend=backend.name)
+        engine = load(asset("mp_face_detector_short.onnx"), precision="fp32", backend=backend.name)
         results = engine(*(np.zeros([d or 1 for d in t.shape], t.dtype) for t in engine.inputs))
     except Exception as error:  # a library may fail in any way
         return f"{type(error).__name__}: {error}"
@@ -62,8 +62,8 @@ def serving(engine: "EngineInfo") -> Finding:
     """Tell what a network runs on, and everything better that failed with its reason."""
     way = f"{engine.backend} {engine.device} {engine.precision}"
     failed = [
-        f"{rung.backend} {rung.device} {rung.precision} is {rung.state}: {rung.reason}"
-        for rung in engine.failed()
+        f"{each.backend} {each.device} {each.precision} is {each.state}: {each.reason}"
+        for each in engine.failed()
     ]
     state = FindingState.missing if failed or not engine.backend else FindingState.ok
     detail = "; ".join(

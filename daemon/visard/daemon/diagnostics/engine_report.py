@@ -6,11 +6,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visard.daemon.api.engines import BackendInfo, BuildingInfo, CachedInfo, EngineInfo, EnginesInfo, RungInfo
+from visard.daemon.api.engines import (
+    BackendInfo,
+    BuildingInfo,
+    CachedInfo,
+    CandidateInfo,
+    EngineInfo,
+    EnginesInfo,
+)
 
 if TYPE_CHECKING:
-    from visard.engines import Rung, Serving
-    from visard.engines.cache.cache import Entry
+    from visard.engines import CandidateStatus, EngineStatus
+    from visard.engines.cache.cache import CacheEntry
     from visard.engines.interfaces import Backend
 
 
@@ -38,15 +45,17 @@ def backend(one: "Backend") -> BackendInfo:
 
 def serving() -> tuple[EngineInfo, ...]:
     """Return every network that is at work in this process; several that are alike are one."""
-    from visard.engines import serving as live
+    from visard.engines import statuses
 
-    return tuple({_alike(info): info for info in map(_engine, live())}.values())
+    return tuple({_alike(info): info for info in map(_engine, statuses())}.values())
 
 
 def _alike(info: EngineInfo) -> tuple[object, ...]:
     """Return all that people would tell two engines apart by: no measured numbers."""
-    rungs = [rung.model_copy(update={"psnr": None, "cosine": None}) for rung in info.rungs]
-    return info.model, info.backend, info.device, info.precision, info.building, *rungs
+    candidates = [
+        each.model_copy(update={"psnr": None, "cosine": None, "ms": None}) for each in info.candidates
+    ]
+    return info.model, info.backend, info.device, info.precision, info.building, *candidates
 
 
 def cached() -> tuple[CachedInfo, ...]:
@@ -56,14 +65,14 @@ def cached() -> tuple[CachedInfo, ...]:
     return tuple(map(_cached, Cache().entries()))
 
 
-def _cached(entry: "Entry") -> CachedInfo:
-    stamp = entry.stamp
+def _cached(entry: "CacheEntry") -> CachedInfo:
+    key = entry.key
     return CachedInfo(
         model=entry.name,
-        backend=stamp.backend,
-        version=stamp.version,
-        device=stamp.device,
-        precision=stamp.precision,
+        backend=key.backend,
+        version=key.version,
+        device=key.device,
+        precision=key.precision,
         bytes=entry.size,
         used=datetime.fromtimestamp(entry.used, UTC),
         seconds=entry.seconds,
@@ -72,20 +81,20 @@ def _cached(entry: "Entry") -> CachedInfo:
     )
 
 
-def stale(entry: "Entry") -> str | None:
+def stale(entry: "CacheEntry") -> str | None:
     """Return why an entry will not be used any more, or None."""
     from visard.engines.interfaces import backends as registry
 
-    stamp, found = entry.stamp, registry.all().get(entry.stamp.backend)
+    key, found = entry.key, registry.all().get(entry.key.backend)
     if found is None:
-        return f"{stamp.backend} is gone"
+        return f"{key.backend} is gone"
     try:
-        version, fingerprint = found.version(), found.fingerprint(stamp.device)
+        version, fingerprint = found.version(), found.fingerprint(key.device)
     except Exception as error:  # a library may fail in any way
-        return f"{stamp.backend} cannot be used: {error}"
-    if version != stamp.version:
-        return f"made by version {stamp.version}, here is {version}"
-    return None if fingerprint == stamp.fingerprint else "made for another device or driver"
+        return f"{key.backend} cannot be used: {error}"
+    if version != key.version:
+        return f"made by version {key.version}, here is {version}"
+    return None if fingerprint == key.fingerprint else "made for another device or driver"
 
 
 def everything() -> EnginesInfo:
@@ -110,28 +119,29 @@ def watch(changed: Callable[[], None]) -> Callable[[], None]:
     return follow(lambda _: changed())
 
 
-def _engine(serving: "Serving") -> EngineInfo:
-    going = serving.building
+def _engine(status: "EngineStatus") -> EngineInfo:
+    going = status.building
     return EngineInfo(
-        model=Path(serving.model).stem,
-        backend=serving.backend,
-        device=serving.device,
-        precision=serving.precision or "",
-        rungs=tuple(map(_rung, serving.rungs)),
-        warnings=serving.warnings,
+        model=Path(status.model).stem,
+        backend=status.backend,
+        device=status.device,
+        precision=status.precision or "",
+        candidates=tuple(map(_candidate, status.candidates)),
+        warnings=status.warnings,
         building=BuildingInfo(step=going.step, done=going.done, left=going.left) if going else None,
     )
 
 
-def _rung(rung: "Rung") -> RungInfo:
-    return RungInfo(
-        backend=rung.backend,
-        device=rung.device,
-        precision=rung.precision,
-        state=rung.state,
-        reason=rung.reason,
-        psnr=_number(rung.psnr),
-        cosine=_number(rung.cosine),
+def _candidate(candidate: "CandidateStatus") -> CandidateInfo:
+    return CandidateInfo(
+        backend=candidate.backend,
+        device=candidate.device,
+        precision=candidate.precision,
+        state=candidate.state,
+        reason=candidate.reason,
+        psnr=_number(candidate.psnr),
+        cosine=_number(candidate.cosine),
+        ms=_number(candidate.ms),
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from visard.daemon.config import paths
 from visard.daemon.errors import InstallError
 from visard.daemon.install.computer import Computer, InstallRecord
-from visard.daemon.install.plan import Installer, InstallOptions, InstallPlan
+from visard.daemon.install.installer import Installer, InstallOptions, InstallPlan
 from visard.daemon.install.steps import RemoveFolder, Step
 
 __all__ = [

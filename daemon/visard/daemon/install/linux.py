@@ -8,7 +8,7 @@ from pathlib import Path
 
 from visard.daemon.install import freedesktop, systemd
 from visard.daemon.install.icons import icons
-from visard.daemon.install.plan import InstallOptions, InstallPlan
+from visard.daemon.install.installer import InstallOptions, InstallPlan
 from visard.daemon.install.steps import (
     EndProcess,
     ForgetRecord,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from visard.daemon.install.plan import InstallOptions, InstallPlan
+from visard.daemon.install.installer import InstallOptions, InstallPlan
 from visard.daemon.install.steps import EndProcess, ForgetRecord, Remove, Run, Step, Write
 
 DAEMON, TRAY = "visard.daemon", "visard.tray"

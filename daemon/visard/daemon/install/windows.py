@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from visard.daemon.install.computer import WindowsRegistry
-from visard.daemon.install.plan import InstallOptions, InstallPlan
+from visard.daemon.install.installer import InstallOptions, InstallPlan
 from visard.daemon.install.steps import DeleteValue, EndProcess, ForgetRecord, SetValue, StartProcess, Step
 
 KEY = r"Software\Microsoft\Windows\CurrentVersion\Run"

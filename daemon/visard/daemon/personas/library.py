@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from visard.daemon.api.schema import Consent
 from visard.daemon.config import paths
 from visard.daemon.errors import FaceUnusable, PersonaError, PersonaUnknown
-from visard.daemon.personas.files import write_choice, write_pictures, write_record, write_thumbnail
+from visard.daemon.personas.entry_files import write_choice, write_pictures, write_record, write_thumbnail
 from visard.daemon.personas.record import (
     Damaged,
     Persona,

@@ -10,7 +10,7 @@ from visard.daemon.config.settings import Colour, Settings
 from visard.daemon.pipeline import colour
 from visard.models.buffers import Buffers
 from visard.models.face import Face, Image
-from visard.models.geometry.mesh import LIPS_OUTER
+from visard.models.geometry.canonical import LIPS_OUTER
 from visard.models.processor import Patch
 
 Mask = npt.NDArray[np.uint8]

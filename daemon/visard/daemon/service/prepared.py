@@ -128,12 +128,16 @@ class PreparedPersonas:
             one.prepared.close()
 
     def close(self, timeout: float = 0.0) -> None:
-        """Prepare no more; wait up to ``timeout`` seconds for what is being prepared."""
+        """Close everything; wait up to ``timeout`` seconds for what is being prepared."""
         with self._turn:
             self._closed = self._cancelled = True
+            self._retired += self._ready.values()
+            self._ready.clear()
+            self.in_use = tuple
             self._turn.notify_all()
         for worker in self._workers:
             worker.join(timeout)
+        self.sweep()
 
     def _forget(self, key: Key) -> None:
         with self._turn:
@@ -197,8 +201,11 @@ class PreparedPersonas:
                 log.exception("preparing %s failed", order.key[0])
             return error
         with self._turn:
-            self._ready[order.key] = made
-            self._make_room(order)
+            if self._closed:
+                self._retired.append(made)
+            else:
+                self._ready[order.key] = made
+                self._make_room(order)
         self.sweep()
         return made
 

@@ -89,8 +89,8 @@ class Service:
     def stop(self) -> None:
         """Stop everything in under a second."""
         self._unwatch()
-        self._prepared.close()
         self._controller.stop()
+        self._prepared.close()
         self.result.close()
         self.driver.close()
 

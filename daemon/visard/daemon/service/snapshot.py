@@ -9,7 +9,7 @@ from zlib import crc32
 import psutil
 
 from visard.daemon.api import schema
-from visard.daemon.api.engines import EngineInfo, RungInfo
+from visard.daemon.api.engines import CandidateInfo, EngineInfo
 from visard.daemon.api.schema import CameraState, Job, Problem, State
 from visard.daemon.personas.prepare import FAST
 from visard.daemon.pipeline.capture import Presence
@@ -126,8 +126,8 @@ def slow(recipe: Recipe, taken: Snapshot) -> tuple[Problem, ...]:
 
 def _demotion(engine: EngineInfo) -> Problem:
     failed = engine.failed()
-    lost = any(rung.state == "lost" for rung in failed)
-    why = "; ".join(f"{_way(rung)}: {rung.reason or rung.state}" for rung in failed)
+    lost = any(each.state == "lost" for each in failed)
+    why = "; ".join(f"{_way(each)}: {each.reason or each.state}" for each in failed)
     return Problem(
         code="device-lost" if lost else "engine-demoted",
         message=f"{engine.model} runs on {_way(engine) or 'nothing'}, since better ones failed: {why}",
@@ -136,7 +136,7 @@ def _demotion(engine: EngineInfo) -> Problem:
     )
 
 
-def _way(which: EngineInfo | RungInfo) -> str:
+def _way(which: EngineInfo | CandidateInfo) -> str:
     return f"{which.backend} {which.device} {which.precision}".strip()
 
 

@@ -18,7 +18,7 @@ _SMALL = 64
 """Numbers in the largest weight that may be a shape."""
 
 
-class Patch:
+class VolumeRewrite:
     """Nodes and constants that replace one node, with names that are nowhere else in the graph."""
 
     def __init__(self, prefix: str) -> None:
@@ -104,7 +104,7 @@ def _is_volume(node: "onnx.NodeProto", types: dict[str, tuple[int, int]]) -> boo
     return node.op_type == "GridSample" and bool(ranks) and max(ranks) == 5
 
 
-def _flat(node: "onnx.NodeProto", types: dict[str, tuple[int, int]], model: str) -> Patch:
+def _flat(node: "onnx.NodeProto", types: dict[str, tuple[int, int]], model: str) -> VolumeRewrite:
     """Return depth folded into channels, one sample at (x, y), and a weighted sum over depth."""
     from onnx import helper
 
@@ -115,7 +115,7 @@ def _flat(node: "onnx.NodeProto", types: dict[str, tuple[int, int]], model: str)
             f"{model}: TensorRT has no GridSample over volumes that is {mode} with {edges} edges"
         )
     data, grid = node.input
-    patch = Patch(f"{node.output[0]}/flat")
+    patch = VolumeRewrite(f"{node.output[0]}/flat")
     sizes, places = patch.node("Shape", data), patch.node("Shape", grid)
 
     def some(of: str, *picked: int) -> str:
@@ -144,11 +144,11 @@ def _flat(node: "onnx.NodeProto", types: dict[str, tuple[int, int]], model: str)
     return patch
 
 
-def _part(patch: Patch, grid: str, start: int, stop: int) -> str:
+def _part(patch: VolumeRewrite, grid: str, start: int, stop: int) -> str:
     return patch.node("Slice", grid, *(patch.constant([x]) for x in (start, stop, -1)))
 
 
-def _weights(patch: Patch, z: str, depth: str, corners: int, mode: str, edges: str, kind: int) -> str:
+def _weights(patch: VolumeRewrite, z: str, depth: str, corners: int, mode: str, edges: str, kind: int) -> str:
     """Return how much of each layer [1, 1, D, 1] belongs to the places ``z`` [N, 1, 1, P], in -1..1."""
     from onnx import helper
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from visard.engines import device
-from visard.engines.backends._tensorrt_build import Build, Plan
-from visard.engines.backends._tensorrt_log import Log
+from visard.engines.backends._tensorrt_build import TensorRTBuild, TensorRTPlan
+from visard.engines.backends._tensorrt_log import TensorRTLog
 from visard.engines.backends._tensorrt_run import TensorRTEngine
-from visard.engines.backends._timing_cache import Kept
+from visard.engines.cache.files import BlobStore
 from visard.engines.errors import BackendUnavailable
 from visard.engines.interfaces import Options, Precision, Report
 
@@ -54,18 +54,18 @@ class Gpus(Protocol):
         ...
 
 
-class Adapter:
+class TensorRTBackend:
     """A backend; its device is ``cuda:N``, or ``sm_86`` and so on to compile for GPUs that are not here."""
 
     flavour: ClassVar[Flavour]
     instant = False
-    written = frozenset({Precision.fp16, Precision.mixed, Precision.bf16, Precision.int8})
+    written = frozenset({Precision.fp16, Precision.mixed, Precision.bf16})
 
     def __init__(
         self,
         graphs: bool = True,
         gpus: Gpus = device,
-        kept: Kept | None = None,
+        kept: BlobStore | None = None,
     ) -> None:
         self.name, self.rank = self.flavour.name, self.flavour.rank
         self._graphs, self._gpus = graphs, gpus
@@ -82,16 +82,16 @@ class Adapter:
         raise BackendUnavailable(f"{'; '.join(reasons)}; install visard[{self.flavour.extra}]")
 
     @cached_property
-    def _log(self) -> Log:
-        return Log(self._library)  # one for all: the library keeps the first it is given
+    def _log(self) -> TensorRTLog:
+        return TensorRTLog(self._library)  # one for all: the library keeps the first it is given
 
     @cached_property
-    def _kept(self) -> Kept:
+    def _kept(self) -> BlobStore:
         if self._chosen:
             return self._chosen
         from visard.engines.cache import cache
 
-        return Kept(cache.default() / "kept")
+        return BlobStore(cache.default() / "kept")
 
     def cannot_compile(self) -> str | None:
         """Return why it cannot even compile here, or None when it can, be it for a GPU elsewhere."""
@@ -149,7 +149,7 @@ class Adapter:
         if gpu:
             with device.lost("starting to compile"):
                 gpu.activate()
-        build = Build(self._library, self._log, self.flavour.title, options)
+        build = TensorRTBuild(self._library, self._log, self.flavour.title, options)
         build.read(model, report, self.flavour.samples_volumes)
         if self.flavour.compiles_anywhere:
             build.aim(gpu.properties.capability if gpu else None, options.device)
@@ -158,7 +158,7 @@ class Adapter:
 
     def open(self, plan: bytes, options: Options) -> TensorRTEngine:
         """Return a compiled network ready to run; raise EngineError when it does not fit this machine."""
-        opened = Plan.unpack(plan, self.name, self.version())
+        opened = TensorRTPlan.unpack(plan, self.name, self.version())
         gpu = self._gpus.open_device(device.index_of(options.device))
         kept = self._kept if self.flavour.keeps_kernels else None
         with device.lost("loading a network"):

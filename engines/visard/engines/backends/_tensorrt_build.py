@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from visard.engines.backends import _plan
-from visard.engines.backends._tensorrt_log import Log
+from visard.engines.backends._tensorrt_log import TensorRTLog
 from visard.engines.backends._tensorrt_progress import monitor
-from visard.engines.backends._timing_cache import Kept
+from visard.engines.cache.files import BlobStore
 from visard.engines.errors import EngineError, ModelRefused
 from visard.engines.interfaces import Options, Precision, Progress, Range, Report
 
@@ -27,7 +27,7 @@ DTYPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TensorRTPlan:
     """What TensorRT made, with what it does not say itself: the file's order, and which sizes vary."""
 
     inputs: tuple[str, ...]
@@ -48,7 +48,7 @@ class Plan:
         return _plan.seal(parts, backend, version)
 
     @classmethod
-    def unpack(cls, packed: bytes, backend: str, version: str) -> "Plan":
+    def unpack(cls, packed: bytes, backend: str, version: str) -> "TensorRTPlan":
         """Return what was packed; raise EngineError when it is damaged, or of another library or version."""
         parts = _plan.unseal(packed, backend, version)
         told = json.loads(bytes(parts["tensors"]))
@@ -56,10 +56,10 @@ class Plan:
         return cls(tuple(told["inputs"]), tuple(told["outputs"]), ranges, parts["engine"])
 
 
-class Build:
+class TensorRTBuild:
     """One network on its way from ONNX to a plan."""
 
-    def __init__(self, library: Any, log: Log, title: str, options: Options) -> None:
+    def __init__(self, library: Any, log: TensorRTLog, title: str, options: Options) -> None:
         self._library, self._log, self._title, self._options = library, log, title, options
         log.clear()
         self._builder = library.Builder(log.logger)
@@ -155,7 +155,7 @@ class Build:
         if not self._config.set_compute_capability(target, 0):
             raise EngineError(f"{self._title} cannot compile for {name}: {self._log.complaints}")
 
-    def run(self, report: Report, timings: Kept | None, fingerprint: str) -> Plan:
+    def run(self, report: Report, timings: BlobStore | None, fingerprint: str) -> TensorRTPlan:
         """Compile; raise ModelRefused with the library's own reason when that fails."""
         watch = monitor(self._library, report)
         self._config.progress_monitor = watch.wanted
@@ -171,7 +171,7 @@ class Build:
         inputs, outputs = (
             tuple(tensor.name for tensor in self._tensors(kind)) for kind in ("input", "output")
         )
-        return Plan(inputs, outputs, self._ranges, plan)
+        return TensorRTPlan(inputs, outputs, self._ranges, plan)
 
     def _timings(self, before: bytes) -> Any:
         """Return a cache of measurements in use; a foreign or damaged one is begun anew."""

@@ -13,7 +13,7 @@ _LEVELS = {
 }
 
 
-class Log:
+class TensorRTLog:
     """Keeps the latest complaints; ``logger`` is what the library wants."""
 
     def __init__(self, library: Any) -> None:
@@ -42,7 +42,7 @@ class Log:
         return "; ".join(line[:400] for line in lines) or "it gave no reason"
 
 
-def _logger_for(library: Any, log: Log) -> Any:
+def _logger_for(library: Any, log: TensorRTLog) -> Any:
     class Logger(library.ILogger):  # type: ignore[misc]  # the library is known only now
         def __init__(self) -> None:
             super().__init__()

@@ -10,7 +10,7 @@ START, SHARE = 0.05, 0.94
 """Reading the file comes before, packing the result after."""
 
 
-class Watch:
+class ProgressTracker:
     """Turns phases into progress; called from any of the library's threads."""
 
     def __init__(self, report: Report) -> None:
@@ -78,9 +78,9 @@ class _Phase:
         return min(1.0, (self.done + inner) / self.steps)
 
 
-def monitor(library: Any, report: Report) -> Watch:
+def monitor(library: Any, report: Report) -> ProgressTracker:
     """Return a watch with what the library wants to be given."""
-    watch = Watch(report)
+    watch = ProgressTracker(report)
 
     class Monitor(library.IProgressMonitor):  # type: ignore[misc]  # the library is known only now
         def __init__(self) -> None:

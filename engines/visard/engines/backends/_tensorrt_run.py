@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from visard.engines.backends._tensorrt_build import DTYPES, Plan
-from visard.engines.backends._tensorrt_log import Log
-from visard.engines.backends._timing_cache import Kept
+from visard.engines.backends._tensorrt_build import DTYPES, TensorRTPlan
+from visard.engines.backends._tensorrt_log import TensorRTLog
+from visard.engines.cache.files import BlobStore
 from visard.engines.device import Device, DeviceArray, Graph, Stream, is_on_device, lost, take
 from visard.engines.errors import EngineError
 from visard.engines.interfaces import Array, Options, TensorSpec
@@ -24,7 +24,7 @@ _HOST = ("host",)
 Shapes = tuple[tuple[int, ...], ...]
 
 
-class Tensor:
+class BoundTensor:
     """An input or output with our own memory on both sides, which grows as shapes do."""
 
     def __init__(self, spec: TensorSpec, gpu: Device, stream: Stream) -> None:
@@ -56,12 +56,12 @@ class TensorRTEngine:
     def __init__(
         self,
         library: Any,
-        log: Log,
+        log: TensorRTLog,
         gpu: Device,
-        plan: Plan,
+        plan: TensorRTPlan,
         options: Options,
         graphs: bool,
-        kept: Kept | None,
+        kept: BlobStore | None,
         backend: str,
     ) -> None:
         self.backend, self.device, self.precision = backend, options.device, options.precision
@@ -78,7 +78,7 @@ class TensorRTEngine:
             raise EngineError(f"no room or no way to run the plan here: {log.complaints}")
         self.inputs, self.outputs = map(tuple, (map(self._spec, plan.inputs), map(self._spec, plan.outputs)))
         self._static = all(None not in spec.shape for spec in self.inputs)
-        self._in = [Tensor(spec, gpu, self._stream) for spec in self.inputs]
+        self._in = [BoundTensor(spec, gpu, self._stream) for spec in self.inputs]
         self._shapes: Shapes | None = None
         self._prepare_outputs()
         self._graphs: OrderedDict[tuple[Any, ...], Graph | None] = OrderedDict()
@@ -114,7 +114,7 @@ class TensorRTEngine:
                 for spec, shape in zip(self.outputs, shapes, strict=True)
             )
         self._check_outputs()
-        self._out = [Tensor(spec, self._gpu, self._stream) for spec in self.outputs]
+        self._out = [BoundTensor(spec, self._gpu, self._stream) for spec in self.outputs]
 
     def _check_outputs(self) -> None:
         if self._static and (
@@ -237,7 +237,7 @@ class TensorRTEngine:
 class _Kernels:
     """The kernels TensorRT for RTX makes for this GPU when it first runs, kept for the next start."""
 
-    def __init__(self, kept: Kept, plan: Plan) -> None:
+    def __init__(self, kept: BlobStore, plan: TensorRTPlan) -> None:
         self._kept, self._before = kept, b""
         self._name = f"kernels-{sha256(plan.engine).hexdigest()[:32]}"
         self._cache: Any = None

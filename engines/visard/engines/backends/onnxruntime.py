@@ -12,8 +12,9 @@ from typing import Any, cast
 import numpy as np
 
 from visard.engines import device as gpus
-from visard.engines.backends import _arrays, _plan
+from visard.engines.backends import _plan
 from visard.engines.errors import BackendUnavailable, DeviceLost, EngineError, ModelRefused
+from visard.engines.inputs import misfit, on_host
 from visard.engines.interfaces import Options, Precision, Report, T, TensorSpec
 
 _DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64,
@@ -31,7 +32,7 @@ _WEIGHTS = "weights.bin"
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class DeviceMemory:
     """The memory of the device that a session runs on."""
 
     device: gpus.Device
@@ -45,7 +46,7 @@ class OnnxRuntimeEngine:
 
     backend = "onnxruntime"
 
-    def __init__(self, session: Any, options: Options, memory: Memory | None = None) -> None:
+    def __init__(self, session: Any, options: Options, memory: DeviceMemory | None = None) -> None:
         self.device, self.precision = options.device, options.precision
         self._session, self._options, self._memory = session, options, memory
         self.inputs = tuple(map(_spec, session.get_inputs()))
@@ -63,12 +64,12 @@ class OnnxRuntimeEngine:
             kind = EngineError if self.device == "cpu" else DeviceLost
             raise kind(f"ONNX Runtime failed on {self.device}: {error}") from error
 
-    def sibling(self) -> "OnnxRuntimeEngine":
+    def share(self) -> "OnnxRuntimeEngine":
         """Return an engine for another caller on the same weights."""
         return OnnxRuntimeEngine(self._session, self._options, self._memory)
 
     def _run_here(self, arrays: Any) -> Any:
-        hosts = _arrays.on_host(arrays, self.inputs)
+        hosts = on_host(arrays, self.inputs)
         feed = {spec.name: array for spec, array in zip(self.inputs, hosts, strict=True)}
         return tuple(self._session.run(None, feed))
 
@@ -83,7 +84,8 @@ class OnnxRuntimeEngine:
             else gpus.to_device(array, device, stream)
             for array in arrays
         ]
-        _arrays.check(taken, self.inputs)
+        if reason := misfit(taken, self.inputs):
+            raise EngineError(reason)
         binding = self._session.io_binding()
         for spec, array in zip(self.inputs, taken, strict=True):
             binding.bind_input(spec.name, place, device.index, spec.dtype.type, array.shape, array.pointer)
@@ -97,7 +99,7 @@ class OnnxRuntimeEngine:
         )
 
 
-def _array(value: Any, spec: TensorSpec, memory: Memory) -> gpus.DeviceArray:
+def _array(value: Any, spec: TensorSpec, memory: DeviceMemory) -> gpus.DeviceArray:
     shape = tuple(value.shape())
     return gpus.DeviceArray(value.data_ptr(), shape, spec.dtype, memory.device, memory.stream, value)
 
@@ -123,7 +125,7 @@ class OnnxRuntime:
     name = "onnxruntime"
     rank = 90
     instant = True
-    written = frozenset({Precision.fp16, Precision.mixed, Precision.int8})
+    written = frozenset({Precision.fp16, Precision.mixed})
 
     def unavailable(self) -> str | None:
         """Say why ONNX Runtime cannot be used, if so."""
@@ -233,15 +235,15 @@ def _settings(options: Options) -> Any:
     return settings
 
 
-def _memory(options: Options) -> Memory | None:
+def _memory(options: Options) -> DeviceMemory | None:
     """Return the memory of an NVIDIA GPU; without a library for that, arrays go through the host."""
     if not options.device.startswith("cuda") or gpus.unavailable():
         return None
     device = gpus.open_device(gpus.index_of(options.device))
-    return Memory(device, device.stream(), "cuda")
+    return DeviceMemory(device, device.stream(), "cuda")
 
 
-def _provider(options: Options, memory: Memory | None) -> tuple[str, dict[str, str]]:
+def _provider(options: Options, memory: DeviceMemory | None) -> tuple[str, dict[str, str]]:
     """Return provider and settings for a device; raise BackendUnavailable where it is missing."""
     kind, _, index = options.device.partition(":")
     ort = _library()

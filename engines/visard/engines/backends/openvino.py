@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from visard.engines.backends import _arrays, _plan
 from visard.engines.backends import _gridsample as rewrite
+from visard.engines.backends import _plan
 from visard.engines.errors import BackendUnavailable, DeviceLost, EngineError, ModelRefused
+from visard.engines.inputs import on_host
 from visard.engines.interfaces import Array, Options, Precision, Range, Report, TensorSpec
 
 _NEEDS = {
     Precision.fp32: "FP32",
     Precision.fp16: "FP16",
     Precision.bf16: "BF16",
-    Precision.int8: "INT8",
 }
 _HINTS = {Precision.fp16: "f16", Precision.bf16: "bf16"}
 _DRIVERS = {
@@ -40,7 +40,7 @@ class OpenVinoEngine:
 
     def __call__(self, *arrays: Array) -> tuple[Array, ...]:
         """Run the network; the arrays returned are OpenVINO's own buffers, rewritten by the next call."""
-        hosts = _arrays.on_host(arrays, self.inputs)
+        hosts = on_host(arrays, self.inputs)
         try:
             results = self._request.infer(hosts, share_inputs=True, share_outputs=True)
         except RuntimeError as error:
@@ -48,7 +48,7 @@ class OpenVinoEngine:
             raise kind(f"OpenVINO failed on {self.device}: {_why(error)}") from error
         return tuple(results.values())
 
-    def sibling(self) -> "OpenVinoEngine":
+    def share(self) -> "OpenVinoEngine":
         """Return an engine for another caller on the same weights; calls at the same time take turns."""
         return OpenVinoEngine(self._compiled, self._options)
 
@@ -72,7 +72,7 @@ class OpenVino:
     name = "openvino"
     rank = 10
     instant = True
-    written = frozenset({Precision.int8})
+    written: frozenset[Precision] = frozenset()
 
     def __init__(self) -> None:
         # What OpenVINO's bindings set up at their first call, they set up with Python's own lock held and
@@ -127,8 +127,8 @@ class OpenVino:
         return sorted(self._property(device, "OPTIMIZATION_CAPABILITIES"))
 
     def precisions(self, device: str) -> tuple[Precision, ...]:
-        """Return fp32 for the processor, for others what their hardware has of fp16 and fp32."""
-        likely = (Precision.fp32,) if device == "cpu" else (Precision.fp16, Precision.fp32)
+        """Return fp32 and bf16 for processors that have it, for others what they have of fp16 and fp32."""
+        likely = (Precision.fp32, Precision.bf16) if device == "cpu" else (Precision.fp16, Precision.fp32)
         can = self._capabilities(device)
         return tuple(p for p in likely if _NEEDS[p] in can)
 

@@ -1,9 +1,9 @@
 """TensorRT: NVIDIA's compiler for data-centre and consumer GPUs, 10.16 to 11; it compiles on the GPU."""
 
-from visard.engines.backends._tensorrt import Adapter, Flavour
+from visard.engines.backends._tensorrt import Flavour, TensorRTBackend
 
 
-class TensorRT(Adapter):
+class TensorRT(TensorRTBackend):
     """TensorRT."""
 
     flavour = Flavour(

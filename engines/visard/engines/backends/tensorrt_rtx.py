@@ -1,9 +1,9 @@
 """TensorRT for RTX: compiles without a GPU for all RTX cards, and makes the kernels when it first runs."""
 
-from visard.engines.backends._tensorrt import Adapter, Flavour
+from visard.engines.backends._tensorrt import Flavour, TensorRTBackend
 
 
-class TensorRTRtx(Adapter):
+class TensorRTRtx(TensorRTBackend):
     """TensorRT for RTX."""
 
     flavour = Flavour(

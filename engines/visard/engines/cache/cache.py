@@ -11,20 +11,22 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from visard.engines.accuracy import Reference
+from visard.engines.accuracy import ReferenceResults
 from visard.engines.cache import files
-from visard.engines.interfaces import Backend, Options, Samples
+from visard.engines.interfaces import Backend, Options, Precision, Samples
 
-FORMAT = 1
+FORMAT = 2
 """Goes up when what we store, or how we convert networks, changes."""
 LIMIT = 8 * 2**30
 SUFFIX = ".engine"
+FASTEST = "fastest-"
+"""What names of blobs begin with, before the network's digest, that tell which engine is the fastest."""
 _PLAN, _REFERENCE, _META = "engine.bin", "reference.npz", "meta.json"
 _logger = logging.getLogger("visard.engines")
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class CacheKey:
     """All that a compiled engine depends on; when any of it differs it is another engine."""
 
     model: str
@@ -37,18 +39,18 @@ class Stamp:
     threads: int
     ranges: list[list[Any]]
     samples: str
-    """Digest of the samples the precision was fitted to."""
+    """Digest of the samples that ``mixed`` was found with."""
     format: int = FORMAT
 
     @property
-    def key(self) -> str:
+    def digest(self) -> str:
         """Return the name of its file."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
-def stamp(model: str, backend: Backend, options: Options, samples: Samples | None) -> Stamp:
-    """Return the stamp of a network (its digest) compiled by a backend."""
-    return Stamp(
+def cache_key(model: str, backend: Backend, options: Options, samples: Samples | None) -> CacheKey:
+    """Return the key of a network (its digest) compiled by a backend."""
+    return CacheKey(
         model,
         backend.name,
         backend.version(),
@@ -57,7 +59,7 @@ def stamp(model: str, backend: Backend, options: Options, samples: Samples | Non
         str(options.precision),
         options.threads if options.device == "cpu" else 0,
         [[r.name, list(r.low), list(r.usual), list(r.high)] for r in options.ranges],
-        _digest(samples) if samples and options.precision in ("int8", "mixed") else "",
+        _digest(samples) if samples and options.precision is Precision.mixed else "",
     )
 
 
@@ -70,12 +72,12 @@ def _digest(samples: Samples) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CacheEntry:
     """One compiled engine."""
 
     name: str
     """File name of the network."""
-    stamp: Stamp
+    key: CacheKey
     seconds: float
     """How long compiling took."""
     notes: tuple[str, ...] = ()
@@ -91,13 +93,13 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Content:
+class CachedEngine:
     """An entry with the engine and the reference; while this is alive the file is in use."""
 
-    entry: Entry
+    entry: CacheEntry
     plan: bytes
-    reference: Reference
-    lease: files.Held | None = field(default=None, repr=False)
+    reference: ReferenceResults
+    held: files.HeldFile | None = field(default=None, repr=False)
     found: bool = False
     """Compiled some time before."""
 
@@ -110,6 +112,11 @@ class Cache:
         self.limit = limit
 
     @property
+    def blobs(self) -> files.BlobStore:
+        """What libraries want back the next time, and which engine was measured to be the fastest."""
+        return files.BlobStore(self.folder / "kept")
+
+    @property
     def logs(self) -> Path:
         """Where the logs of compilations are."""
         return self.folder / "logs"
@@ -118,8 +125,8 @@ class Cache:
         """Return why nothing can be kept here, or None after making the folder private."""
         return files.private(self.folder)
 
-    def find(self, wanted: Stamp) -> Content | None:
-        """Return an entry that is whole, ours and of this stamp; any other is none, and the log says why."""
+    def find(self, wanted: CacheKey) -> CachedEngine | None:
+        """Return an entry that is whole, ours and of this key; any other is none, and the log says why."""
         path = self._path(wanted)
         if not path.exists() or self.usable():
             return None
@@ -138,27 +145,27 @@ class Cache:
             os.utime(path)
         return content
 
-    def has(self, wanted: Stamp) -> bool:
-        """Whether there is a file for this stamp; it may still turn out to be damaged."""
+    def has(self, wanted: CacheKey) -> bool:
+        """Whether there is a file for this key; it may still turn out to be damaged."""
         return self._path(wanted).exists()
 
-    def store(self, content: Content) -> Content:
+    def store(self, content: CachedEngine) -> CachedEngine:
         """Write an entry, whole or not at all, and make room; what went wrong is the new entry's warning."""
-        path = self._path(content.entry.stamp)
+        path = self._path(content.entry.key)
         if reason := self.usable():
             return _unstored(content, reason)
         self.sweep()
         try:
             with files.replacing(path) as file:
                 _write(file, content)
-            lease = files.trusted(path)
+            held = files.trusted(path)
         except OSError as error:
             return _unstored(content, error.strerror or str(error))
         self._shrink(keep=path)
         entry = _described(content.entry, path, path.stat())
-        return Content(entry, content.plan, content.reference, lease)
+        return CachedEngine(entry, content.plan, content.reference, held)
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[CacheEntry]:
         """Return what is here, the last used first; unreadable files are left out."""
         found = []
         for path in self._files():
@@ -171,12 +178,14 @@ class Cache:
         """Remove entries, of one network (file name or digest) or backend, or all; return which."""
         gone = [path for path in self._files() if model is None and backend is None]
         for entry in self.entries():
-            if model in (None, entry.name, entry.stamp.model) and backend in (None, entry.stamp.backend):
+            if model in (None, entry.name, entry.key.model) and backend in (None, entry.key.backend):
                 gone.append(entry.path) if entry.path and entry.path not in gone else None
+                for blob in self.blobs.folder.glob(f"{FASTEST}{entry.key.model[:16]}-*"):
+                    files.remove(blob)
         for path in gone:
             files.remove(path)
         if model is None and backend is None:
-            files.remove_tree(self.folder / "kept")
+            files.remove_tree(self.blobs.folder)
         self.sweep()
         return gone
 
@@ -184,16 +193,16 @@ class Cache:
         """Return how many bytes the entries take."""
         return sum(status.st_size for _, status in files.stats(self._files()))
 
-    def lock(self, wanted: Stamp) -> files.Lock:
+    def lock(self, wanted: CacheKey) -> files.Lock:
         """Return the lock to hold while making an entry."""
-        return files.Lock(self.folder / "locks" / f"{wanted.key}.lock")
+        return files.Lock(self.folder / "locks" / f"{wanted.digest}.lock")
 
     def sweep(self) -> None:
         """Remove what processes left behind that died while writing."""
         files.sweep(self.folder)
 
-    def _path(self, wanted: Stamp) -> Path:
-        return self.folder / f"{wanted.key}{SUFFIX}"
+    def _path(self, wanted: CacheKey) -> Path:
+        return self.folder / f"{wanted.digest}{SUFFIX}"
 
     def _files(self) -> list[Path]:
         try:
@@ -221,27 +230,29 @@ def default() -> Path:
     return Path(platformdirs.user_cache_path("visard")) / "engines"
 
 
-def _unstored(content: Content, reason: str) -> Content:
+def _unstored(content: CachedEngine, reason: str) -> CachedEngine:
     warning = f"the compiled engine could not be kept for the next start: {reason}"
     _logger.warning("%s: %s", content.entry.name, warning)
-    known = {name: getattr(content.entry, name) for name in ("name", "stamp", "seconds", "notes")}
-    return Content(Entry(**known, warning=warning), content.plan, content.reference)
+    known = {name: getattr(content.entry, name) for name in ("name", "key", "seconds", "notes")}
+    return CachedEngine(CacheEntry(**known, warning=warning), content.plan, content.reference)
 
 
-def _described(entry: Entry, path: Path, status: os.stat_result) -> Entry:
-    return Entry(entry.name, entry.stamp, entry.seconds, entry.notes, path, status.st_size, status.st_mtime)
+def _described(entry: CacheEntry, path: Path, status: os.stat_result) -> CacheEntry:
+    return CacheEntry(
+        entry.name, entry.key, entry.seconds, entry.notes, path, status.st_size, status.st_mtime
+    )
 
 
-def _entry(meta: dict[str, Any]) -> Entry:
-    return Entry(meta["name"], Stamp(**meta["stamp"]), meta["seconds"], tuple(meta["notes"]))
+def _entry(meta: dict[str, Any]) -> CacheEntry:
+    return CacheEntry(meta["name"], CacheKey(**meta["key"]), meta["seconds"], tuple(meta["notes"]))
 
 
-def _write(file: IO[bytes], content: Content) -> None:
+def _write(file: IO[bytes], content: CachedEngine) -> None:
     entry = content.entry
     members = {_PLAN: content.plan, _REFERENCE: content.reference.to_bytes()}
     meta = {
         "name": entry.name,
-        "stamp": asdict(entry.stamp),
+        "key": asdict(entry.key),
         "seconds": entry.seconds,
         "notes": entry.notes,
         "reason": content.reference.reason,
@@ -253,15 +264,15 @@ def _write(file: IO[bytes], content: Content) -> None:
             archive.writestr(zipfile.ZipInfo(name), member)
 
 
-def _read(held: files.Held, path: Path, wanted: Stamp) -> Content:
+def _read(held: files.HeldFile, path: Path, wanted: CacheKey) -> CachedEngine:
     with held.reader() as file, zipfile.ZipFile(file) as archive:
         meta = json.loads(archive.read(_META))
-        if meta["stamp"] != json.loads(json.dumps(asdict(wanted))):
+        if meta["key"] != json.loads(json.dumps(asdict(wanted))):
             raise ValueError(f"{path.name} is of something else")
         members = {name: archive.read(name) for name in (_PLAN, _REFERENCE)}
     for name, member in members.items():
         if hashlib.sha256(member).hexdigest() != meta["sha256"][name]:
             raise ValueError(f"{path.name} is damaged: {name}")
-    reference = Reference.from_bytes(members[_REFERENCE], meta["reason"])
+    reference = ReferenceResults.from_bytes(members[_REFERENCE], meta["reason"])
     entry = _described(_entry(meta), path, os.fstat(held.handle))
-    return Content(entry, members[_PLAN], reference, held, found=True)
+    return CachedEngine(entry, members[_PLAN], reference, held, found=True)

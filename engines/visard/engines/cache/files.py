@@ -17,6 +17,8 @@ if sys.platform != "win32":
     import fcntl
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+BLOBS = 256
+"""Files in a BlobStore."""
 _HALF = ".half-"
 """Before the process's number, in names of what is being written."""
 
@@ -46,7 +48,7 @@ def _foreign(status: os.stat_result, kind: Callable[[int], bool]) -> str | None:
     return None
 
 
-class Held:
+class HeldFile:
     """An open file that nobody evicts; closed with the last one who holds it."""
 
     def __init__(self, handle: int) -> None:
@@ -62,10 +64,10 @@ class Held:
         self._end()
 
 
-def trusted(path: Path) -> Held:
+def trusted(path: Path) -> HeldFile:
     """Open a file that only we could have written. Raises OSError for any other."""
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
-    held = Held(handle)
+    held = HeldFile(handle)
     status = os.fstat(handle)
     reason = _foreign(status, stat.S_ISREG)
     if not reason and sys.platform != "win32" and status.st_mode & 0o022:
@@ -170,8 +172,39 @@ def shorten(folder: Path, keep: int) -> None:
             remove(path)
 
 
+class BlobStore:
+    """A private folder of small files that only save time, so that losing one is no error.
+
+    The ones used longest ago go when there are more than BLOBS.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def load(self, name: str) -> bytes:
+        """Return what was kept under a name, or nothing."""
+        path = self.folder / name
+        try:
+            content = path.read_bytes()
+            os.utime(path)
+        except OSError:
+            return b""
+        return content
+
+    def save(self, name: str, content: bytes) -> None:
+        """Keep something under a name, whole or not at all."""
+        if private(self.folder):
+            return
+        try:
+            with replacing(self.folder / name) as file:
+                file.write(content)
+        except OSError:
+            return
+        shorten(self.folder, BLOBS)
+
+
 class Lock:
-    """Held by one process, and one thread of it, at a time; where it cannot be had nobody waits."""
+    """HeldFile by one process, and one thread of it, at a time; where it cannot be had nobody waits."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

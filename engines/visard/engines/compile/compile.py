@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from visard.engines import accuracy
-from visard.engines.accuracy import Reference
+from visard.engines.accuracy import ReferenceResults
 from visard.engines.cache import files
+from visard.engines.compile.reference import compute_reference
 from visard.engines.errors import ModelRefused
 from visard.engines.interfaces import Backend, Options, Precision, Progress, Report, Samples
 
@@ -16,43 +16,45 @@ SLACK = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class CompileTask:
     """A network to be compiled."""
 
     model: Path
     options: Options
     samples: Samples | None = None
-    """Somebody's own inputs, for calibration and the self-check."""
-    reference: Reference | None = None
+    """Somebody's own inputs, for the self-check and to find what ``mixed`` leaves in fp32."""
+    reference: ReferenceResults | None = None
     """When it is known already."""
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class CompileResult:
     """What was compiled."""
 
     plan: bytes
-    reference: Reference
+    reference: ReferenceResults
     notes: tuple[str, ...] = ()
 
 
-def make(task: Task, backend: Backend, scratch: Path, report: Report, threads: int | None = None) -> Made:
+def compile_network(
+    task: CompileTask, backend: Backend, scratch: Path, report: Report, threads: int | None = None
+) -> CompileResult:
     """Run the reference, write the precision into the graph where the backend wants that, and compile.
 
     ``scratch`` is where converted networks go, ``threads`` are for the reference. Raises ModelRefused, or
     whatever the backend raises.
     """
     report(Progress("reference", 0.0))
-    reference = task.reference or accuracy.reference(
+    reference = task.reference or compute_reference(
         task.model, task.samples, task.options.ranges, threads or task.options.threads
     )
-    graph, notes = _written(task, backend, reference, scratch, _part(report, 0.05, 0.2))
+    graph, notes = _converted(task, backend, reference, scratch, _part(report, 0.05, 0.2))
     plan = backend.compile(graph, task.options, _part(report, 0.2, 1.0))
-    return Made(plan, reference, notes)
+    return CompileResult(plan, reference, notes)
 
 
-def _written(
-    task: Task, backend: Backend, reference: Reference, scratch: Path, report: Report
+def _converted(
+    task: CompileTask, backend: Backend, reference: ReferenceResults, scratch: Path, report: Report
 ) -> tuple[Path, tuple[str, ...]]:
     precision = task.options.precision
     if precision is Precision.fp32 or precision not in backend.written:
@@ -61,14 +63,12 @@ def _written(
         raise ModelRefused(
             f"{task.model.name} is in OpenVINO's own format; only ONNX can be made {precision}"
         )
-    from visard.engines.precision import prepare
+    from visard.engines.precision import convert_precision
 
-    known = task.samples
-    if known is None and precision is not Precision.int8:  # ranges of made-up inputs calibrate nothing
-        known = reference.samples or None
+    known = task.samples or reference.samples or None
     graph = scratch / f"{task.model.stem}-{precision}.onnx"
-    prepared = prepare(task.model, precision, graph, samples=known, report=report)
-    return prepared.path, prepared.notes
+    converted = convert_precision(task.model, precision, graph, samples=known, report=report)
+    return converted.path, converted.notes
 
 
 def _part(report: Report, low: float, high: float) -> Report:

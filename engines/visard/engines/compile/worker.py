@@ -1,4 +1,4 @@
-"""The child process that compiles one engine, ``visard.engines.compile.worker``; build.py speaks to it.
+"""The child process that compiles one engine, ``visard.engines.compile.worker``; ``process`` speaks to it.
 
 It reads its task from standard input, which stays open as long as the parent lives, and answers on what was
 standard output; whatever libraries print goes to standard error, which the parent keeps as the log.
@@ -17,9 +17,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
-from visard.engines.accuracy import Reference
+from visard.engines.accuracy import ReferenceResults
 from visard.engines.compile import ipc
-from visard.engines.compile.compile import Task, make
+from visard.engines.compile.compile import CompileTask, compile_network
 from visard.engines.inputs import from_bytes
 from visard.engines.interfaces import Backend, Progress
 
@@ -55,13 +55,13 @@ def main() -> None:
 def _work(head: dict[str, Any], bodies: list[bytes], answer: IO[bytes]) -> tuple[Any, ...]:
     backend: Backend = getattr(import_module(head["module"]), head["attribute"])
     samples, known = bodies
-    task = Task(
+    task = CompileTask(
         Path(head["model"]),
         ipc.options_from(head["options"]),
         from_bytes(samples, "sample") if head["has_samples"] else None,
-        Reference.from_bytes(known, head["reason"]) if known else None,
+        ReferenceResults.from_bytes(known, head["reason"]) if known else None,
     )
-    made = make(task, backend, Path(head["scratch"]), _Reporter(answer), os.cpu_count())
+    made = compile_network(task, backend, Path(head["scratch"]), _Reporter(answer), os.cpu_count())
     return {"made": made.notes, "reason": made.reference.reason}, made.plan, made.reference.to_bytes()
 
 

@@ -1,18 +1,27 @@
 """GPUs: memory, streams, events, graphs and arrays, through whichever library is here."""
 
-from visard.engines.device.array import DeviceArray, is_on_device, take, to_device, to_host
-from visard.engines.device.device import Device, Event, Graph, Properties, Provider, Stream, lost
+from visard.engines.device.array import is_on_device, take, to_device, to_host
+from visard.engines.device.device import (
+    Device,
+    DeviceArray,
+    Graph,
+    Properties,
+    Provider,
+    Stream,
+    StreamEvent,
+    lost,
+)
 from visard.engines.errors import BackendUnavailable, EngineError
 from visard.engines.plugins import Registry
 
 __all__ = [
     "Device",
     "DeviceArray",
-    "Event",
     "Graph",
     "Properties",
     "Provider",
     "Stream",
+    "StreamEvent",
     "count",
     "index_of",
     "is_on_device",

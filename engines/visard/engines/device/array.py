@@ -1,75 +1,13 @@
-"""Arrays in the memory of a GPU, ours and those of other libraries."""
+"""Arrays on a GPU: those of other libraries taken as ours, and copies from and to the host."""
 
-import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from visard.engines.device import dlpack
-from visard.engines.device.device import LEGACY, Device, Shape, Stream, lost
+from visard.engines.device.device import Device, DeviceArray, Stream, lost
 from visard.engines.errors import EngineError
 from visard.engines.interfaces import Array
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DeviceArray:
-    """A contiguous array on a GPU, valid once what ``stream`` was given is done.
-
-    CuPy, PyTorch, Numba and others take it as it is: ``cupy.asarray(array)``, ``torch.from_dlpack(array)``.
-    """
-
-    pointer: int
-    shape: Shape
-    dtype: np.dtype[Any]
-    device: Device
-    stream: Stream
-    owner: object
-    """Keeps the memory."""
-
-    @property
-    def nbytes(self) -> int:
-        """Size in bytes."""
-        return math.prod(self.shape) * self.dtype.itemsize
-
-    @property
-    def __cuda_array_interface__(self) -> dict[str, Any]:
-        """Version 3, with the stream that whoever uses it has to wait for."""
-        return {
-            "shape": self.shape,
-            "typestr": self.dtype.str,
-            "data": (self.pointer, False),
-            "strides": None,
-            "stream": self.stream.handle,
-            "version": 3,
-        }
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        """Return DLPack's kind and index of the device."""
-        return self.device.dlpack, self.device.index
-
-    def __dlpack__(
-        self,
-        *,
-        stream: int | None = None,
-        max_version: tuple[int, int] | None = None,
-        dl_device: tuple[int, int] | None = None,
-        copy: bool | None = None,
-    ) -> Any:
-        """Return a capsule whose memory may be read by work given to ``stream`` from now on."""
-        if copy or dl_device not in (None, self.__dlpack_device__()):
-            raise BufferError("this array is handed over as it is, without a copy; see to_host")
-        if self.device.dlpack == dlpack.CPU:
-            self.stream.sync()
-        elif stream != -1:  # by the standard: -1 is "no need to wait", None the default stream
-            self.stream.lead(stream or LEGACY)
-        return dlpack.give(self.pointer, self.shape, self.dtype, self.__dlpack_device__(), self)
-
-    def reshape(self, shape: Shape) -> "DeviceArray":
-        """Return the same memory, or the first part of it, as an array of another shape."""
-        if math.prod(shape) > math.prod(self.shape):
-            raise ValueError(f"{shape} is larger than {self.shape}")
-        return DeviceArray(self.pointer, shape, self.dtype, self.device, self.stream, self.owner)
 
 
 def is_on_device(thing: object) -> bool:

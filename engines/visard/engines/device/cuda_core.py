@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from visard.engines.device.array import DeviceArray
-from visard.engines.device.device import LEGACY, PER_THREAD, Graph, Properties, Shape, Stream
+from visard.engines.device.device import LEGACY, PER_THREAD, DeviceArray, Graph, Properties, Shape, Stream
 from visard.engines.errors import EngineError
 from visard.engines.interfaces import Array
 

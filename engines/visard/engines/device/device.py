@@ -1,17 +1,17 @@
 """What a GPU is to the engines: memory, streams, events and graphs, whichever library gives them."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
+import numpy as np
 import numpy.typing as npt
 
+from visard.engines.device import dlpack
 from visard.engines.errors import DeviceLost, EngineError
 from visard.engines.interfaces import Array
-
-if TYPE_CHECKING:
-    from visard.engines.device.array import DeviceArray
 
 LEGACY, PER_THREAD = 1, 2
 """Handles that CUDA gives its two default streams."""
@@ -34,14 +34,14 @@ class Properties:
     """All of it, in bytes."""
 
 
-class Event(Protocol):
+class StreamEvent(Protocol):
     """A moment in the work of a stream."""
 
     def sync(self) -> None:
         """Wait until all work before it is done."""
         ...
 
-    def since(self, earlier: "Event") -> float:
+    def since(self, earlier: "StreamEvent") -> float:
         """Return the milliseconds from an earlier event to this one; both must have happened."""
         ...
 
@@ -56,11 +56,11 @@ class Stream(Protocol):
         """Wait until everything given so far is done."""
         ...
 
-    def record(self) -> Event:
+    def record(self) -> StreamEvent:
         """Return an event that happens when everything given so far is done."""
         ...
 
-    def wait(self, event: Event) -> None:
+    def wait(self, event: StreamEvent) -> None:
         """Let what is given from now on wait for an event of any stream."""
         ...
 
@@ -71,6 +71,66 @@ class Stream(Protocol):
     def lead(self, handle: int) -> None:
         """Let what a stream of any library is given from now on wait for all given to this one so far."""
         ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DeviceArray:
+    """A contiguous array on a GPU, valid once what ``stream`` was given is done.
+
+    CuPy, PyTorch, Numba and others take it as it is: ``cupy.asarray(array)``, ``torch.from_dlpack(array)``.
+    """
+
+    pointer: int
+    shape: Shape
+    dtype: np.dtype[Any]
+    device: "Device"
+    stream: Stream
+    owner: object
+    """Keeps the memory."""
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """Version 3, with the stream that whoever uses it has to wait for."""
+        return {
+            "shape": self.shape,
+            "typestr": self.dtype.str,
+            "data": (self.pointer, False),
+            "strides": None,
+            "stream": self.stream.handle,
+            "version": 3,
+        }
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """Return DLPack's kind and index of the device."""
+        return self.device.dlpack, self.device.index
+
+    def __dlpack__(
+        self,
+        *,
+        stream: int | None = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """Return a capsule whose memory may be read by work given to ``stream`` from now on."""
+        if copy or dl_device not in (None, self.__dlpack_device__()):
+            raise BufferError("this array is handed over as it is, without a copy; see to_host")
+        if self.device.dlpack == dlpack.CPU:
+            self.stream.sync()
+        elif stream != -1:  # by the standard: -1 is "no need to wait", None the default stream
+            self.stream.lead(stream or LEGACY)
+        return dlpack.give(self.pointer, self.shape, self.dtype, self.__dlpack_device__(), self)
+
+    def reshape(self, shape: Shape) -> "DeviceArray":
+        """Return the same memory, or the first part of it, as an array of another shape."""
+        if math.prod(shape) > math.prod(self.shape):
+            raise ValueError(f"{shape} is larger than {self.shape}")
+        return DeviceArray(self.pointer, shape, self.dtype, self.device, self.stream, self.owner)
 
 
 class Device(Protocol):
@@ -92,7 +152,7 @@ class Device(Protocol):
         """Return a new stream that does not wait for the default one."""
         ...
 
-    def empty(self, shape: Shape, dtype: npt.DTypeLike, stream: Stream) -> "DeviceArray":
+    def empty(self, shape: Shape, dtype: npt.DTypeLike, stream: Stream) -> DeviceArray:
         """Return an array in the GPU's memory, its content arbitrary, to be used on ``stream``."""
         ...
 
@@ -100,15 +160,15 @@ class Device(Protocol):
         """Return a host array that the GPU copies from and to at full speed and asynchronously."""
         ...
 
-    def upload(self, source: Array, target: "DeviceArray", stream: Stream) -> None:
+    def upload(self, source: Array, target: DeviceArray, stream: Stream) -> None:
         """Copy from pinned memory to the GPU; both are contiguous and of one size."""
         ...
 
-    def download(self, source: "DeviceArray", target: Array, stream: Stream) -> None:
+    def download(self, source: DeviceArray, target: Array, stream: Stream) -> None:
         """Copy from the GPU to pinned memory; both are contiguous and of one size."""
         ...
 
-    def copy(self, source: "DeviceArray", target: "DeviceArray", stream: Stream) -> None:
+    def copy(self, source: DeviceArray, target: DeviceArray, stream: Stream) -> None:
         """Copy within the GPU; both are of one size."""
         ...
 

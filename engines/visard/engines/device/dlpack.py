@@ -14,14 +14,14 @@ _KINDS = {code: kind for kind, code in _CODES.items()}
 _FRESH, _USED = b"dltensor", b"used_dltensor"
 
 
-class _Device(ctypes.Structure):
+class _DLDevice(ctypes.Structure):
     _fields_ = (("type", ctypes.c_int32), ("index", ctypes.c_int32))
 
 
 class _Tensor(ctypes.Structure):
     _fields_ = (
         ("data", ctypes.c_void_p),
-        ("device", _Device),
+        ("device", _DLDevice),
         ("ndim", ctypes.c_int32),
         ("code", ctypes.c_uint8),
         ("bits", ctypes.c_uint8),
@@ -99,7 +99,7 @@ def give(
     if dtype.kind not in _CODES:
         raise BufferError(f"DLPack has no numbers like {dtype}")
     sizes = (ctypes.c_int64 * len(shape))(*shape)
-    tensor = _Tensor(pointer, _Device(*device), len(shape), _CODES[dtype.kind], dtype.itemsize * 8, 1)
+    tensor = _Tensor(pointer, _DLDevice(*device), len(shape), _CODES[dtype.kind], dtype.itemsize * 8, 1)
     tensor.shape = ctypes.cast(sizes, ctypes.POINTER(ctypes.c_int64))
     managed = _Managed(tensor, None, _delete)
     context = (owner, sizes, managed)

@@ -17,8 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from visard.engines.device import dlpack
-from visard.engines.device.array import DeviceArray
-from visard.engines.device.device import Graph, Properties, Shape
+from visard.engines.device.device import DeviceArray, Graph, Properties, Shape
 from visard.engines.interfaces import Array
 
 Work = Callable[[], None]

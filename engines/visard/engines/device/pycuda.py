@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from visard.engines.device.array import DeviceArray
-from visard.engines.device.device import Graph, Properties, Shape
+from visard.engines.device.device import DeviceArray, Graph, Properties, Shape
 from visard.engines.errors import EngineError
 from visard.engines.interfaces import Array
 

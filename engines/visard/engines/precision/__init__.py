@@ -1,6 +1,5 @@
-"""Precision written into the graph: half precision with islands of fp32, and int8 from samples."""
+"""Precision written into the graph: fp16 and bf16, with the layers that need it left in fp32."""
 
-from visard.engines.precision.convert import Prepared, prepare
-from visard.engines.precision.layer_compare import LayerError, compare
+from visard.engines.precision.convert import ConvertedNetwork, convert_precision
 
-__all__ = ["LayerError", "Prepared", "compare", "prepare"]
+__all__ = ["ConvertedNetwork", "convert_precision"]

@@ -1,4 +1,4 @@
-"""The one door to the converters: a network in, the same in another precision out."""
+"""A network in, the same in another precision out."""
 
 import shutil
 from collections.abc import Callable, Collection
@@ -10,9 +10,8 @@ from visard.engines.accuracy import LIMITS
 from visard.engines.errors import ModelRefused
 from visard.engines.interfaces import Precision, Progress, Report, Samples
 from visard.engines.precision import graph as graphs
-from visard.engines.precision.fp32_search import settle
-from visard.engines.precision.half import BFLOAT16, FLOAT, FLOAT16, LARGEST, convert
-from visard.engines.precision.quantise import Quantiser
+from visard.engines.precision.fp32_search import search_fp32_nodes
+from visard.engines.precision.half import BFLOAT16, FLOAT, FLOAT16, LARGEST, convert_to_half
 
 if TYPE_CHECKING:
     import onnx
@@ -22,35 +21,35 @@ NEWEST_BF16 = 22
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class ConvertedNetwork:
     """A network with a precision in its graph."""
 
     path: Path
     precision: Precision
-    islands: tuple[str, ...] = ()
+    fp32_nodes: tuple[str, ...] = ()
     """Layers that stayed in fp32."""
     notes: tuple[str, ...] = ()
     """What somebody who wonders about speed or accuracy should know."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
+class _Conversion:
     model: "onnx.ModelProto"
     samples: Samples | None
     report: Report
-    islands: Collection[str]
+    fp32_nodes: Collection[str]
 
 
-def prepare(
+def convert_precision(
     model: Path,
     precision: Precision,
     into: Path,
     *,
     samples: Samples | None,
     report: Report,
-    islands: Collection[str] = (),
-) -> Prepared:
-    """Write ``model`` to ``into`` with a precision in its graph; ``islands`` are layers to leave in fp32.
+    fp32_nodes: Collection[str] = (),
+) -> ConvertedNetwork:
+    """Write ``model`` to ``into`` with a precision in its graph; ``fp32_nodes`` are layers to leave in fp32.
 
     Inputs and outputs keep their types. Raises ModelRefused when it cannot be converted, or not without harm.
     """
@@ -60,18 +59,18 @@ def prepare(
     source = graphs.read(model)
     if reason := _done(source):
         return _as_it_is(model, precision, into, reason)
-    task = _Task(source, samples, report, islands)
-    made, kept, notes = _WAYS[precision](task)
+    task = _Conversion(source, samples, report, fp32_nodes)
+    made, kept, notes = _CONVERTERS[precision](task)
     report(Progress("writing", 0.9))
     graphs.write(made, into)
     report(Progress("written", 1.0))
     said = (
         f"{len(kept)} of {len(source.graph.node)} layers stay in fp32: {', '.join(kept[:8])}" if kept else ""
     )
-    return Prepared(into, precision, tuple(kept), (*notes, *filter(None, [said])))
+    return ConvertedNetwork(into, precision, tuple(kept), (*notes, *filter(None, [said])))
 
 
-def _as_it_is(model: Path, precision: Precision, into: Path, note: str) -> Prepared:
+def _as_it_is(model: Path, precision: Precision, into: Path, note: str) -> ConvertedNetwork:
     if model.resolve() != into.resolve():
         if graphs.in_parts(model):
             graphs.write(graphs.read(model), into)
@@ -79,7 +78,7 @@ def _as_it_is(model: Path, precision: Precision, into: Path, note: str) -> Prepa
             beside = into.with_name(f".{into.name}.writing")
             shutil.copyfile(model, beside)
             beside.replace(into)
-    return Prepared(into, precision, (), (note,) if note else ())
+    return ConvertedNetwork(into, precision, (), (note,) if note else ())
 
 
 def _done(model: "onnx.ModelProto") -> str:
@@ -93,53 +92,37 @@ def _done(model: "onnx.ModelProto") -> str:
     return ""
 
 
-Made = tuple["onnx.ModelProto", tuple[str, ...], tuple[str, ...]]
+_Made = tuple["onnx.ModelProto", tuple[str, ...], tuple[str, ...]]
 
 
-def _half(kind: int) -> Callable[[_Task], Made]:
-    def way(task: _Task) -> Made:
+def _half(kind: int) -> Callable[[_Conversion], _Made]:
+    def converter(task: _Conversion) -> _Made:
         model = _raised(task.model) if kind == BFLOAT16 else task.model
         task.report(Progress("converting", 0.3))
-        made = convert(model, kind, task.islands)
+        made = convert_to_half(model, kind, task.fp32_nodes)
         _sensible(made.model, kind)
-        return made.model, made.islands, made.notes
+        return made.model, made.fp32_nodes, made.notes
 
-    return way
+    return converter
 
 
-def _mixed(task: _Task) -> Made:
+def _mixed(task: _Conversion) -> _Made:
     if not task.samples:
         raise ModelRefused("mixed precision is found by trying: give samples of its inputs")
     notes: tuple[str, ...] = ()
 
-    def attempt(islands: Collection[str]) -> "onnx.ModelProto":
+    def attempt(fp32_nodes: Collection[str]) -> "onnx.ModelProto":
         nonlocal notes
-        made = convert(task.model, FLOAT16, islands)
+        made = convert_to_half(task.model, FLOAT16, fp32_nodes)
         _sensible(made.model, FLOAT16)
         notes = made.notes
         return made.model
 
-    found = settle(
+    found = search_fp32_nodes(
         task.model, attempt, task.samples, LIMITS[Precision.mixed], task.report,
-        asked=task.islands, largest=LARGEST[FLOAT16],
+        asked=task.fp32_nodes, largest=LARGEST[FLOAT16],
     )  # fmt: skip
-    return found.model, found.islands, notes
-
-
-def _int8(task: _Task) -> Made:
-    if not task.samples:
-        raise ModelRefused("int8 is fitted to samples of its inputs: give a clip, pictures or an .npz file")
-    quantiser = Quantiser(task.model, task.samples)
-    limits = LIMITS[Precision.int8]
-    asked = {*task.islands, *(quantiser.last if len(quantiser.layers) > len(quantiser.last) else ())}
-    found = settle(
-        task.model, quantiser.convert, task.samples, limits, task.report, asked=asked, among=quantiser.layers
-    )
-    left = quantiser.layers - set(found.islands)
-    if not left:
-        raise ModelRefused("no layer of it keeps its results in int8")
-    note = f"{len(left)} of {len(quantiser.layers)} layers with weights compute in int8"
-    return found.model, tuple(i for i in found.islands if i in quantiser.layers), (note,)
+    return found.model, found.fp32_nodes, notes
 
 
 def _sensible(model: "onnx.ModelProto", kind: int) -> None:
@@ -151,14 +134,14 @@ def _sensible(model: "onnx.ModelProto", kind: int) -> None:
 
 
 def _raised(model: "onnx.ModelProto") -> "onnx.ModelProto":
-    """Return the model with operators that know bf16 where that is possible; the rest become islands."""
+    """Return the model with operators that know bf16 where that is possible; the rest stay in fp32."""
     from onnx import version_converter
 
     if graphs.opset(model) >= NEWEST_BF16 - 9 and not _lacking(model):
         return model
     try:
         return graphs.tidy(version_converter.convert_version(model, NEWEST_BF16))
-    except Exception:  # it raises RuntimeError and its own; without it there are more islands
+    except Exception:  # it raises RuntimeError and its own; without it more layers stay in fp32
         return model
 
 
@@ -169,9 +152,8 @@ def _lacking(model: "onnx.ModelProto") -> bool:
     return any("tensor(float16)" in types and "tensor(bfloat16)" not in types for types in allowed)
 
 
-_WAYS: dict[Precision, Callable[[_Task], Made]] = {
+_CONVERTERS: dict[Precision, Callable[[_Conversion], _Made]] = {
     Precision.fp16: _half(FLOAT16),
     Precision.bf16: _half(BFLOAT16),
     Precision.mixed: _mixed,
-    Precision.int8: _int8,
 }

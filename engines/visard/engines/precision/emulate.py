@@ -1,7 +1,7 @@
 """What a graph in half precision computes, shown in fp32 by rounding every number that would be half.
 
 ONNX Runtime's processor provider runs half precision in fp32 and leaves casts out where it can, so a number
-too large for fp16 passes unseen; bf16 it mostly refuses. In the shadow every layer computes in fp32 and its
+too large for fp16 passes unseen; bf16 it mostly refuses. Here every layer computes in fp32 and its
 results are rounded to what half precision can hold: sums are better than on some GPUs, overflow is real.
 """
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _HALVES = (FLOAT16, BFLOAT16)
 
 
-def shadow(model: "onnx.ModelProto") -> "onnx.ModelProto":
+def emulate_half(model: "onnx.ModelProto") -> "onnx.ModelProto":
     """Return a model that computes in fp32 and rounds to half; one without halves is returned as it is."""
     import onnx
 

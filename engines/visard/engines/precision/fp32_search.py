@@ -1,13 +1,14 @@
 """Which layers must stay in fp32 for a network to give the reference's results, found by trying."""
 
 import math
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from visard.engines import accuracy
 from visard.engines.accuracy import Limits
 from visard.engines.errors import ModelRefused, NoNumbers
-from visard.engines.interfaces import Array, Progress, Report, Samples
+from visard.engines.interfaces import Progress, Report, Samples
 from visard.engines.precision import layer_compare
 from visard.engines.precision.layer_compare import LayerError
 
@@ -23,14 +24,14 @@ Convert = Callable[[Collection[str]], "onnx.ModelProto"]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """A network in another precision that passed."""
 
     model: "onnx.ModelProto"
-    islands: tuple[str, ...]
+    fp32_nodes: tuple[str, ...]
 
 
-def settle(
+def search_fp32_nodes(
     source: "onnx.ModelProto",
     convert: Convert,
     samples: Samples,
@@ -38,24 +39,24 @@ def settle(
     report: Report,
     *,
     asked: Collection[str] = (),
-    among: Collection[str] | None = None,
-    largest: float = math.inf,
-) -> Found:
-    """Convert, compare with fp32 and make islands of the layers that err until the outputs are within limits.
+    largest: float,
+) -> SearchResult:
+    """Convert, compare, and leave the layers that err in fp32, until the outputs are within limits.
 
-    ``among`` are the layers that can become islands, all of them if None; ``largest`` is the largest number
-    that the precision can hold. Raises ModelRefused, naming the layer that resisted, and NoNumbers when the
-    network's own results are none.
+    ``largest`` is the largest number that the precision can hold. Raises ModelRefused, naming the layer that
+    resisted, and NoNumbers when the network's own results are none.
     """
     right = _reference(source, samples)
-    chosen = set(asked) | (_overflowing(source, samples, largest) if math.isfinite(largest) else set())
+    chosen = set(asked) | _overflowing(source, samples, largest)
+    names = [value.name for value in source.graph.output]
     worst: list[LayerError] = []
     for number in range(ROUNDS):
         report(Progress(f"precision, round {number + 1}", number / ROUNDS))
         model = convert(chosen)
-        if within(layer_compare.outputs(model, samples), right, limits):
-            return Found(model, tuple(sorted(chosen)))
-        open_ = {node.name for node in source.graph.node if among is None or node.name in among} - chosen
+        ours = layer_compare.outputs(model, samples)
+        if accuracy.compare(ours, right, names, limits).ok:
+            return SearchResult(model, tuple(sorted(chosen)))
+        open_ = {node.name for node in source.graph.node} - chosen
         worst = _offenders(source, model, samples, open_)
         if not worst:
             break
@@ -69,32 +70,11 @@ def _count(number: int, offenders: int) -> int:
     return max(1, min(1 << number, math.ceil(offenders / (ROUNDS - number))))
 
 
-def _reference(source: "onnx.ModelProto", samples: Samples) -> list[tuple[Array, ...]]:
-    import numpy as np
-
-    right = list(layer_compare.outputs(source, samples))
-    for row in right:
-        if not all(np.isfinite(array).all() for array in row if array.dtype.kind == "f"):
-            raise NoNumbers("its own results are no numbers in fp32; export it again")
+def _reference(source: "onnx.ModelProto", samples: Samples) -> accuracy.Outputs:
+    right = layer_compare.outputs(source, samples)
+    if not all(accuracy.finite(array) for row in right for array in row):
+        raise NoNumbers("its own results are no numbers in fp32; export it again")
     return right
-
-
-def within(ours: Iterable[tuple[Array, ...]], right: Iterable[tuple[Array, ...]], limits: Limits) -> bool:
-    """Return whether all outputs are close to the reference."""
-    pairs = zip(zip(*ours, strict=True), zip(*right, strict=True), strict=True)
-    return all(_close(left, should, limits) for left, should in pairs)
-
-
-def _close(left: tuple[Array, ...], should: tuple[Array, ...], limits: Limits) -> bool:
-    import numpy as np
-
-    if any(a.shape != b.shape for a, b in zip(left, should, strict=True)):
-        return False
-    mine, right = (np.concatenate([array.ravel() for array in arrays]) for arrays in (left, should))
-    if right.dtype.kind != "f":
-        return bool(np.mean(mine == right) >= limits.equal) if right.size else True
-    error = layer_compare.measure("", "", "", right, mine)
-    return not error.broken and error.cosine >= limits.cosine and error.psnr >= limits.psnr
 
 
 def _overflowing(source: "onnx.ModelProto", samples: Samples, largest: float) -> set[str]:
@@ -110,7 +90,7 @@ def _offenders(
     source: "onnx.ModelProto", model: "onnx.ModelProto", samples: Samples, open_: Collection[str]
 ) -> list[LayerError]:
     """Return them with those first that give no numbers, then by how much error they add to their inputs'."""
-    errors = layer_compare.compared(source, model, samples)
+    errors = layer_compare.compare_layers(source, model, samples)
     after = {error.output: error for error in errors}
     inputs = {node.name: node.input for node in source.graph.node}
     found = []

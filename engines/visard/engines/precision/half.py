@@ -1,4 +1,4 @@
-"""fp16 and bf16 written into a graph, with islands of fp32.
+"""fp16 and bf16 written into a graph, with the layers that need it left in fp32.
 
 Which inputs and outputs of an operator may be half is read from ONNX's own schemas. Graph inputs and outputs
 stay as they are.
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from visard.engines.precision import graph as graphs
-from visard.engines.precision.shape_arithmetic import exact
+from visard.engines.precision.shape_arithmetic import shape_arithmetic_nodes
 
 if TYPE_CHECKING:
     import onnx
@@ -29,17 +29,17 @@ _EXACT = {
     *("Range", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Bernoulli", "Multinomial"),
     *("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike"),
 }
-"""Operators that stay in fp32: counting, int8's own borders, and chance."""
+"""Operators that stay in fp32: counting, the borders of int8, and chance."""
 _STAY = {FLOAT16: _EXACT, BFLOAT16: _EXACT | {"ConvTranspose"}}
 """TensorRT for RTX 1.7 has no ConvTranspose in bf16."""
 
 
 @dataclass(slots=True)
-class Half:
+class HalfGraph:
     """A converted graph and what there is to say about it."""
 
     model: "onnx.ModelProto"
-    islands: tuple[str, ...]
+    fp32_nodes: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -51,19 +51,19 @@ class Role:
     outputs: frozenset[int]
 
 
-def convert(model: "onnx.ModelProto", half: int, islands: Collection[str] = ()) -> Half:
-    """Return a tidied fp32 model in half precision; nodes named in ``islands`` stay in fp32."""
-    return _Conversion(model, half, frozenset(islands)).run()
+def convert_to_half(model: "onnx.ModelProto", half: int, fp32_nodes: Collection[str] = ()) -> HalfGraph:
+    """Return a tidied fp32 model in half precision; nodes named in ``fp32_nodes`` stay in fp32."""
+    return _HalfConversion(model, half, frozenset(fp32_nodes)).run()
 
 
 @dataclass(slots=True)
-class _Conversion:
+class _HalfConversion:
     source: "onnx.ModelProto"
     half: int
     asked: frozenset[str]
     reasons: list[str] = field(default_factory=list)
     """Why layers stay in fp32 whose weights cannot be half."""
-    islands: list[str] = field(default_factory=list)
+    fp32_nodes: list[str] = field(default_factory=list)
     nodes: list["onnx.NodeProto"] = field(default_factory=list)
     types: dict[str, int] = field(default_factory=dict)
     exact: set[str] = field(default_factory=set)
@@ -79,10 +79,10 @@ class _Conversion:
     made: dict[str, "onnx.TensorProto"] = field(default_factory=dict)
     """Weights in half precision."""
 
-    def run(self) -> Half:
+    def run(self) -> HalfGraph:
         graph = self.source.graph
         self.types = graphs.element_types(self.source)
-        self.exact = exact(self.source, self.types)
+        self.exact = shape_arithmetic_nodes(self.source, self.types)
         self.short, self.long = (graphs.unused(self.source, ending) for ending in ("__half", "__full"))
         self.weights = {tensor.name: tensor for tensor in graph.initializer}
         inner = [graphs.reads(g) for node in graph.node for g in graphs.subgraphs(node)]
@@ -90,7 +90,7 @@ class _Conversion:
         for node in graph.node:
             role = self._role(node)
             self._write(node, role, fixed)
-        return Half(self._model(), tuple(self.islands), self._notes())
+        return HalfGraph(self._model(), tuple(self.fp32_nodes), self._notes())
 
     def _notes(self) -> tuple[str, ...]:
         if not self.reasons:
@@ -104,11 +104,11 @@ class _Conversion:
         if role is None:
             return None
         if node.name in self.asked:
-            self.islands.append(node.name)
+            self.fp32_nodes.append(node.name)
             return None
         if reason := self._lossy(node, role):
             self.reasons.append(f"{node.name} {reason}")
-            self.islands.append(node.name)
+            self.fp32_nodes.append(node.name)
             return None
         return role
 

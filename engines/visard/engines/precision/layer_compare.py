@@ -1,8 +1,8 @@
 """A network beside the same in another precision, layer by layer."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ import numpy as np
 from visard.engines.errors import ModelRefused
 from visard.engines.interfaces import Array, Samples
 from visard.engines.precision import graph as graphs
-from visard.engines.precision.emulate import shadow
+from visard.engines.precision.emulate import emulate_half
 
 if TYPE_CHECKING:
     import onnx
@@ -31,48 +31,22 @@ class LayerError:
     kind: str
     """The operator."""
     output: str
-    cosine: float
-    psnr: float
-    """In dB, beside the reference's range; infinite when equal."""
-    largest: float
-    """Largest absolute difference."""
-    peak: float
-    """Largest absolute number of the reference."""
     relative: float
     """Length of the difference beside that of the reference."""
     broken: bool
     """Some results are no numbers, and the reference's are."""
 
-    def facts(self) -> dict[str, Any]:
-        """Return everything as JSON takes it."""
-        return asdict(self)
 
-
-def compare(
-    reference: Path, other: Path, samples: Samples, names: Collection[str] | None = None
+def compare_layers(
+    reference: "onnx.ModelProto", other: "onnx.ModelProto", samples: Samples
 ) -> list[LayerError]:
-    """Compare outputs of layers, all or those ``names``, in the order of the reference's graph.
+    """Compare outputs of layers of two tidied models, in the order of the reference's graph.
 
-    Both run on ONNX Runtime's processor provider; halves as ``shadow`` shows them. Raises ModelRefused.
+    Both run on ONNX Runtime's processor provider; halves as ``emulate_half`` shows them. Raises ModelRefused.
     """
-    return compared(graphs.read(reference), graphs.read(other), samples, names)
-
-
-def compared(
-    reference: "onnx.ModelProto",
-    other: "onnx.ModelProto",
-    samples: Samples,
-    names: Collection[str] | None = None,
-) -> list[LayerError]:
-    """Compare two tidied models; see ``compare``."""
-    shown = shadow(other)
+    shown = emulate_half(other)
     theirs = {name for node in shown.graph.node for name in node.output}
-    makers = {
-        name: node
-        for node in reference.graph.node
-        for name in node.output
-        if name in theirs and (names is None or name in names)
-    }
+    makers = {name: node for node in reference.graph.node for name in node.output if name in theirs}
     types = graphs.element_types(reference)
     wanted = [name for name in makers if types.get(name) == _FLOAT]
     found: dict[str, LayerError] = {}
@@ -81,8 +55,17 @@ def compared(
         pairs = [(first.run(sample), second.run(sample)) for sample in samples]
         for index, name in enumerate(part):
             right, left = (np.concatenate([p[k][index].ravel() for p in pairs]) for k in (0, 1))
-            found[name] = measure(makers[name].name, makers[name].op_type, name, right, left)
+            found[name] = LayerError(makers[name].name, makers[name].op_type, name, *_difference(right, left))
     return [found[name] for name in wanted]
+
+
+def _difference(should: Array, is_: Array) -> tuple[float, bool]:
+    """Return the relative error of what are numbers, and whether some are none that should be."""
+    should, is_ = should.astype(np.float64), is_.astype(np.float64)
+    both = np.isfinite(should) & np.isfinite(is_)
+    broken = bool((~np.isfinite(is_) & np.isfinite(should)).any())
+    length = float(np.linalg.norm(should[both]))
+    return float(np.linalg.norm(is_[both] - should[both])) / max(length, 1e-12), broken
 
 
 def peaks(model: "onnx.ModelProto", samples: Samples) -> dict[str, float]:
@@ -98,28 +81,9 @@ def peaks(model: "onnx.ModelProto", samples: Samples) -> dict[str, float]:
     return found
 
 
-def measure(layer: str, kind: str, output: str, should: Array, is_: Array) -> LayerError:
-    """Compare two arrays."""
-    should, is_ = should.astype(np.float64), is_.astype(np.float64)
-    broken = bool((~np.isfinite(is_) & np.isfinite(should)).any())
-    both = np.isfinite(should) & np.isfinite(is_)
-    right, left = should[both], is_[both]
-    if not right.size:
-        return LayerError(layer, kind, output, float(not broken), 0.0, 0.0, 0.0, 0.0, broken)
-    difference = left - right
-    length, own = float(np.linalg.norm(right)), float(np.linalg.norm(left))
-    cosine = float(right @ left) / (length * own) if length and own else float(length == own)
-    peak, square = float(np.abs(right).max()), float(np.mean(difference**2))
-    psnr = 10 * np.log10(max(peak, 1e-12) ** 2 / square) if square else np.inf
-    relative = float(np.linalg.norm(difference)) / max(length, 1e-12)
-    return LayerError(
-        layer, kind, output, cosine, float(psnr), float(np.abs(difference).max()), peak, relative, broken
-    )
-
-
 def outputs(model: "onnx.ModelProto", samples: Samples) -> tuple[tuple[Array, ...], ...]:
-    """Return a model's own outputs for every sample, halves as ``shadow`` shows them."""
-    session = _Exposed(shadow(model), None)
+    """Return a model's own outputs for every sample, halves as ``emulate_half`` shows them."""
+    session = _Exposed(emulate_half(model), None)
     return tuple(tuple(session.run(sample)) for sample in samples)
 
 

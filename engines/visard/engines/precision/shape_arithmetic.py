@@ -16,7 +16,7 @@ _PLAIN = frozenset(
 """Arithmetic and moving: cheap, and what sizes and indices are computed with."""
 
 
-def exact(model: "onnx.ModelProto", types: dict[str, int]) -> set[str]:
+def shape_arithmetic_nodes(model: "onnx.ModelProto", types: dict[str, int]) -> set[str]:
     """Return names of layers of plain arithmetic that lead to whole numbers, or to what must be fp32."""
     makers = {name: node for node in model.graph.node for name in node.output if name}
     version = graphs.opset(model)

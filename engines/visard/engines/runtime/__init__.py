@@ -1,1 +1,1 @@
-"""Which engine answers a call: the ladder of ways to run a network, and changing over while it runs."""
+"""Which engine answers a call: the candidates for a network, measured side by side, and changing over."""

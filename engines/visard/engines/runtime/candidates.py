@@ -1,4 +1,4 @@
-"""The order in which ways to run a network are tried: best backend, device and precision first."""
+"""The ways to run a network here, in the order in which they are tried while nothing is measured."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,21 +6,21 @@ from enum import StrEnum
 from visard.engines.errors import BackendUnavailable, EngineError
 from visard.engines.interfaces import Backend, Precision, Progress, backends
 
-_SAFER: dict[Precision, tuple[Precision, ...]] = {
+SAFER: dict[Precision, tuple[Precision, ...]] = {
     Precision.fp32: (),
     Precision.mixed: (Precision.fp32,),
     Precision.fp16: (Precision.mixed, Precision.fp32),
     Precision.bf16: (Precision.fp32,),
-    Precision.int8: (Precision.fp32,),
 }
+"""What is tried instead of a precision that gives wrong results; where it works, these are no faster."""
 
 
-class State(StrEnum):
-    """What became of one way to run a network."""
+class CandidateState(StrEnum):
+    """What became of a candidate."""
 
     serving = "serving"
     ready = "ready"
-    """Compiled and right; takes over at the next call."""
+    """Compiled and right, and not measured to be the fastest."""
     building = "building"
     refused = "refused"
     """It could not be compiled or opened."""
@@ -31,23 +31,33 @@ class State(StrEnum):
     untried = "untried"
 
 
+FAILED = CandidateState.refused, CandidateState.wrong, CandidateState.lost
+
+
 @dataclass(frozen=True, slots=True)
-class Rung:
-    """One way to run a network, and what became of it."""
+class CandidateStatus:
+    """A candidate by name, and what became of it."""
 
     backend: str
     device: str
     precision: Precision
-    state: State = State.untried
+    state: CandidateState = CandidateState.untried
     reason: str = ""
     """Why it does not serve, or what people should know though it does."""
     cosine: float | None = None
     psnr: float | None = None
     """Of the worst output in the self-check, in dB."""
+    ms: float | None = None
+    """Least milliseconds of a call, where it was measured beside another."""
+
+    @property
+    def name(self) -> str:
+        """Return what people call it."""
+        return f"{self.backend} on {self.device} in {self.precision}"
 
 
 @dataclass(frozen=True, slots=True)
-class Serving:
+class EngineStatus:
     """How one network is run right now."""
 
     model: str
@@ -56,39 +66,42 @@ class Serving:
     """Empty while there is none yet; so is ``device``."""
     device: str
     precision: Precision | None
-    rungs: tuple[Rung, ...]
-    """Best first."""
+    candidates: tuple[CandidateStatus, ...]
+    """In the order in which they were tried."""
     building: Progress | None
     """How far the compilation that is going on is."""
     warnings: tuple[str, ...] = ()
 
     @property
     def demoted(self) -> bool:
-        """Whether something better was tried and failed."""
-        here = [rung.state for rung in self.rungs]
-        better = here[: here.index(State.serving)] if State.serving in here else here
-        return any(state in (State.refused, State.wrong, State.lost) for state in better)
+        """Whether something that was tried earlier failed."""
+        states = [candidate.state for candidate in self.candidates]
+        serving = CandidateState.serving
+        earlier = states[: states.index(serving)] if serving in states else states
+        return any(state in FAILED for state in earlier)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One way to run a network."""
+    """One way to run a network: a backend, a device, a precision."""
 
     backend: Backend
     device: str
     precision: Precision
+    interim: bool = False
+    """It serves only until another one is compiled."""
 
-    @property
-    def name(self) -> str:
-        """Return what people call it."""
-        return f"{self.backend.name} on {self.device} in {self.precision}"
+    def status(self) -> CandidateStatus:
+        """Return it as one that was not tried."""
+        return CandidateStatus(self.backend.name, self.device, self.precision)
 
-    def rung(self) -> Rung:
-        """Return it as a rung that was not tried."""
-        return Rung(self.backend.name, self.device, self.precision)
+    def is_fallback_of(self, other: "Candidate") -> bool:
+        """Whether this is worth trying only when the other one does not work."""
+        same = self.backend is other.backend and self.device == other.device
+        return same and self.precision in SAFER[other.precision]
 
 
-def ladder(backend: str, device: str, precision: Precision | None) -> list[Candidate]:
+def list_candidates(backend: str, device: str, precision: Precision | None) -> list[Candidate]:
     """Return what to try, best first; ``auto``, or None as precision, leaves the choice to us.
 
     Raises BackendUnavailable when what was named is not here, with the reason.
@@ -105,12 +118,16 @@ def ladder(backend: str, device: str, precision: Precision | None) -> list[Candi
     return [Candidate(b, d, p) for b, d in places for p in _precisions(b, d, precision)]
 
 
-def stopgap(candidates: list[Candidate]) -> list[Candidate]:
+def interim_candidates(candidates: list[Candidate]) -> list[Candidate]:
     """Return what serves at once until something of these is compiled; empty when one of them can."""
     if any(c.backend.instant for c in candidates):
         return []
     quick = backends.all().get("onnxruntime")
-    return [] if quick is None or quick.unavailable() else [Candidate(quick, "cpu", Precision.fp32)]
+    return (
+        []
+        if quick is None or quick.unavailable()
+        else [Candidate(quick, "cpu", Precision.fp32, interim=True)]
+    )
 
 
 def _usable(name: str) -> tuple[list[Backend], list[str]]:
@@ -133,10 +150,10 @@ def _kind(device: str) -> int:
 
 
 def _precisions(backend: Backend, device: str, wanted: Precision | None) -> tuple[Precision, ...]:
-    return backend.precisions(device) if wanted is None else (wanted, *_SAFER[wanted])
+    return backend.precisions(device) if wanted is None else (wanted, *SAFER[wanted])
 
 
-def precision(name: Precision | str) -> Precision | None:
+def parse_precision(name: Precision | str) -> Precision | None:
     """Return a precision by its name, None for ``auto``; raise EngineError for what is none."""
     if name == "auto":
         return None

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from visard.models.face import Landmarks
-from visard.models.geometry.mesh import canonical
+from visard.models.geometry.canonical import canonical
 
 Floats = npt.NDArray[np.float32]
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from visard.models.face import Image
-from visard.models.geometry.mesh import OVAL, canonical
+from visard.models.geometry.canonical import OVAL, canonical
 from visard.models.geometry.raster import Raster, resample
 
 Floats = npt.NDArray[np.float32]

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from visard.daemon.cli.engines import options
-from visard.daemon.cli.engines.tables import Notes, columns, number, size
+from visard.daemon.cli.engines.tables import Notes, columns, number
 from visard.daemon.cli.output import Output, common, pass_output
 
 if TYPE_CHECKING:
-    from visard.daemon.diagnostics.engine_bench import Measured
+    from visard.daemon.diagnostics.engine_bench import Trial
 
 
 @click.command("bench")
@@ -28,40 +28,32 @@ def bench(
     output: Output,
     /,
     model: str,
-    calibrate: str | None,
     precisions: tuple[str, ...],
     backends: tuple[str, ...],
     device: str,
     seconds: float,
     **more: Any,
 ) -> None:
-    """Measure a network on every backend in every precision, side by side in one run.
-
-    The floor beside each is the least time that its operations and bytes can take on this device.
-    """
+    """Measure a network on every backend in every precision, called in turns in one run."""
     from visard.daemon.cli.engines.progress import bar
     from visard.daemon.diagnostics import engine_bench
     from visard.daemon.foreground.signals import terminating
 
     with terminating():
-        measured = engine_bench.bench(model, calibrate, backends, device, precisions, seconds, bar, **more)
-    output.result(measured.facts(), _text(measured))
+        network = engine_bench.begin(model, **more)
+        wanted = engine_bench.trials(backends, device, precisions)
+        trials = engine_bench.bench(network, wanted, seconds, bar)
+    name = network.model.name
+    output.result({"network": name, "results": [each.facts() for each in trials]}, _text(name, trials))
 
 
-def _text(measured: "Measured") -> str:
-    work = measured.work
-    head = ("backend", "device", "precision", "ms", "on the device", "floor", "x floor", "dB", "")
-    told = f"{work.operations / 1e9:.2f} G operations, {size(work.weights * 4)} of weights in fp32"
-    uncounted = f" ({len(work.unknown)} layers could not be counted)" if work.unknown else ""
+def _text(name: str, trials: "list[Trial]") -> str:
     notes = Notes()
-    rows = [_row(each, notes) for each in measured.rows()]
-    return f"{measured.network}: {told}{uncounted}\n{columns(head, rows)}{notes.below()}"
+    rows = [_row(trial, notes) for trial in trials]
+    return f"{name}:\n{columns(('backend', 'device', 'precision', 'ms', 'dB', ''), rows)}{notes.below()}"
 
 
-def _row(facts: dict[str, Any], notes: Notes) -> tuple[str, ...]:
-    return (
-        facts["backend"], facts["device"], facts["precision"], number(facts["ms"], ".2f"),
-        number(facts["ms_on_device"], ".2f"), number(facts["floor_ms"], ".3f"),
-        number(facts["times_floor"]), number(facts["psnr"]),
-        "" if facts["state"] == "ok" else f"{facts['state']}: {notes.refer(facts['reason'])}",
-    )  # fmt: skip
+def _row(trial: "Trial", notes: Notes) -> tuple[str, ...]:
+    psnr = trial.result.psnr if trial.result else None
+    state = "" if trial.state == "ok" else f"{trial.state}: {notes.refer(trial.reason)}"
+    return trial.backend, trial.device, trial.precision, number(trial.ms, ".2f"), number(psnr), state

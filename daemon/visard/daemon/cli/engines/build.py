@@ -9,7 +9,7 @@ from visard.daemon.cli.engines.tables import number, size
 from visard.daemon.cli.output import Output, common, pass_output
 
 if TYPE_CHECKING:
-    from visard.engines.bench.compare import Runner
+    from visard.daemon.diagnostics.engine_bench import Trial
 
 
 @click.command("build")
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 )
 @options.threads_option
 @options.shape_option
-@options.calibrate_option
 @options.timeout_option
 @click.option("--progress/--no-progress", "shown", default=None, help="Show a bar.  [default: on a terminal]")
 @common
@@ -39,7 +38,6 @@ def build(
     backend: str,
     device: str,
     precision: str,
-    calibrate: str | None,
     shown: bool | None,
     **more: Any,
 ) -> None:
@@ -48,36 +46,32 @@ def build(
     Ctrl-C stops it and leaves nothing behind. The exit status is 1 when the result is wrong.
     """
     from visard.daemon.cli.engines.progress import bar
-    from visard.daemon.diagnostics.engine_bench import begin, choose, log_of
-    from visard.daemon.errors import EngineError
+    from visard.daemon.diagnostics.engine_bench import begin, choose, log_of, run
     from visard.daemon.foreground.signals import terminating
-    from visard.engines.bench.compare import enter
 
-    if precision == "int8" and calibrate is None:
-        raise EngineError("int8 is fitted to examples of what the network is given; say --calibrate SOURCE")
     with terminating():
-        course = begin(model, calibrate, **more)
-        runner = choose(backend, device, precision)
-        with bar(f"{course.model.stem} on {runner.way.backend}", shown) as report:
-            runner = enter(runner, course, report, strict=True)
-    log = log_of(course, runner.way)
-    facts = {**runner.facts(), "model": course.model.name, "log": str(log) if log else None}
-    output.result(facts, _text(course.model.name, runner, facts["log"]))
-    ctx.exit(int(runner.state == "wrong"))
+        network = begin(model, **more)
+        trial = choose(backend, device, precision)
+        with bar(f"{network.model.stem} on {trial.backend}", shown) as report:
+            trial = run(trial, network, report, strict=True)
+    log = log_of(network, trial)
+    facts = {**trial.facts(), "model": network.model.name, "log": str(log) if log else None}
+    output.result(facts, _text(network.model.name, trial, facts["log"]))
+    ctx.exit(int(trial.state == "wrong"))
 
 
-def _text(name: str, runner: "Runner", log: str | None) -> str:
-    way, verdict = runner.way, runner.verdict
-    took = f"{number(runner.compiled)} s, {size(runner.size)}"
-    lines = [f"{name} is compiled with {way.backend} for {way.device} in {way.precision} ({took})"]
-    if runner.state == "unchecked":
-        here = "no GPU here" if way.device.startswith("cuda") else f"no {way.device} here"
-        lines.append(f"compiled, not checked: {here} ({runner.reason})")
-    elif runner.state == "wrong":
-        lines.append(f"WRONG, it will not be used: {runner.reason}")
-    elif verdict is not None and verdict.psnr is not None:
-        lines.append(f"checked: {verdict.psnr:.1f} dB, cosine {number(verdict.cosine, '.6f')}")
+def _text(name: str, trial: "Trial", log: str | None) -> str:
+    result = trial.result
+    took = f"{number(trial.compiled)} s, {size(trial.size)}"
+    lines = [f"{name} is compiled with {trial.backend} for {trial.device} in {trial.precision} ({took})"]
+    if trial.state == "unchecked":
+        here = "no GPU here" if trial.device.startswith("cuda") else f"no {trial.device} here"
+        lines.append(f"compiled, not checked: {here} ({trial.reason})")
+    elif trial.state == "wrong":
+        lines.append(f"WRONG, it will not be used: {trial.reason}")
+    elif result is not None and result.psnr is not None:
+        lines.append(f"checked: {result.psnr:.1f} dB, cosine {number(result.cosine, '.6f')}")
     else:
-        lines.append(f"checked{f': {runner.reason}' if runner.reason else ''}")
-    lines += [f"note: {note}" for note in runner.notes]
+        lines.append(f"checked{f': {trial.reason}' if trial.reason else ''}")
+    lines += [f"note: {note}" for note in trial.notes]
     return "\n".join([*lines, *([f"log: {log}"] if log else [])])

@@ -7,7 +7,7 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-PRECISIONS = ("fp32", "fp16", "mixed", "bf16", "int8")
+PRECISIONS = ("fp32", "fp16", "mixed", "bf16")
 """As in ``visard.engines.Precision``, which would take long to import for a help text."""
 
 model_argument = click.argument("model", metavar="MODEL|FILE")
@@ -27,13 +27,6 @@ shape_option = click.option(
     metavar="INPUT=SIZES",
     help="Sizes of an input that vary: x=1x3x256x256; or the least, the usual and the most: "
     "x=1x3x64x64:1x3x256x256:1x3x512x512.",
-)
-
-calibrate_option = click.option(
-    "--calibrate",
-    metavar="SOURCE",
-    help="What int8 is fitted to: a video, pictures (a file or folder), 'demo', or an npz file with an array "
-    "of samples for each input.",
 )
 
 timeout_option = click.option(
@@ -66,7 +59,6 @@ def side_by_side(function: F) -> F:
             precisions_option,
             threads_option,
             shape_option,
-            calibrate_option,
             timeout_option,
         )
     ):

@@ -1,8 +1,6 @@
 """Numbers and tables as these commands show them."""
 
-import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 
 def size(count: float) -> str:
@@ -17,12 +15,6 @@ def size(count: float) -> str:
 def number(value: float | None, form: str = ".1f") -> str:
     """Return a number, or a dash where there is none."""
     return "-" if value is None else format(value, form)
-
-
-def finite(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return facts as JSON takes them: what is infinite or no number is null."""
-    odd = {name for name, value in facts.items() if isinstance(value, float) and not math.isfinite(value)}
-    return {name: None if name in odd else value for name, value in facts.items()}
 
 
 class Notes:

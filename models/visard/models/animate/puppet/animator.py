@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from visard.models.animate.puppet.eyes import EYES, Eye, Eyeball
+from visard.models.animate.puppet.eyeballs import EYES, Eye, Eyeball
 from visard.models.animate.puppet.layer import plane, polygon
 from visard.models.animate.puppet.matte import behind, fill, person
 from visard.models.animate.puppet.motion import DriverReference, expression, head_pose
@@ -18,8 +18,8 @@ from visard.models.animate.puppet.mouth import LOWER, UPPER, Mouth
 from visard.models.animate.puppet.sheet import Sheet
 from visard.models.blendshapes import NAMES
 from visard.models.face import Face, Image, Landmarks
+from visard.models.geometry.canonical import LIPS_INNER
 from visard.models.geometry.expression import displacement
-from visard.models.geometry.mesh import LIPS_INNER
 from visard.models.geometry.pose import Pose, fit_pose
 from visard.models.portrait import Portrait, examine
 from visard.models.processor import Done, Kind, Material, NoOptions, Patch, ProcessorFailed, Report

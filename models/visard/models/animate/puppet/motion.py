@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from visard.models.blendshapes import NAMES
 from visard.models.face import Face, Landmarks
+from visard.models.geometry.canonical import BROW_LEFT, BROW_RIGHT, LIPS_INNER, LIPS_OUTER
 from visard.models.geometry.expression import displacement
-from visard.models.geometry.mesh import BROW_LEFT, BROW_RIGHT, LIPS_INNER, LIPS_OUTER
 from visard.models.geometry.pose import Pose, canonical_upright, fit_pose
 
 Floats = npt.NDArray[np.float32]

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from visard.models.animate.puppet.layer import Box, SheetLayer, patch_around, plane, polygon
 from visard.models.animate.puppet.matte import fill
 from visard.models.face import Image, Landmarks
-from visard.models.geometry.mesh import LIPS_INNER, LIPS_OUTER
+from visard.models.geometry.canonical import LIPS_INNER, LIPS_OUTER
 from visard.models.geometry.pose import Pose
 
 Floats = npt.NDArray[np.float32]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from visard.models.animate.puppet.layer import resample
 from visard.models.face import EYE_LEFT, EYE_RIGHT, Image, Landmarks
-from visard.models.geometry.mesh import OVAL, canonical
+from visard.models.geometry.canonical import OVAL, canonical
 from visard.models.geometry.pose import Pose
 from visard.models.geometry.raster import Raster
 

@@ -16,9 +16,9 @@ from visard.models import align
 from visard.models.face import Face, Image, Landmarks
 from visard.models.geometry.pose import fit_pose
 from visard.models.processor import FrameWorker, Kind, Material, Patch, Pending, ProcessorFailed, Report
-from visard.models.swap.dfm import picture as steps
-from visard.models.swap.dfm.graph import convert, inspect, ports
+from visard.models.swap.dfm import crop_steps as steps
 from visard.models.swap.dfm.morph import morph_mask
+from visard.models.swap.dfm.onnx_file import convert, inspect, ports
 from visard.models.swap.dfm.options import (
     CROPS,
     ColourTransfer,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from visard.models.face import IRIS_LEFT, IRIS_RIGHT, Image, Landmarks
-from visard.models.geometry.mesh import EYE_RING_LEFT, EYE_RING_RIGHT
+from visard.models.geometry.canonical import EYE_RING_LEFT, EYE_RING_RIGHT
 from visard.models.swap.mesh.light import smoothstep
 
 Floats = npt.NDArray[np.float32]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from visard.models.face import Image, Landmarks
-from visard.models.geometry.mesh import BROW_LEFT, BROW_RIGHT, EYE_RING_LEFT, EYE_RING_RIGHT
+from visard.models.geometry.canonical import BROW_LEFT, BROW_RIGHT, EYE_RING_LEFT, EYE_RING_RIGHT
 from visard.models.geometry.uv import Sampler, edge_distance, polygons, texels
 
 Mask = npt.NDArray[np.uint8]

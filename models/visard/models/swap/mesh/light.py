@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from visard.models.face import Image
-from visard.models.geometry.mesh import BROW_LEFT, BROW_RIGHT, EYE_RING_LEFT, EYE_RING_RIGHT, LIPS_OUTER
+from visard.models.geometry.canonical import BROW_LEFT, BROW_RIGHT, EYE_RING_LEFT, EYE_RING_RIGHT, LIPS_OUTER
 from visard.models.geometry.uv import edge_distance, inside, polygons, texels
 
 Floats = npt.NDArray[np.float32]

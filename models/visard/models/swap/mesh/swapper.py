@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from visard.models.buffers import Buffers
 from visard.models.face import Face, Image, Landmarks
-from visard.models.geometry.mesh import LIPS_INNER, canonical
+from visard.models.geometry.canonical import LIPS_INNER, canonical
 from visard.models.geometry.pose import Pose, fit_pose
 from visard.models.geometry.raster import Raster, resample, resample_colours
 from visard.models.portrait import examine

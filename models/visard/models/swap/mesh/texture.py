@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from visard.models.face import Image, Landmarks
+from visard.models.geometry.canonical import canonical
 from visard.models.geometry.expression import neutral
-from visard.models.geometry.mesh import canonical
 from visard.models.geometry.pose import Pose, canonical_upright, fit_pose
 from visard.models.geometry.uv import Sampler, edge_distance, reduced, texels, unroll
 from visard.models.portrait import Portrait

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from visard.models.face import Image, Landmarks
-from visard.models.geometry.mesh import OVAL
+from visard.models.geometry.canonical import OVAL
 
 Floats = npt.NDArray[np.float32]
 

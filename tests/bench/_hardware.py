@@ -29,25 +29,25 @@ class Machine:
     bandwidth: float
 
 
-def _gpu(name: str, fp32: float, fp16: float, bf16: float | None, int8: float, gigabytes: float) -> Machine:
+def _gpu(name: str, fp32: float, fp16: float, bf16: float | None, gigabytes: float) -> Machine:
     """Give peaks in units of 10^12 a second, of dense matrices; fp32 is exact, without TF32."""
-    peaks = {Precision.fp32: fp32, Precision.fp16: fp16, Precision.mixed: fp16, Precision.int8: int8}
+    peaks = {Precision.fp32: fp32, Precision.fp16: fp16, Precision.mixed: fp16}
     if bf16 is not None:
         peaks[Precision.bf16] = bf16
     return Machine(name, {precision: peak * 1e12 for precision, peak in peaks.items()}, gigabytes * 1e9)
 
 
 GPUS = (
-    _gpu("H200", 66.9, 989.4, 989.4, 1978.9, 4800),
-    _gpu("H100", 66.9, 989.4, 989.4, 1978.9, 3350),
-    _gpu("A100", 19.5, 312, 312, 624, 2039),
-    _gpu("RTX 5090", 104.8, 419, 209.5, 838, 1792),
-    _gpu("RTX 4090", 82.6, 330.3, 165.2, 660.6, 1008),
-    _gpu("RTX 4070", 29.1, 116.6, 58.3, 233.2, 504),
-    _gpu("RTX 3090", 35.6, 142, 71, 284, 936),
-    _gpu("RTX 3060", 12.7, 51.2, 25.6, 102, 360),
-    _gpu("RTX 2060", 6.5, 51.6, None, 103.2, 336),
-    _gpu("T4", 8.1, 65, None, 130, 320),
+    _gpu("H200", 66.9, 989.4, 989.4, 4800),
+    _gpu("H100", 66.9, 989.4, 989.4, 3350),
+    _gpu("A100", 19.5, 312, 312, 2039),
+    _gpu("RTX 5090", 104.8, 419, 209.5, 1792),
+    _gpu("RTX 4090", 82.6, 330.3, 165.2, 1008),
+    _gpu("RTX 4070", 29.1, 116.6, 58.3, 504),
+    _gpu("RTX 3090", 35.6, 142, 71, 936),
+    _gpu("RTX 3060", 12.7, 51.2, 25.6, 360),
+    _gpu("RTX 2060", 6.5, 51.6, None, 336),
+    _gpu("T4", 8.1, 65, None, 320),
 )
 """From NVIDIA's own data sheets."""
 
@@ -72,13 +72,11 @@ def processor(threads: int) -> Machine:
     peak = max(_peak(threads), threads * _clock() * _each_cycle(flags))
     # For each instruction set how many numbers fit where one fp32 number does, times its own shortcuts.
     bf16 = 16 if "amx_bf16" in flags else 2 if {"avx512_bf16", "avx_ne_convert"} & flags else 1
-    int8 = 32 if "amx_int8" in flags else 4 if {"avx512_vnni", "avx_vnni"} & flags else 2
     factors = {
         Precision.fp32: 1,
         Precision.fp16: 1,
         Precision.mixed: 1,
         Precision.bf16: bf16,
-        Precision.int8: int8,
     }
     peaks = {precision: peak * factor for precision, factor in factors.items()}
     return Machine(f"processor, {threads} threads", peaks, _bandwidth(threads))

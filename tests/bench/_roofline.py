@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visard.engines.bench.hardware import Machine
+from _hardware import Machine
+
 from visard.engines.errors import ModelRefused
 from visard.engines.interfaces import Precision
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 
-BYTES = {Precision.fp32: 4, Precision.fp16: 2, Precision.mixed: 2, Precision.bf16: 2, Precision.int8: 1}
+BYTES = {Precision.fp32: 4, Precision.fp16: 2, Precision.mixed: 2, Precision.bf16: 2}
 """Of a number, by precision."""
 LARGE = 4096
 """Bytes of a constant that is weights: shapes, axes and so on are smaller."""
@@ -191,13 +192,13 @@ def _operations(node: "onnx.NodeProto", came: Sequence[Shape], went: Sequence[Sh
     return math.prod(went[0])
 
 
-def _pool(node: "onnx.NodeProto", came: Sequence[Shape], out: Shape) -> int:  # noqa: ARG001
+def _pool(node: "onnx.NodeProto", came: Sequence[Shape], out: Shape) -> int:
     window = next((each.ints for each in node.attribute if each.name == "kernel_shape"), ())
     return math.prod(out) * math.prod(window)
 
 
 def _times(factor: int) -> "Count":
-    return lambda node, came, out: factor * math.prod(out)  # noqa: ARG005
+    return lambda node, came, out: factor * math.prod(out)
 
 
 Count = Callable[["onnx.NodeProto", Sequence[Shape], Shape], int]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from visard.models.animate.puppet.layer import SheetLayer, patch_around, polygon, resample
 from visard.models.animate.puppet.matte import fill
 from visard.models.face import Image, Landmarks
-from visard.models.geometry.mesh import EYE_RING_LEFT, EYE_RING_RIGHT
+from visard.models.geometry.canonical import EYE_RING_LEFT, EYE_RING_RIGHT
 
 Floats = npt.NDArray[np.float32]
 

@@ -1,1 +1,0 @@
-"""How fast engines are, and how fast they could be."""
