@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
-
-from visard.engines.device.fake import FakeDevice
+from fake_device import FakeDevice
 
 DataType = Enum("DataType", ["FLOAT", "HALF", "BF16", "INT8", "UINT8", "INT32", "INT64", "BOOL"])
 _TYPES = {1: "FLOAT", 2: "UINT8", 3: "INT8", 6: "INT32", 7: "INT64", 9: "BOOL", 10: "HALF", 16: "BF16"}

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+from fake_device import FakeDevice
 from onnx import TensorProto, helper
 
 from visard.engines import device
-from visard.engines.device.fake import FakeDevice
 from visard.engines.interfaces import Array, Options, Range
 
 

@@ -3,7 +3,7 @@
 import os
 import platform
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,10 +25,9 @@ def play(repository: Path) -> Callable[..., Path]:
         limit: float,
         out: str = "/vm/job",
         fill: Callable[[Path], object] = lambda _: None,
-        packages: Sequence[str] = (),
         system: str = BARE,
     ) -> Path:
-        image = prepare(Path(os.environ.get("VISARD_VM_DIR", "/var/tmp/visard-vm")), packages)
+        image = prepare(Path(os.environ.get("VISARD_VM_DIR", "/var/tmp/visard-vm")), script)
         job = new_job(image)
         fill(job)
         command = [sys.executable, str(repository / "tests/e2e/vm" / script), out]

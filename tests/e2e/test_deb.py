@@ -196,7 +196,7 @@ def test_entries_and_units_are_those_that_install_writes(tree: Path, tmp_path: P
     unit = (tree / "usr/lib/systemd/user/visard.service").read_text()
     assert "\nExecStart=:/usr/bin/visard daemon\n" in unit
     bridge = next(line for line in unit.splitlines() if line.startswith("ExecStopPost="))
-    file = next(word for word in bridge.split() if word.endswith("bridge.py"))
+    file = next(word for word in bridge.split() if word.endswith("keep_format.py"))
     assert (tree / file.lstrip("/")).is_file()
     start = tree / "etc/xdg/autostart/visard.desktop"
     entry = tree / str(start.readlink()).lstrip("/")

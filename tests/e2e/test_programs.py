@@ -58,9 +58,9 @@ def test_run_goes_to_several_sinks_until_its_time_is_up(start: Start, tmp_path: 
               "--seconds", "2", "--json")
     )  # fmt: skip
     assert status == 0, err
-    assert (report["persona"], report["mode"], report["source"]) == ("clara", "animate", "ok")
-    assert report["stats"]["verdicts"]["frame"] > 0
-    assert set(report["sinks"].values()) == {"ok"}
+    assert (report["persona"], report["mode"], report["camera"]["state"]) == ("clara", "animate", "ok")
+    assert report["numbers"]["verdicts"]["frame"] > 0
+    assert (report["output"]["where"], report["problems"]) == (f"nowhere, {tmp_path}/work/out.mp4", [])
     assert pictures(tmp_path / "work/out.mp4") > 0
 
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from vm.image import SERVICE
 from vm.judge import Match, Pair, has_face, match, pairs, read
 from vm.machine import SYSTEMD
 from vm.pattern import is_red
@@ -35,9 +34,7 @@ def guest(play: Callable[..., Path], request: pytest.FixtureRequest) -> Path:
         (job / "out").mkdir()
         (job / "visard.deb").symlink_to(package)
 
-    return (
-        play("service.py", limit=2700, out="/vm/job/out", fill=fill, packages=SERVICE, system=SYSTEMD) / "out"
-    )
+    return play("service.py", limit=2700, out="/vm/job/out", fill=fill, system=SYSTEMD) / "out"
 
 
 @pytest.fixture(scope="module")

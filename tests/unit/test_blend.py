@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fakes import face_at
@@ -7,7 +9,7 @@ from visard.daemon.media.letterbox import letterbox
 from visard.daemon.pipeline import colour
 from visard.daemon.pipeline.blend import Blender
 from visard.daemon.pipeline.view import draw_landmarks, viewed
-from visard.models.processor import Patch
+from visard.models.processor import Patch, Under
 
 FACE = face_at(160, 120, size=100)
 NOISE = np.random.default_rng(3).integers(0, 256, (240, 320, 3), np.uint8)
@@ -37,6 +39,23 @@ def test_half_a_mask_mixes_like_arithmetic():
     out = blend(patch(mask=100))[70:170, 110:210].astype(float)
     exact = 200 * 100 / 255 + NOISE[70:170, 110:210] * (155 / 255)
     assert np.abs(out - exact).max() <= 1
+
+
+def test_what_lies_under_a_patch_takes_the_frames_place_below_it():
+    """Where the mask lets something through, that is shown and not the driver's own pixels."""
+    what = patch(mask=0)
+    what.mask[40:60, 40:60] = 255
+    moved = np.full((80, 90, 3), 33, np.uint8)
+    out = blend(replace(what, under=Under(moved, 115, 75)))
+    expected = NOISE.copy()
+    expected[75:155, 115:205] = 33
+    expected[110:130, 150:170] = 200
+    assert np.array_equal(out, expected)
+
+
+def test_what_lies_under_a_patch_shows_half_through_half_a_mask():
+    out = blend(replace(patch(mask=128), under=Under(np.full((100, 100, 3), 40, np.uint8), 110, 70)))
+    assert np.abs(out[70:170, 110:210].astype(float) - (200 * 128 + 40 * 127) / 255).max() <= 1
 
 
 @pytest.mark.parametrize("place", [(-50, -50), (280, 200), (-50, 200), (280, -50)])

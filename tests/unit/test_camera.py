@@ -52,7 +52,7 @@ def test_pictures_and_format(opened: Callable[..., Webcam]) -> None:
     assert next(iter(fake.asked)) == cv2.CAP_PROP_FOURCC  # before the size, or the size is refused
     source.close()
     source.close()
-    assert fake.released.wait(5)
+    assert fake.released.wait(30)
 
 
 @pytest.mark.parametrize(("fast_width", "chosen"), [(1280, 1280), (960, 960), (640, 640), (320, 640)])
@@ -90,7 +90,7 @@ def test_unplugging_is_noticed_at_once(opened: Callable[..., Webcam], tmp_path: 
     source = opened(fake)
     with pytest.raises(SourceLost, match="Front Camera was unplugged"):
         read(source, 20)
-    assert fake.released.wait(5)
+    assert fake.released.wait(30)
     source.close()
 
 
@@ -122,7 +122,7 @@ def test_a_camera_that_never_begins(opened: Callable[..., Webcam], monkeypatch: 
     with pytest.raises(SourceUnavailable, match="gives no pictures"):
         opened(fake)
     silence.set()
-    assert fake.released.wait(5)
+    assert fake.released.wait(30)
 
 
 def test_close_wakes_a_waiting_reader(opened: Callable[..., Webcam]) -> None:
@@ -141,7 +141,7 @@ def test_close_wakes_a_waiting_reader(opened: Callable[..., Webcam]) -> None:
     reader.start()
     time.sleep(0.05)
     source.close()
-    reader.join(1)
+    reader.join(20)
     silence.set()
     assert isinstance(ends[0], SourceEnded)
 

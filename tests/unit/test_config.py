@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from visard.daemon.config.file import Config, ConfigFile
+from visard.daemon.config.settings import WhenLost, Who
 from visard.daemon.errors import ConfigError
 
 
@@ -200,3 +201,36 @@ def killed_amid(path: Path, last: int, seconds: float) -> int:
     # What was said to be written is there; what was being written may be.
     assert held - (told[-1] if told else last) in (0, 1)
     return held
+
+
+def test_what_holds_until_somebody_changes_it() -> None:
+    """The camera is off while nobody watches, and nothing is hidden, mirrored or mixed unasked."""
+    config = Config()
+    assert (config.width, config.height, config.fps) == (1280, 720, 30)
+    assert (config.camera, config.output, config.persona) == ("auto", "camera", None)
+    assert (config.paused, config.always_on, config.notifications) == (False, False, True)
+    assert (config.crossfade, config.who, config.when_lost) == (0.0, Who.all, WhenLost.blur)
+    assert (config.opacity, config.mirror, config.keep_mouth, config.landmarks) == (1.0, False, False, False)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only there a folder can be synchronised")
+def test_a_power_cut_finds_the_old_file_or_the_new_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Content reaches the disk before the name does, and the name before anybody is told that it is done."""
+    steps: list[str] = []
+    sync, rename = os.fsync, Path.replace
+
+    def fsync(handle: int) -> None:
+        steps.append(Path(f"/proc/self/fd/{handle}").resolve().name)
+        sync(handle)
+
+    def replaced(self: Path, target: Path) -> Path:
+        assert self.read_text() == "zoom = 3.0\n"
+        steps.append("replace")
+        return rename(self, target)
+
+    written(path, "zoom = 2\n")
+    file = ConfigFile(path)
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", replaced)
+    file.change({"zoom": 3.0})
+    assert steps == ["config.new", "replace", path.parent.name]

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fake_device import FakeDevice
 
 from visard.engines import device
 from visard.engines.device.cuda_core import CudaCore
-from visard.engines.device.fake import FakeDevice
 from visard.engines.device.pycuda import PyCuda
 from visard.engines.errors import BackendUnavailable, DeviceLost, EngineError
 

@@ -12,13 +12,13 @@ import fake_engines
 import numpy as np
 import psutil
 import pytest
+from fake_device import FakeDevice
 from fake_engines import STEP, Fake, lost_at, marked, nan, raising
 from graphs import small
 
 from visard.engines import CandidateState, ManagedEngine, Precision, device, interfaces, load
 from visard.engines.backends.onnxruntime import backend as onnxruntime
 from visard.engines.cache.cache import Cache
-from visard.engines.device.fake import FakeDevice
 from visard.engines.errors import DeviceLost, EngineError, ModelRefused
 
 PICTURE = np.random.default_rng(3).random((1, 3, 16, 16), np.float32)
@@ -294,7 +294,7 @@ import fake_engines
 from visard.engines import interfaces, load
 from visard.engines.backends.onnxruntime import backend
 from visard.engines.cache.cache import Cache
-from visard.engines.device.fake import FakeDevice
+from fake_device import FakeDevice
 hang = getattr(fake_engines, sys.argv[4])
 interfaces.backends._found = {"hang": hang, "onnxruntime": backend}
 served = load(Path(sys.argv[2]), wait=False, cache=Cache(Path(sys.argv[3])))

@@ -1,4 +1,5 @@
 import ast
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -60,19 +61,32 @@ def test_the_last_good_picture_stands_in_then_a_blur():
     gate = Gate(320, 240)
     good = gate.clear(ON, made(GOOD, 50), 1.0, WORDS)
     assert (good.verdict, good.frame is not None) == (GuardVerdict.frame, True)
+    assert (good.image == 50).all()
     held = gate.clear(ON, raw(LOST, 1), 1.1, WORDS)
     assert held.verdict is GuardVerdict.last_good
     assert np.array_equal(held.image, good.image)
     lost = gate.clear(ON, raw(LOST, 2), 2.0, WORDS)
     assert lost.verdict is GuardVerdict.blur
+    assert np.array_equal(lost.image, blurred(picture(2)))
     assert not shows_driver(lost.image)
 
 
 def test_nothing_new_repeats_then_blurs_what_was_good():
     gate = Gate(320, 240)
-    gate.clear(ON, made(GOOD, 50), 1.0, WORDS)
-    assert gate.clear(ON, None, 1.2, WORDS).frame is None
-    assert gate.clear(ON, None, 3.0, WORDS).verdict is GuardVerdict.blur
+    good = Composed(Frame(0, 0.0, picture(0)), picture(7), GOOD)
+    gate.clear(ON, good, 1.0, WORDS)
+    held, lost = gate.clear(ON, None, 1.2, WORDS), gate.clear(ON, None, 3.0, WORDS)
+    assert (held.frame, held.image.tobytes()) == (None, good.picture.tobytes())
+    assert (lost.frame, lost.verdict) == (None, GuardVerdict.blur)
+    assert np.array_equal(lost.image, blurred(good.picture))
+
+
+def test_a_blur_without_anything_that_was_good_is_repeated_as_the_card():
+    """The picture that was blurred is not kept, since it showed the driver."""
+    gate = Gate(320, 240)
+    assert gate.clear(ON, raw(LOST), 1.0, WORDS).verdict is GuardVerdict.blur
+    late = gate.clear(replace(ON, late=True), None, 1.1, WORDS)
+    assert np.array_equal(late.image, card(320, 240, "One moment"))
 
 
 def test_raw_goes_out_only_on_request_and_is_not_repeated_after():
@@ -82,6 +96,22 @@ def test_raw_goes_out_only_on_request_and_is_not_repeated_after():
     assert shows_driver(gate.clear(Facts(reveal=True), None, 1.1, WORDS).image)
     for facts in (ON, Facts(), Facts(reveal=True, camera_gone=True)):
         assert not shows_driver(gate.clear(facts, None, 1.2, WORDS).image)
+
+
+def test_the_real_face_of_an_earlier_time_is_not_shown_when_asked_for_again():
+    gate = Gate(320, 240)
+    gate.clear(Facts(reveal=True), raw(None), 1.0, WORDS)
+    gate.clear(ON, made(GOOD, 50), 1.1, WORDS)
+    assert not shows_driver(gate.clear(Facts(reveal=True), None, 60.0, WORDS).image)
+
+
+def test_after_a_cut_faces_may_be_anywhere_and_nothing_earlier_stands_in():
+    gate, elsewhere = Gate(320, 240), FaceEvidence(Sighting((face_at(240, 60),)), None, frozenset({1}))
+    gate.clear(ON, made(GOOD, 50), 1.0, WORDS)
+    assert gate.clear(ON, made(elsewhere, 60), 1.03, WORDS).verdict is GuardVerdict.last_good
+    assert gate.clear(ON, replace(made(elsewhere, 70), cut=True), 1.06, WORDS).verdict is GuardVerdict.frame
+    lost = gate.clear(ON, replace(raw(LOST), cut=True), 1.1, WORDS)
+    assert lost.verdict is GuardVerdict.blur
 
 
 def test_starting_shows_the_card():
@@ -95,6 +125,25 @@ def test_animate_falls_back_to_the_portrait():
     assert shown.image[120, 160].tolist() == [33, 33, 33]
     paused = gate.clear(Facts(animate=True), raw(LOST), 0.0, Words("Paused", still))
     assert np.array_equal(paused.image, card(320, 240, "Paused"))
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [ON, replace(ON, camera_gone=True), replace(ON, animate=True, camera_gone=True), Facts(animate=True)],
+)
+def test_the_portrait_replaces_the_card_only_while_it_would_be_moved(facts):
+    gate, words = Gate(320, 240), Words("x", np.full((50, 50, 3), 33, np.uint8))
+    assert np.array_equal(gate.clear(facts, None, 0.0, words).image, card(320, 240, "x"))
+
+
+@pytest.mark.parametrize(("stripe", "low", "high"), [(80, 0, 2), (160, 105, 121)])
+@pytest.mark.parametrize("turns", [0, 1])
+def test_a_blur_has_no_more_in_it_than_nine_rows_of_sixteen(stripe, low, high, turns):
+    """Of black and white stripes as wide as a pixel of these nothing is left; of wider ones a half."""
+    row = np.where(np.arange(1280) // stripe % 2, 255, 0).astype(np.uint8)
+    image = np.broadcast_to(row[None, :, None], (720, 1280, 3))
+    out = blurred(np.ascontiguousarray(np.rot90(image, turns)))
+    assert low <= np.ptp(out[100:-100, 100:-100]) <= high
 
 
 @pytest.mark.parametrize("size", [(320, 240), (240, 320), (1280, 720), (33, 21), (2, 2)])

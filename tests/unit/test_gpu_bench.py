@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fake_device import FakeDevice
 from fake_tensorrt import FakeTensorRT
 from small_network import Gpus, network, pair, right
 
 from visard.engines import device
 from visard.engines.backends.tensorrt import TensorRT
-from visard.engines.device.fake import FakeDevice
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from fake_device import FakeDevice
 from trials import ignore, picture, reference, small
 
 from visard.engines.backends.onnxruntime import DeviceMemory, OnnxRuntime, OnnxRuntimeEngine
 from visard.engines.device import DeviceArray, to_device, to_host
-from visard.engines.device.fake import FakeDevice
 from visard.engines.errors import BackendUnavailable, DeviceLost, EngineError, ModelRefused
 from visard.engines.interfaces import Array, Options, Precision
 

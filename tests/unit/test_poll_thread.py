@@ -46,31 +46,31 @@ class Steps:
 
 def test_it_steps_at_once_and_when_the_file_speaks(pipe: tuple[int, int]) -> None:
     steps = Steps(pipe)
-    vigil = PollThread("test", pipe[0], steps.step, steps.ended.set)
-    assert steps.first.wait(5)
+    thread = PollThread("test", pipe[0], steps.step, steps.ended.set)
+    assert steps.first.wait(30)
     os.write(pipe[1], b"hello")
-    assert steps.more.wait(5)
+    assert steps.more.wait(30)
     assert steps.taken == [b"hello"]
-    vigil.close()
+    thread.close()
     assert steps.ended.is_set()
 
 
 def test_it_steps_again_when_patience_ends(pipe: tuple[int, int]) -> None:
     steps = Steps(pipe, timeout=0.01)
-    vigil = PollThread("test", pipe[0], steps.step, steps.ended.set)
-    assert steps.more.wait(5)
-    vigil.close()
+    thread = PollThread("test", pipe[0], steps.step, steps.ended.set)
+    assert steps.more.wait(30)
+    thread.close()
 
 
 def test_a_failing_step_ends_it(pipe: tuple[int, int]) -> None:
     steps = Steps(pipe)
-    vigil = PollThread("test", pipe[0], steps.step, steps.ended.set)
-    assert steps.first.wait(5)
+    thread = PollThread("test", pipe[0], steps.step, steps.ended.set)
+    assert steps.first.wait(30)
     steps.fail = True
     os.write(pipe[1], b"!")
-    assert steps.ended.wait(5)
-    vigil.close()
-    vigil.close()
+    assert steps.ended.wait(30)
+    thread.close()
+    thread.close()
 
 
 def test_it_can_be_closed_by_its_own_step(pipe: tuple[int, int]) -> None:
@@ -78,13 +78,14 @@ def test_it_can_be_closed_by_its_own_step(pipe: tuple[int, int]) -> None:
     threads = []
 
     def step() -> None:
-        made.wait(5)
+        made.wait(30)
         threads.append(current_thread())
-        vigil.close()
+        thread.close()
 
-    vigil = PollThread("test", pipe[0], step, ended.set)
+    thread = PollThread("test", pipe[0], step, ended.set)
     made.set()
-    assert ended.wait(5)
+    assert ended.wait(30)
+    threads[0].join(30)
     assert len(threads) == 1
 
 

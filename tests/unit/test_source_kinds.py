@@ -132,7 +132,7 @@ def test_close_wakes_a_waiting_reader(make_clip: MakeClip) -> None:
     reader.start()
     time.sleep(0.1)
     source.close()
-    reader.join(5)
+    reader.join(20)
     assert not reader.is_alive()
     assert isinstance(woken[0], SourceEnded)
 

@@ -47,68 +47,70 @@ def cameras(monkeypatch: pytest.MonkeyPatch) -> Cameras:
 
 
 @pytest.fixture
-def supply(cameras: Cameras, tmp_path: Path) -> SourceSelector:
+def selector(cameras: Cameras, tmp_path: Path) -> SourceSelector:
     return SourceSelector(tmp_path / "last-camera", lambda: cameras.there)
 
 
-def test_auto_takes_a_free_camera_and_remembers_it(supply: SourceSelector, cameras: Cameras) -> None:
+def test_auto_takes_a_free_camera_and_remembers_it(selector: SourceSelector, cameras: Cameras) -> None:
     cameras.there = [CameraDevice(0, "Desk", "usb-desk", "/dev/video0", busy=True), LID]
-    supply.open("auto", FORM)
+    selector.open("auto", FORM)
     assert cameras.opened == ["usb-lid"]
-    assert (supply.name, supply.path, supply.demo) == ("Lid", "/dev/video2", False)
+    assert (selector.name, selector.path, selector.demo) == ("Lid", "/dev/video2", False)
     cameras.there = [DESK, LID]
-    supply.open("auto", FORM)
+    selector.open("auto", FORM)
     assert cameras.opened == ["usb-lid", "usb-lid"]
 
 
-def test_auto_follows_a_camera_to_another_number(supply: SourceSelector, cameras: Cameras) -> None:
+def test_auto_follows_a_camera_to_another_number(selector: SourceSelector, cameras: Cameras) -> None:
     cameras.there = [DESK, LID]
-    supply.open("auto", FORM)
+    selector.open("auto", FORM)
     cameras.there = [CameraDevice(0, "Lid", "usb-lid", "/dev/video0", busy=False)]
     cameras.there.append(CameraDevice(5, "Desk", "usb-desk", "/dev/video5", busy=False))
-    supply.open("auto", FORM)
+    selector.open("auto", FORM)
     assert cameras.opened == ["usb-desk", "usb-desk"]
-    assert supply.path == "/dev/video5"
+    assert selector.path == "/dev/video5"
 
 
 def test_auto_takes_the_next_one_when_the_first_cannot_be_opened(
-    supply: SourceSelector, cameras: Cameras
+    selector: SourceSelector, cameras: Cameras
 ) -> None:
     cameras.there = [DESK, LID]
     cameras.broken = {"usb-desk"}
-    supply.open("auto", FORM)
+    selector.open("auto", FORM)
     assert cameras.opened == ["usb-lid"]
     cameras.broken = {"usb-desk", "usb-lid"}
     with pytest.raises(SourceUnavailable, match="no usb-"):
-        supply.open("auto", FORM)
+        selector.open("auto", FORM)
 
 
-def test_the_demo_plays_only_where_no_camera_was_ever_seen(supply: SourceSelector, cameras: Cameras) -> None:
-    source = supply.open("auto", FORM)
-    assert supply.demo
+def test_the_demo_plays_only_where_no_camera_was_ever_seen(
+    selector: SourceSelector, cameras: Cameras
+) -> None:
+    source = selector.open("auto", FORM)
+    assert selector.demo
     source.close()
     cameras.there = [DESK]
-    supply.open("auto", FORM)
-    assert not supply.demo
+    selector.open("auto", FORM)
+    assert not selector.demo
     cameras.there = []
     with pytest.raises(SourceUnavailable, match="plug it in again"):
-        supply.open("auto", FORM)
+        selector.open("auto", FORM)
 
 
 @pytest.mark.parametrize("spec", ["usb-lid", "Lid", "camera:usb-lid", "camera:Lid", "/dev/video2"])
-def test_a_chosen_camera_is_the_only_one_taken(supply: SourceSelector, cameras: Cameras, spec: str) -> None:
+def test_a_chosen_camera_is_the_only_one_taken(selector: SourceSelector, cameras: Cameras, spec: str) -> None:
     cameras.there = [DESK]
     with pytest.raises(SourceUnavailable):
-        supply.open(spec, FORM)
+        selector.open(spec, FORM)
     if not spec.startswith("/"):
         cameras.there = [DESK, LID]
-        supply.open(spec, FORM)
+        selector.open(spec, FORM)
         assert cameras.opened == ["usb-lid"]
-        assert supply.name == "Lid"
+        assert selector.name == "Lid"
 
 
 def test_what_a_driver_raises_is_a_source_that_cannot_be_opened(
-    supply: SourceSelector, cameras: Cameras, monkeypatch: pytest.MonkeyPatch
+    selector: SourceSelector, cameras: Cameras, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def explode(*_: object) -> Reel:
         raise ZeroDivisionError("driver")
@@ -116,11 +118,11 @@ def test_what_a_driver_raises_is_a_source_that_cannot_be_opened(
     cameras.there = [DESK]
     monkeypatch.setattr(cameras, "open", explode)
     with pytest.raises(SourceUnavailable, match="ZeroDivisionError"):
-        supply.open("auto", FORM)
+        selector.open("auto", FORM)
 
 
-def test_the_demo_can_be_chosen(supply: SourceSelector, cameras: Cameras) -> None:
+def test_the_demo_can_be_chosen(selector: SourceSelector, cameras: Cameras) -> None:
     cameras.there = [DESK]
-    source = supply.open("demo", FORM)
-    assert (supply.name, supply.demo) == ("demo", False)
+    source = selector.open("demo", FORM)
+    assert (selector.name, selector.demo) == ("demo", False)
     source.close()

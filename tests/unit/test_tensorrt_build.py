@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_device import FakeDevice
 from fake_tensorrt import FakeTensorRT
 from networks import NETWORKS
 from small_network import Gpus, agree, load, network, pair, right
@@ -14,7 +15,6 @@ from visard.engines.backends._tensorrt_progress import ProgressTracker
 from visard.engines.backends.tensorrt import TensorRT
 from visard.engines.backends.tensorrt_rtx import TensorRTRtx
 from visard.engines.cache.files import BLOBS, BlobStore
-from visard.engines.device.fake import FakeDevice
 from visard.engines.errors import BackendUnavailable, Cancelled, EngineError, ModelRefused
 from visard.engines.interfaces import Options, Precision, Progress, Range
 

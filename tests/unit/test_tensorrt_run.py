@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fake_device import FakeDevice
 from fake_tensorrt import FakeTensorRT
 from small_network import Gpus, agree, load, network, pair, right
 
@@ -15,7 +16,6 @@ from visard.engines.backends import _tensorrt_run as run
 from visard.engines.backends.tensorrt import TensorRT
 from visard.engines.backends.tensorrt_rtx import TensorRTRtx
 from visard.engines.cache.files import BlobStore
-from visard.engines.device.fake import FakeDevice
 from visard.engines.errors import DeviceLost, EngineError
 from visard.engines.interfaces import Array, Options, Range
 

@@ -8,6 +8,7 @@ import pytest
 from people import driver, headshot, look, scene
 
 from visard.models.face import Image, Sighting
+from visard.models.track.crop import Region
 from visard.models.track.detector import Detector
 from visard.models.track.tracker import GONE_AFTER, Tracker
 
@@ -99,9 +100,27 @@ def test_lost_for_a_second_it_is_the_same_one_again(robin: Image) -> None:
 def test_gone_for_longer_it_has_left(robin: Image) -> None:
     tracker = Tracker()
     follow([scene((robin, 180, 40))] * 3, tracker)
-    assert tracker.update(EMPTY, 2 * STEP + GONE_AFTER * 0.95).missing == (1,)
-    assert tracker.update(EMPTY, 2 * STEP + GONE_AFTER * 1.05).missing == ()
-    assert ids(tracker.update(scene((robin, 180, 40)), 5.0)) == [2]
+    gone = [tracker.update(EMPTY, 1 + n).missing for n in range(GONE_AFTER)]
+    assert gone == [(1,)] * (GONE_AFTER - 1) + [()]
+    assert ids(tracker.update(scene((robin, 180, 40)), 1.0 + GONE_AFTER)) == [2]
+
+
+def test_at_thirty_a_second_it_has_left_after_two_seconds(robin: Image) -> None:
+    tracker = Tracker()
+    follow([scene((robin, 180, 40))] * 3, tracker)
+    gone = follow([EMPTY] * 64, tracker, start=3 * STEP)
+    assert 55 <= sum(s.missing == (1,) for s in gone) <= 62
+
+
+def test_looks_are_counted_in_newcomers_and_while_a_face_is_missing(robin: Image) -> None:
+    tracker = Tracker()
+    there = follow([scene((robin, 180, 40))] * 31, tracker)
+    assert there[0].looks == 1
+    assert there[-1].looks in (5, 6), "one in 0.2 s"
+    away = follow([EMPTY] * 30, tracker, start=31 * STEP)
+    assert away[-1].looks - there[-1].looks in (9, 10), "one in 0.1 s, though a detector runs more often"
+    tracker.forget()
+    assert tracker.update(EMPTY, 9.0).looks > away[-1].looks
 
 
 def test_a_face_that_jumps_is_missing(robin: Image) -> None:
@@ -110,6 +129,29 @@ def test_a_face_that_jumps_is_missing(robin: Image) -> None:
     after = tracker.update(scene((robin, 360, 40)), 4 * STEP)
     assert after.missing == (1,)
     assert ids(after) == [2]
+
+
+@pytest.mark.parametrize(("apart", "same"), [(120, True), (340, False)])
+def test_a_face_that_comes_back_near_where_it_left_is_the_same(robin: Image, apart: int, same: bool) -> None:
+    tracker = Tracker()
+    follow([scene((robin, 0, 40))] * 3, tracker)
+    follow([EMPTY] * 6, tracker, start=3 * STEP)
+    back = follow([scene((robin, apart, 40))] * 6, tracker, start=9 * STEP)[-1]
+    assert (ids(back), back.missing) == (([1], ()) if same else ([2], (1,)))
+
+
+@pytest.mark.parametrize(("sizes", "followed"), [(0.5, True), (0.7, False)])
+def test_how_far_a_face_may_go_in_a_frame(
+    robin: Image, monkeypatch: pytest.MonkeyPatch, sizes: float, followed: bool
+) -> None:
+    """Farther away it is another face, such as a poster that the landmarks have slid to."""
+    tracker, there = Tracker(), scene((robin, 180, 40))
+    raw = follow([there] * 3, tracker)[-1].faces[0].raw
+    size = Region.around(raw).size / 1.5
+    monkeypatch.setattr(tracker, "_landmarker", lambda *_: (raw + np.float32([sizes * size, 0, 0]), 1.0))
+    for detector in ("_short", "_full"):
+        monkeypatch.setattr(tracker, detector, lambda _: [])
+    assert (tracker.update(there, 3 * STEP).missing == ()) is followed
 
 
 def test_one_of_two_who_leaves_is_missing_and_the_other_stays(robin: Image, clara: Image) -> None:

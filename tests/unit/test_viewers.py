@@ -1,6 +1,6 @@
-"""Audience and Openers with a file for a device: opening, reading and mapping are real, by real processes.
+"""The viewers of a device, with a file for one: opening, reading and mapping are real, by real processes.
 
-The driver's events and real devices are in tests/e2e/test_audience_vm.py.
+The driver's events and real devices are in tests/e2e/test_viewers_vm.py.
 """
 
 import os
@@ -255,7 +255,7 @@ def test_processes_that_are_seen_are_no_strangers(device: Path, monkeypatch: pyt
         said.until(0)
 
 
-def test_where_nobody_can_tell_there_is_no_audience(
+def test_where_nobody_can_tell_viewers_are_not_counted(
     device: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert watch_viewers(str(tmp_path / "missing"), Said()) is None

@@ -56,3 +56,5 @@ class Sighting:
     faces: tuple[Face, ...]
     missing: tuple[int, ...] = ()
     """Faces followed before and not found now, until the detector has confirmed that they left."""
+    looks: int = field(default=0, compare=False)
+    """How often a detector has looked over a whole picture, up to this frame."""

@@ -8,38 +8,32 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PACKAGES = (
-    "busybox-static",
-    "chromium-headless-shell",
-    "cpio",
-    "ffmpeg",
-    "kmod",
-    "make",
-    "qemu-system-x86",
-    "v4l-utils",
-    "xz-utils",
-)
-SERVICE = (
-    "curl",
-    "dbus-user-session",
-    "gir1.2-ayatanaappindicator3-0.1",
-    "gir1.2-gtk-3.0",
-    "init-system-helpers",
-    "libpam-systemd",
-    "procps",
-    "python3-gi",
-    "systemd-sysv",
-    "udev",
-    "v4l2loopback-dkms",
-    "xdg-utils",
-)
-"""What the guest needs besides where people log in and Visard's own package is installed."""
+BUILDERS = ("busybox-static", "cpio", "kmod", "make", "qemu-system-x86", "xz-utils")
+"""Packages that build the image and boot it."""
+READERS = ("chromium-headless-shell", "ffmpeg", "v4l-utils")
+LOGIN = ("dbus-user-session", "libpam-systemd", "systemd-sysv", "udev")
+"""Where people log in under systemd."""
+PANEL = ("gir1.2-ayatanaappindicator3-0.1", "gir1.2-gtk-3.0", "python3-gi", "xdg-utils")
+PLAYS = {
+    "account.py": LOGIN,
+    "viewers.py": (*READERS, "kmod"),
+    "crash.py": ("kmod", "python3", "udev", "v4l-utils"),
+    "scenario.py": (*READERS, "kmod"),
+    "service.py": (
+        *LOGIN,
+        *PANEL,
+        *READERS,
+        *("curl", "init-system-helpers", "kmod", "procps", "python3", "v4l2loopback-dkms"),
+    ),
+    "webcam.py": ("kmod", "v4l-utils"),
+}
+"""All that a scenario needs in the guest beyond what every Debian has; whoever ran before does not count."""
 DRIVERS = (
     "drivers/media drivers/virtio drivers/char drivers/usb drivers/video drivers/i2c drivers/net/dummy.ko*"
     " net/9p fs sound lib"
@@ -68,16 +62,13 @@ class Image:
         return self.folder / "ramdisk.gz"
 
 
-def prepare(folder: Path, packages: Sequence[str] = ()) -> Image:
-    """Install what is missing and build the image in ``folder``, or take the one that is already there.
-
-    ``packages`` are further ones that the guest needs.
-    """
+def prepare(folder: Path, script: str) -> Image:
+    """Install what ``script`` and the image need, and build it in ``folder`` unless it is already there."""
     _run("apt-get update -qq")
     kernel = _output("apt-cache depends linux-image-amd64").split("Depends: ")[1].split()[0]
     image = Image(folder, kernel.removeprefix("linux-image-"))
     with _no_module_of_the_host():
-        _install([*PACKAGES, *packages, f"linux-headers-{image.version}"])
+        _install([*BUILDERS, *PLAYS[script], f"linux-headers-{image.version}"])
     stamp, made_of = folder / "stamp", _made_of(kernel)
     if not (stamp.is_file() and stamp.read_text() == made_of):
         shutil.rmtree(folder, ignore_errors=True)

@@ -32,6 +32,8 @@ START_LIMIT = 300.0
 """Seconds that Visard may take from its start to the first picture; five or so on a real machine."""
 LOOK_LIMIT = 240.0
 """Seconds that a consumer may look for a picture with the detail wanted."""
+KEPT = 3
+"""Pictures of a killed writer that the device may still hold, which has two buffers; and one to be sure."""
 EVEN = 25.0
 """Deviation of a picture that is hardly more than its ground: the card has 14, a face by a wall 44."""
 FACE = 30.0
@@ -235,11 +237,11 @@ def _visard(
 
 
 def _wait_for_pictures(process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Wait until the camera no longer shows the card that stands in while Visard starts."""
+    """Wait until the camera shows neither a killed writer's last pictures nor the card of the start."""
     deadline = time.monotonic() + START_LIMIT
     while process.poll() is None and time.monotonic() < deadline:
         if held := v4l2.held_format(DEVICE):
-            top = consumers.v4l2_ctl(DEVICE, *_size(held), 1)[0][:8].astype(int)
+            top = consumers.v4l2_ctl(DEVICE, *_size(held), KEPT + 1)[-1][:8].astype(int)
             if np.abs(top - card(*_size(held), "")[:8]).mean() > 8:
                 return
         time.sleep(1)

@@ -1,9 +1,9 @@
 """``visard run``: the live loop in the foreground."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from visard.daemon.cli.options import mode_option, persona_option, settings_options
 from visard.daemon.cli.output import Output, common, pass_output
@@ -45,6 +45,7 @@ def command(
     """
     from visard.daemon.foreground.run import run
 
-    status = run(source, persona, sinks, settings, mode, seconds=seconds)
+    said = click.get_current_context().get_parameter_source("mode") is not ParameterSource.DEFAULT
+    status = run(source, persona, sinks, settings, mode if said else None, seconds=seconds)
     if output.json:
-        output.result(asdict(status), "")
+        output.result(status.model_dump(mode="json"), "")

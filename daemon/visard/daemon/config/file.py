@@ -39,13 +39,16 @@ class Config(Settings):
 
 
 class ConfigFile:
-    """The configuration and the file it lives in; any thread. Comments in the file are kept."""
+    """The configuration and the file it lives in; any thread. Comments in the file are kept.
 
-    def __init__(self, path: Path) -> None:
+    Without a file it begins with ``values`` and ends with the program.
+    """
+
+    def __init__(self, path: Path | None, values: Mapping[str, Any] | None = None) -> None:
         self.path = path
         self._lock = Lock()
-        self._document = _parse(path)
-        self._config = _validate(self._document.unwrap(), f"{path}: ")
+        self._document = _parse(path) if path else tomlkit.parse(tomlkit.dumps(values or {}))
+        self._config = _validate(self._document.unwrap(), f"{path}: " if path else "")
 
     @property
     def config(self) -> Config:
@@ -73,6 +76,8 @@ class ConfigFile:
             return config
 
     def _write(self, text: str) -> None:
+        if self.path is None:
+            return
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             replace_file(self.path, text)

@@ -6,11 +6,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from visard.daemon.config import paths
 from visard.daemon.errors import SinkUnavailable, SourceUnavailable
 from visard.daemon.media.frame import Format
-from visard.daemon.media.ports import Sink, Source
-from visard.daemon.sinks import find_sink
-from visard.daemon.sources import find_source
+from visard.daemon.media.ports import Sink
+from visard.daemon.service.live import OpenedSinks
+from visard.daemon.sinks import find_sink, preview
+from visard.daemon.sources._select import SourceSelector
 from visard.models.face import Image
 
 DEMO_SECONDS = 20
@@ -21,53 +23,60 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """What the pipeline reads from and writes to, open."""
+    """What a service reads from and writes to, open."""
 
-    source: Source
-    sinks: list[Sink]
-    reopen: Callable[[], Source]
+    selector: SourceSelector
+    source: str
+    """What the selector is to open, and again when it was lost."""
+    sinks: OpenedSinks
+    port: int = 0
+    """Of the preview page, if that is one of the sinks; 0 is any free one."""
+
+    def close(self) -> None:
+        """Close everything; calling it twice is fine."""
+        self.selector.close()
+        for sink in self.sinks.sinks:
+            sink.close()
 
 
-def open_endpoints(source: str | None, sinks: Sequence[str], say: Say) -> Endpoints:
+def open_endpoints(
+    source: str | None, sinks: Sequence[str], say: Say, selector: SourceSelector | None = None
+) -> Endpoints:
     """Open both ends or none; ``say`` is told what was missing and which command adds it.
 
     Without a source it is the camera, or else the demo driver. Without sinks it is the virtual camera, or
     else the preview page and a short file. Raises SourceUnavailable and SinkUnavailable.
     """
-    opened, reopen = _open_source(source, say)
+    selector = selector or SourceSelector(paths.data() / "last-camera")
+    spec, format = _probe(selector, source, say)  # noqa: A001
     try:
-        return Endpoints(opened, _open_sinks(sinks, opened.format, say), reopen)
+        return Endpoints(selector, spec, *_open_sinks(sinks, format, say))
     except BaseException:
-        opened.close()
+        selector.close()
         raise
 
 
-def _open_source(spec: str | None, say: Say) -> tuple[Source, Callable[[], Source]]:
-    """Open the source and return it with a way to open it again."""
-
-    def camera() -> Source:
-        return find_source("camera").open("camera")
-
-    def chosen() -> Source:
-        name = spec or "demo"
-        return find_source(name).open(name)
-
+def _probe(selector: SourceSelector, spec: str | None, say: Say) -> tuple[str, Format]:
+    """Open the source, for its format; return also what to open again when it is lost."""
     if spec is None:
         try:
-            return camera(), camera
+            return "camera", selector.probe("camera")
         except SourceUnavailable as reason:
             say(f"No camera, so the demo driver plays instead: {_one_line(reason)}")
-    return chosen(), chosen
+        spec = "demo"
+    return spec, selector.probe(spec)
 
 
-def _open_sinks(specs: Sequence[str], format: Format, say: Say) -> list[Sink]:  # noqa: A002
+def _open_sinks(specs: Sequence[str], format: Format, say: Say) -> tuple[OpenedSinks, int]:  # noqa: A002
     if not specs:
         try:
-            return [find_sink("camera").open("camera", format)]
+            return OpenedSinks(format, [find_sink("camera").open("camera", format)]), 0
         except SinkUnavailable as reason:
             say(f"No virtual camera, so a preview page and a file stand in: {_one_line(reason)}")
-            return [*_open_all(["preview"], format), _demo_file(format)]
-    return _open_all(specs, format)
+            return OpenedSinks(format, [_demo_file(format)], preview=True), 0
+    ports = [preview.port(spec) for spec in specs if preview.sink.claims(spec)]
+    others = [spec for spec in specs if not preview.sink.claims(spec)]
+    return OpenedSinks(format, _open_all(others, format), preview=bool(ports)), next(iter(ports), 0)
 
 
 def _open_all(specs: Sequence[str], format: Format) -> list[Sink]:  # noqa: A002

@@ -18,6 +18,7 @@ class Command(StrEnum):
     previous = "previous"
     generate = "generate"
     reload = "reload"
+    preview = "preview"
     rate = "rate"
     quit = "quit"
 
@@ -35,7 +36,8 @@ ESCAPE, CTRL_C = "\x1b", "\x03"
 
 HELP = (
     "1-9 persona  A/D previous/next  Q new person  0 on/off  W/S zoom  U/H/J/K pan  Shift-Z reset view  "
-    "Z/C opacity  T mirror  O landmarks  X calibrate  F find reference  L reload  I frame rate  Esc quit"
+    "Z/C opacity  T mirror  O landmarks  X calibrate  F find reference  L reload  P preview link  "
+    "I frame rate  Esc quit"
 )
 
 
@@ -83,6 +85,7 @@ _COMMANDS = {
     "x": Command.calibrate,
     "f": Command.seek,
     "l": Command.reload,
+    "p": Command.preview,
     "i": Command.rate,
     ESCAPE: Command.quit,
     CTRL_C: Command.quit,

@@ -24,10 +24,14 @@ HOLD = 0.5
 """Seconds for which the last good frame stands in."""
 GIVE_UP = 3.0
 """Seconds after which a step that is still at work on a frame has failed; until then it is late."""
-SETTLE_TIME, SETTLE_FRAMES = 1.0, 5
-"""How long a face that jumped must stay steady to be believed; by then the detector has looked again."""
-FORGET = 2.0
-"""Seconds after which a place where a face was says nothing any more."""
+SETTLE_FRAMES = SETTLE_LOOKS = 5
+"""Frames and looks of the detector for which a face that jumped must stay steady to be believed."""
+LEFT_LOOKS = 3
+"""Looks of the detector after which a face that vanished without being missed has left."""
+FORGET = 20
+"""Looks of the detector after which a place where a face was says nothing any more."""
+UNSEEN = 0.2
+"""Seconds of movement at most that are believed of a face while no detector has looked."""
 
 
 class GuardVerdict(StrEnum):
@@ -73,15 +77,17 @@ class FollowedFace:
     centre: tuple[float, float]
     size: float
     seen: float
-    jumped: float | None = None
-    """When it last jumped, until it has settled again."""
+    look: int
+    """The look of the detector, by number, that came last when it was seen."""
+    jumped: int | None = None
+    """The look after which it jumped, until it has settled again."""
     steady: int = 0
 
 
 def continues(old: FollowedFace, new: FollowedFace) -> bool:
     """Whether a head could have gone from one to the other: its own size in a frame, twice that in a gap."""
     small, large = sorted((old.size, new.size))
-    gap = max(new.seen - old.seen, 0.0)
+    gap = min(max(new.seen - old.seen, 0.0), UNSEEN if new.look == old.look else math.inf)
     return math.dist(old.centre, new.centre) <= small * min(2.0, 0.7 + 4 * gap) and large <= 1.7 * small
 
 
@@ -107,7 +113,7 @@ def decide(
     if not facts.covers:
         return GuardVerdict.card, GuardState(why="paused or no persona")
     tracks = state.tracks if look is None else _follow(state.tracks, look.sighting, now)
-    why = _objection(facts, look, tracks, now)
+    why = _objection(facts, look, tracks)
     if not why:
         return GuardVerdict.frame, GuardState(now, tracks, GuardVerdict.frame, why="")
     if look is None and facts.late:
@@ -131,7 +137,7 @@ def _stand_in(state: GuardState, facts: Facts, look: FaceEvidence | None, now: f
     return GuardVerdict(facts.when_lost.value)
 
 
-def _objection(facts: Facts, look: FaceEvidence | None, tracks: tuple[FollowedFace, ...], now: float) -> str:
+def _objection(facts: Facts, look: FaceEvidence | None, tracks: tuple[FollowedFace, ...]) -> str:
     """Say why this frame must not go out; empty when it may."""
     if look is None:
         return "no frame"
@@ -146,33 +152,33 @@ def _objection(facts: Facts, look: FaceEvidence | None, tracks: tuple[FollowedFa
         (not wanted <= look.swapped & found, "a face was not swapped"),
         (missing and not facts.animate, "a face is missing"),
         (any(t.jumped is not None for t in tracks if t.id in wanted), "a face jumped"),
-        (look.wanted is None and _left_behind(tracks, found, now), "a face has just gone"),
+        (look.wanted is None and _left_behind(tracks, found, look.sighting.looks), "a face has just gone"),
     )
     return next((why for objects, why in objections if objects), "")
 
 
 def _follow(old: tuple[FollowedFace, ...], sighting: Sighting, now: float) -> tuple[FollowedFace, ...]:
     before = {track.id: track for track in old}
-    here = {face.id: _advance(before.get(face.id), face, now) for face in sighting.faces}
-    absent = [t for t in old if t.id not in here and now - t.seen < FORGET]
+    here = {face.id: _advance(before.get(face.id), face, now, sighting.looks) for face in sighting.faces}
+    absent = [t for t in old if t.id not in here and sighting.looks - t.look < FORGET]
     return (*here.values(), *absent)
 
 
-def _advance(old: FollowedFace | None, face: Face, now: float) -> FollowedFace:
-    new = FollowedFace(face.id, face.centre, face.size, now)
+def _advance(old: FollowedFace | None, face: Face, now: float, looks: int) -> FollowedFace:
+    new = FollowedFace(face.id, face.centre, face.size, now, looks)
     if not (math.isfinite(sum(new.centre)) and 0 < new.size < math.inf):
-        return FollowedFace(face.id, (0.0, 0.0), 1.0, now, jumped=now)
+        return FollowedFace(face.id, (0.0, 0.0), 1.0, now, looks, jumped=looks)
     if old is None:
         return new
     if not continues(old, new):
-        return replace(new, jumped=now)
-    if old.jumped is None or (old.steady + 1 >= SETTLE_FRAMES and now - old.jumped >= SETTLE_TIME):
+        return replace(new, jumped=looks)
+    if old.jumped is None or (old.steady + 1 >= SETTLE_FRAMES and looks - old.jumped >= SETTLE_LOOKS):
         return new
     return replace(new, jumped=old.jumped, steady=old.steady + 1)
 
 
-def _left_behind(tracks: tuple[FollowedFace, ...], found: set[int], now: float) -> bool:
+def _left_behind(tracks: tuple[FollowedFace, ...], found: set[int], looks: int) -> bool:
     """Whether a face vanished moments ago from a place where no face is now."""
     here = [t for t in tracks if t.id in found]
-    recent = (t for t in tracks if t.id not in found and now - t.seen < HOLD)
+    recent = (t for t in tracks if t.id not in found and looks - t.look < LEFT_LOOKS)
     return any(not any(continues(gone, replace(t, seen=gone.seen)) for t in here) for gone in recent)

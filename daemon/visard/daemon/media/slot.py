@@ -21,7 +21,14 @@ class Slot(Generic[T]):
         self._changed = Condition()
         self._item: T | None = None
         self._closed = False
+        self._taken = False
         self.dropped = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether an item waits here, or whoever took one has not come back for the next."""
+        with self._changed:
+            return self._taken or self._item is not None
 
     def put(self, item: T) -> None:
         """Store the item now, replacing an older one."""
@@ -42,8 +49,10 @@ class Slot(Generic[T]):
     def take(self, timeout: float | None = None) -> T | None:
         """Wait for an item and remove it; None when ``timeout`` seconds pass without one."""
         with self._changed:
+            self._taken = False
             self._changed.wait_for(lambda: self._item is not None or self._closed, timeout)
             item, self._item = self._item, None
+            self._taken = item is not None
             self._changed.notify_all()
             if item is None:
                 self._check()

@@ -53,10 +53,15 @@ class Library:
 
     root: Path = field(default_factory=_own_folder)
     shipped: Path = SHIPPED
+    guest: Persona | None = None
+    """One that is here for a while, unsaved, and goes before any other of its name."""
 
     def entries(self) -> list[Persona | Damaged]:
-        """Return everything there is, the shipped ones first, each part in order of name."""
-        return [*self._read(self.shipped, shipped=True), *self._read(self.root)]
+        """Return everything there is: a guest, the shipped ones, the others, each part in order of name."""
+        kept = [*self._read(self.shipped, shipped=True), *self._read(self.root)]
+        if self.guest is None:
+            return kept
+        return [self.guest, *(one for one in kept if one.name.lower() != self.guest.name.lower())]
 
     def _read(self, folder: Path, *, shipped: bool = False) -> Iterator[Persona | Damaged]:
         for path in sorted(folder.iterdir(), key=lambda path: path.name.lower()):

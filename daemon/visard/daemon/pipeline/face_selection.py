@@ -7,8 +7,8 @@ from visard.daemon.config.settings import Who
 from visard.daemon.guard.rules import FollowedFace, continues
 from visard.models.face import Face, Sighting
 
-PATIENCE = 1.0
-"""Seconds for which a chosen face that left is waited for before another may be chosen."""
+PATIENCE = 5
+"""Looks of the detector for which a chosen face that left is waited for before another may be chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +33,21 @@ def choose(
         track = _again(held.track, sighting, now)
         if track is not None:
             return frozenset({track.id}), Choice(who, track)
-        if held.track.id in sighting.missing or now - held.track.seen < PATIENCE:
+        if held.track.id in sighting.missing or sighting.looks - held.track.look < PATIENCE:
             return frozenset({held.track.id}), held
     if not sighting.faces:
         return frozenset(), None
-    track = _track(_best(who, sighting.faces, width, height), now)
+    track = _track(_best(who, sighting.faces, width, height), sighting, now)
     return frozenset({track.id}), Choice(who, track)
 
 
-def _track(face: Face, now: float) -> FollowedFace:
-    return FollowedFace(face.id, face.centre, face.size, now)
+def _track(face: Face, sighting: Sighting, now: float) -> FollowedFace:
+    return FollowedFace(face.id, face.centre, face.size, now, sighting.looks)
 
 
 def _again(held: FollowedFace, sighting: Sighting, now: float) -> FollowedFace | None:
     """Find the held face under its id where it can have gone, or under another id in its old place."""
-    tracks = [_track(face, now) for face in sighting.faces]
+    tracks = [_track(face, sighting, now) for face in sighting.faces]
     for track in tracks:
         if track.id == held.id and continues(held, track):
             return track

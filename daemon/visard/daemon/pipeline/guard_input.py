@@ -16,7 +16,7 @@ def facts(
         animate=made.animated if made and made.look else recipe.animates,
         when_lost=switches.settings.when_lost,
         camera_gone=capture.gone,
-        late=late and made is None,
+        late=late,
     )
 
 

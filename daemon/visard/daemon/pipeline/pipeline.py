@@ -145,9 +145,14 @@ class Pipeline:
         """Wait for steps that ``stop`` left behind: a program that ends inside a network is aborted."""
         return self._join(self._threads, time.monotonic() + timeout)
 
+    @property
+    def sinks(self) -> dict[str, Exception | None]:
+        """Where each output goes, and what broke it."""
+        return {sink.where: sink.error for sink in self._sinks}
+
     def status(self) -> PipelineStatus:
         """Return what is going on."""
-        recipe, switches, sinks = self.recipe, self.switches, self._sinks
+        recipe, switches = self.recipe, self.switches
         inner = self._captured.dropped + self._tracked.dropped + self._composed.dropped
         return PipelineStatus(
             persona=recipe.name,
@@ -157,8 +162,8 @@ class Pipeline:
             verdict=self._verdict,
             why=self._gate.why,
             source=self._source.why or ("no source" if self._source.gone else "ok"),
-            sinks={sink.where: str(sink.error or "ok") for sink in sinks},
-            drops=inner + max((sink.dropped for sink in sinks), default=0),
+            sinks={where: str(error or "ok") for where, error in self.sinks.items()},
+            drops=inner + max((sink.dropped for sink in self._sinks), default=0),
             reference=self._compositor.reference.score,
             seeking=self._compositor.reference.seeking,
             stats=self.stats.snapshot(),
@@ -245,7 +250,16 @@ class Pipeline:
 
     def _emit(self) -> None:
         while True:
-            self._clear(self._composed.take(self._patience()))
+            made = self._composed.take(self._patience())
+            late = made is None and self._late()
+            if made is None and not late:
+                made = self._composed.take(0)  # what was at work may have come this very moment
+            self._clear(made, late=late)
+
+    def _late(self) -> bool:
+        """Whether a frame is still being worked on, by steps none of which has failed."""
+        at_work = self._captured.busy or self._tracked.busy
+        return at_work and all(seconds < GIVE_UP for seconds in self.heartbeat.busy().values())
 
     def _patience(self) -> float | None:
         """Return the seconds after which a picture goes out although nothing new came."""
@@ -254,12 +268,12 @@ class Pipeline:
         resting = self._source.presence is Presence.resting
         return RESTING if resting else REPEAT_AFTER / max(self._source.format.fps, 1)
 
-    def _clear(self, made: Composed | None) -> None:
+    def _clear(self, made: Composed | None, *, late: bool) -> None:
         """Ask the guard and send what it clears to every sink that still works."""
         recipe, switches = self.recipe, self.switches
         start = time.perf_counter()
         now = self._time(made.frame) if made and not self.live else start
-        known = facts(recipe, switches, self._source, made, late=self.heartbeat.late(GIVE_UP))
+        known = facts(recipe, switches, self._source, made, late=late)
         cleared = self._gate.clear(known, made, now, words(recipe, switches, self._source))
         self._verdict = cleared.verdict.value
         if made:

@@ -127,11 +127,6 @@ class Heartbeat:
         now = time.monotonic()
         return {step: now - since for step, since in self._since.copy().items()}
 
-    def late(self, patience: float) -> bool:
-        """Whether a step is still at work, and has not been for ``patience`` seconds."""
-        busy = self.busy().values()
-        return bool(busy) and max(busy) < patience
-
 
 @dataclass(frozen=True, slots=True)
 class PipelineStatus:

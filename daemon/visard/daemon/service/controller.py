@@ -13,11 +13,10 @@ from visard.daemon.config.file import Config
 from visard.daemon.config.settings import Mode, Settings
 from visard.daemon.devices.hotplug import Hotplug
 from visard.daemon.errors import VisardError
-from visard.daemon.media.frame import Format
 from visard.daemon.personas.prepare import PreparedPersona
 from visard.daemon.pipeline.recipe import Fade, Recipe, Switches
 from visard.daemon.service.idle import Demand, IdleMonitor
-from visard.daemon.service.live import LivePipeline, PreviewStreams
+from visard.daemon.service.live import LivePipeline, OpenedSinks, PreviewStreams
 from visard.daemon.service.memory import give_back
 from visard.daemon.service.prepared import Key, PreparedPersonas
 from visard.daemon.sources._select import AUTO, SourceSelector
@@ -41,6 +40,7 @@ class Controller:
         views: PreviewStreams,
         prepared: PreparedPersonas,
         changed: Callable[[], None],
+        opened: OpenedSinks | None = None,
     ) -> None:
         self.selector = selector
         self.wanted: Key | None = None
@@ -49,6 +49,7 @@ class Controller:
         self.idle = IdleMonitor(self._wake, self._sleep, demand=Demand(readers=0))
         self._config = config
         self._views = views
+        self._opened = opened
         self._prepared = prepared
         prepared.in_use = self._in_use
         self._changed = changed
@@ -70,9 +71,11 @@ class Controller:
         return self.live.pipeline.switches
 
     def start(self) -> None:
-        """Begin: with the card, and asleep until somebody watches."""
+        """Begin: with the card, and asleep until somebody watches; in the foreground awake."""
         self._begin()
         self._hotplug = Hotplug(self._plugged)
+        if self._opened is not None:
+            self.idle.update(foreground=True, readers=None)
         self.idle.update(always=self._config.always_on, paused=self._config.paused)
 
     def stop(self) -> None:
@@ -134,7 +137,7 @@ class Controller:
                 before, self._config = self._config, after
                 if _settings(after) != _settings(before):
                     self.set_switches(settings=_settings(after))
-                if self.live.fits != (Format(after.width, after.height, after.fps), after.output):
+                if not self.live.fits(after):
                     self._rebuild()
                 elif before.camera != after.camera and self.idle.awake:
                     self.live.wake(after.camera)
@@ -178,12 +181,15 @@ class Controller:
         return (*((persona,) if persona else ()), *((fade.old,) if fade else ()))
 
     def _build(self, recipe: Recipe, switches: Switches) -> LivePipeline:
-        return LivePipeline(self._config, recipe, switches, self.selector, self._views, self._read_by)
+        return LivePipeline(
+            self._config, recipe, switches, self.selector, self._views, self._read_by, self._opened
+        )
 
     def _begin(self) -> None:
-        """Start the pipeline, and watch over it."""
+        """Start the pipeline, and watch over it; one with sinks of its own ends when they are broken."""
         self.live.pipeline.start()
-        Thread(target=self._watch_over, args=(self.live,), name="visard watch", daemon=True).start()
+        if self._opened is None:
+            Thread(target=self._watch_over, args=(self.live,), name="visard watch", daemon=True).start()
 
     def _watch_over(self, live: LivePipeline) -> None:
         """Build a pipeline that broke anew; nothing but a card can be seen meanwhile."""

@@ -18,6 +18,8 @@ class Demand:
     """Pages that show the preview."""
     always: bool = False
     paused: bool = False
+    foreground: bool = False
+    """It runs in a terminal, for a person who is there: the camera stays on until the end."""
 
     @property
     def watched(self) -> bool:
@@ -27,7 +29,7 @@ class Demand:
     @property
     def needed(self) -> bool:
         """Whether camera pictures are needed at all."""
-        return (self.watched or self.always) and not self.paused
+        return self.foreground or ((self.watched or self.always) and not self.paused)
 
 
 @dataclass(slots=True)

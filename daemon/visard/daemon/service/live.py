@@ -1,7 +1,7 @@
 """Camera, pipeline and outputs of one format; another format takes another pipeline."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -55,6 +55,16 @@ class PreviewStreams:
         """Leave the views to the next pipeline."""
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedSinks:
+    """Sinks of one run, open already, in place of the configured output: what breaks is not opened again."""
+
+    format: Format
+    sinks: Sequence[Sink]
+    preview: bool = False
+    """Whether the preview counts as one of them."""
+
+
 def _offer(newest: JpegStream, image: Image) -> None:
     try:
         newest.offer(image)
@@ -63,7 +73,10 @@ def _offer(newest: JpegStream, image: Image) -> None:
 
 
 class LivePipeline:
-    """``readers`` is told how many programs read the virtual camera; None when nobody can tell."""
+    """Goes to the configured output, or to what was ``opened`` for it.
+
+    ``readers`` is told how many programs read the virtual camera; None when nobody can tell.
+    """
 
     def __init__(
         self,
@@ -73,23 +86,39 @@ class LivePipeline:
         selector: SourceSelector,
         views: PreviewStreams,
         readers: Callable[[int | None], None],
+        opened: OpenedSinks | None = None,
         track: Callable[[int], tracking.Tracking] = tracking.live,
     ) -> None:
-        self.format = Format(config.width, config.height, config.fps)
+        self.format = opened.format if opened else _format(config)
         self.capture = Capture(None, format=self.format)
-        self.output = ReconnectingSink(config.output, self._open_output, self._output_changed)
-        self.pipeline = Pipeline(
-            self.capture, [self.output, views], recipe, track, switches=switches, seen=views.seen
-        )
+        self._output = ReconnectingSink(config.output, self._open_output, self._output_changed)
+        sinks: list[Sink] = list(opened.sinks) if opened else [self._output]
+        if opened is None or opened.preview:
+            sinks.append(views)
+        self.pipeline = Pipeline(self.capture, sinks, recipe, track, switches=switches, seen=views.seen)
         self._spec = config.output
+        self._opened = opened
         self._selector = selector
         self._readers = readers
         self._viewers: _Closing | None = None
 
+    def fits(self, config: Config) -> bool:
+        """Whether a configuration can be served by this pipeline."""
+        return self._opened is not None or (self.format, self._spec) == (_format(config), config.output)
+
     @property
-    def fits(self) -> tuple[Format, str]:
-        """What a configuration must ask for to be served by this pipeline."""
-        return self.format, self._spec
+    def where(self) -> str | None:
+        """Where pictures go; None: nowhere."""
+        if self._opened is None:
+            return self._output.where if self._output.ok else None
+        return ", ".join(where for where, error in self.pipeline.sinks.items() if error is None) or None
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with where pictures go; empty when nothing is known to be."""
+        if self._opened is None:
+            return self._output.trouble
+        return "; ".join(f"{where}: {error}" for where, error in self.pipeline.sinks.items() if error)
 
     def wake(self, camera: str) -> None:
         """Open what the setting ``camera`` means, and keep trying while it cannot be."""
@@ -102,11 +131,11 @@ class LivePipeline:
     def plugged(self) -> None:
         """Look again for what was missing: a device came or went."""
         self.capture.hurry()
-        self.output.retry_now()
+        self._output.retry_now()
 
     def stop(self) -> None:
-        """Stop everything in well under a second."""
-        self.pipeline.stop(timeout=0.5, finish=0.3)
+        """Stop everything in well under a second; files have longer to be ended."""
+        self.pipeline.stop(timeout=0.5, finish=5.0 if self._opened else 0.3)
         self._dismiss()
 
     def _open_output(self) -> Sink:
@@ -123,3 +152,7 @@ class LivePipeline:
         audience, self._viewers = self._viewers, None
         if audience is not None:
             audience.close()
+
+
+def _format(config: Config) -> Format:
+    return Format(config.width, config.height, config.fps)

@@ -38,7 +38,7 @@ class _Order:
 
 
 class PreparedPersonas:
-    """Prepared personas by name and mode; any thread."""
+    """Prepared personas by name and mode; any thread. Without ``ahead`` only what somebody waits for."""
 
     def __init__(
         self,
@@ -46,6 +46,8 @@ class PreparedPersonas:
         changed: Callable[[], None] = lambda: None,
         prepare: Callable[..., PreparedPersona] = prepare,
         limit: int = LIMIT,
+        *,
+        ahead: bool = True,
     ) -> None:
         self.preparing: Key | None = None
         """What somebody waits for and is being prepared."""
@@ -56,6 +58,7 @@ class PreparedPersonas:
         self.in_use: Callable[[], Collection[PreparedPersona]] = tuple
         """Tells which ones are on, or being faded out: these are not closed."""
         self._library, self._changed, self._prepare, self._limit = library, changed, prepare, limit
+        self._ahead = ahead
         self._ready: OrderedDict[Key, PreparedPersona] = OrderedDict()
         self._retired: list[PreparedPersona] = []
         self._wish: _Order | None = None
@@ -83,6 +86,11 @@ class PreparedPersonas:
         """Whether it was prepared."""
         return (name, mode) in self._ready
 
+    def add(self, persona: PreparedPersona) -> None:
+        """Keep one that was prepared elsewhere."""
+        with self._turn:
+            self._ready[persona.name, persona.mode] = persona
+
     def order(self, name: str, mode: Mode, then: Then) -> None:
         """Prepare it now, instead of what was ordered before; ``then`` gets it, or why not, on a worker."""
         with self._turn:
@@ -102,7 +110,7 @@ class PreparedPersonas:
     def stock(self, names: Iterable[str], mode: Mode) -> None:
         """Prepare these too when there is time, as long as there is memory for them."""
         with self._turn:
-            self._stock.extend(_Order((name, mode)) for name in names)
+            self._stock.extend(_Order((name, mode)) for name in names if self._ahead)
             self._turn.notify_all()
 
     def adjust(self, name: str, options: Mapping[str, Any]) -> None:

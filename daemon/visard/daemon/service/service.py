@@ -25,12 +25,13 @@ from visard.daemon.errors import ConfigError, PersonaError, PersonaUnknown, Visa
 from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.personas.describe import describe
 from visard.daemon.personas.library import Library
-from visard.daemon.personas.prepare import candidates, mode_for, typed_options
+from visard.daemon.personas.prepare import PreparedPersona, candidates, mode_for, typed_options
+from visard.daemon.pipeline.recipe import Switches
 from visard.daemon.pipeline.sample import sample
 from visard.daemon.service import memory, snapshot
 from visard.daemon.service.controller import Controller
 from visard.daemon.service.jobs import Jobs
-from visard.daemon.service.live import PreviewStreams
+from visard.daemon.service.live import OpenedSinks, PreviewStreams
 from visard.daemon.service.persona_index import PersonaIndex, info, thumbnail
 from visard.daemon.service.prepared import PreparedPersonas
 from visard.daemon.sources._cameras import CameraDevice, list_cameras
@@ -42,9 +43,18 @@ NONE_THERE = "there is no persona; add one from a picture"
 
 
 class Service:
-    """A running Visard. Every method returns at once unless its text says otherwise; raises VisardError."""
+    """A running Visard. Every method returns at once unless its text says otherwise; raises VisardError.
 
-    def __init__(self, config: ConfigFile, library: Library, selector: SourceSelector | None = None) -> None:
+    In the foreground it writes to what was ``opened`` for it, and ends when that is broken.
+    """
+
+    def __init__(
+        self,
+        config: ConfigFile,
+        library: Library,
+        selector: SourceSelector | None = None,
+        opened: OpenedSinks | None = None,
+    ) -> None:
         memory.few_heaps()
         self.result = JpegStream(self._looked)
         """What goes out, as JPEG. Looking at it counts as watching."""
@@ -56,7 +66,7 @@ class Service:
         self._listeners: tuple[Callable[[], None], ...] = ()
         self._unwatch: Callable[[], None] = lambda: None
         self._lock = RLock()
-        self._prepared = PreparedPersonas(library, self._changed)
+        self._prepared = PreparedPersonas(library, self._changed, ahead=opened is None)
         self._jobs = Jobs(self._changed)
         selector = selector or SourceSelector(paths.data() / "last-camera", self._cameras)
         self._controller = Controller(
@@ -65,19 +75,23 @@ class Service:
             PreviewStreams(self.result, self.driver),
             self._prepared,
             self._changed,
+            opened,
         )
 
-    def start(self) -> None:
-        """Begin, and put the configured persona on; what takes long happens on threads."""
+    def start(self, ready: PreparedPersona | None = None) -> None:
+        """Begin, and put on who is ``ready``, else who is configured; what takes long happens on threads."""
         self._unwatch = engine_report.watch(self._changed)
         self._controller.start()
         config, names = self.config(), self._index.usable()
         first = config.persona or next(iter(names), None)
-        if first is None:
+        if ready is not None:
+            self._prepared.add(ready)
+            self._controller.switch_persona(ready.name, ready.mode)
+        elif first is None:
             self._controller.trouble("no-persona", NONE_THERE)
         else:
             self._begin_with(first, config.mode)
-            self._prepared.stock(self._index.photos(), config.mode)
+        self._prepared.stock(self._index.photos(), config.mode)
 
     def _begin_with(self, name: str, mode: Mode) -> None:
         """Put on what was on last; what is wrong with it is a problem to be shown, not the end."""
@@ -86,13 +100,18 @@ class Service:
         except VisardError as error:
             self._controller.trouble("persona-unusable", str(error))
 
-    def stop(self) -> None:
-        """Stop everything in under a second."""
+    def stop(self, settle: float = 0.0) -> None:
+        """Stop everything in under a second; wait ``settle`` more for steps that are still at work."""
         self._unwatch()
         self._controller.stop()
-        self._prepared.close()
+        self._controller.live.pipeline.settle(settle)
+        self._prepared.close(settle)
         self.result.close()
         self.driver.close()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait for the end of what was started; false when ``timeout`` seconds pass. Raises what ended it."""
+        return self._controller.live.pipeline.wait(timeout)
 
     def listen(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Have ``changed`` called, on any thread, whenever the status changed; return what ends that."""
@@ -181,6 +200,13 @@ class Service:
                 names[(names.index(current) + by) % len(names)] if current in names else names[0]
             )
 
+    def reload(self) -> None:
+        """Prepare the persona that is on anew, from its files; it stays on until that is done."""
+        persona = self._controller.recipe.persona
+        if persona is not None:
+            self._prepared.drop(persona.name)
+            self._controller.switch_persona(persona.name, persona.mode)
+
     def pause(self) -> None:
         """Show the card, and after a while let go of the camera."""
         with self._controller.telling():
@@ -203,6 +229,15 @@ class Service:
     def calibrate(self) -> None:
         """Take the next frame as the driver's neutral look."""
         self._controller.live.pipeline.calibrate()
+
+    def seek(self, on: bool) -> None:
+        """Start or stop looking for a better neutral look by itself."""
+        self._controller.live.pipeline.seek(on)
+
+    @property
+    def switches(self) -> Switches:
+        """What the person switched on."""
+        return self._controller.switches
 
     def config(self) -> Config:
         """Return the present configuration."""
@@ -308,13 +343,16 @@ class Service:
             raise PersonaError(f"job {job} cannot be given up; only preparing a persona can")
         self._prepared.cancel()
 
-    def generate_persona(self, seed: int | None, name: str | None) -> Job:
-        """Begin to draw a person who does not exist."""
+    def generate_persona(self, seed: int | None, name: str | None, *, wear: bool = False) -> Job:
+        """Begin to draw a person who does not exist, to be put on when it is done if ``wear`` says so."""
 
         def work() -> str:
             from visard.daemon.personas.generator import open_generator
 
-            return self._new(self._library.generate(open_generator(), seed, name).name).name
+            made = self._new(self._library.generate(open_generator(), seed, name).name).name
+            if wear:
+                self.switch_persona(made)
+            return made
 
         return self._jobs.start("drawing a person who does not exist", work)
 

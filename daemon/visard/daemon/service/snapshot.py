@@ -52,9 +52,9 @@ def camera(spec: str, live: LivePipeline, selector: SourceSelector) -> schema.Ca
 def output(live: LivePipeline, watchers: int | None) -> schema.OutputStatus:
     """Describe where pictures go."""
     return schema.OutputStatus(
-        where=live.output.where if live.output.ok else None,
-        ok=live.output.ok,
-        message=live.output.trouble,
+        where=live.where,
+        ok=live.where is not None,
+        message=live.trouble,
         width=live.format.width,
         height=live.format.height,
         fps=live.format.fps,
@@ -65,9 +65,9 @@ def output(live: LivePipeline, watchers: int | None) -> schema.OutputStatus:
 def problems(live: LivePipeline, selector: SourceSelector, others: Sequence[Problem]) -> tuple[Problem, ...]:
     """Return what needs the person, the most important first."""
     found = list(others)
-    if live.output.trouble:
-        message, _, fix = live.output.trouble.partition(" Run: ")
-        found.append(Problem(code="no-output", message=message, fix=fix or None))
+    if live.trouble:
+        message, _, fix = live.trouble.partition(" Run: ")
+        found.append(Problem(code="no-output", message=message, fix=fix or None, blocking=live.where is None))
     if live.capture.presence is Presence.lost:
         found.append(Problem(code="camera-missing", message=live.capture.why))
     elif live.capture.presence is Presence.here and selector.demo:

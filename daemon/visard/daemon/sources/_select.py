@@ -31,13 +31,27 @@ class SourceSelector:
         """The demo driver stands in for a camera."""
         self._memory = memory
         self._cameras = cameras
+        self._probed: Source | None = None
 
     def any_camera(self) -> bool:
         """Whether there is a camera at all."""
         return bool(self._cameras())
 
-    def open(self, spec: str, wanted: Format) -> Source:
+    def probe(self, spec: str) -> Format:
+        """Open what ``spec`` means in its own format; the next ``open`` returns it. Raises SourceError."""
+        self._probed = self.open(spec, None)
+        return self._probed.format
+
+    def close(self) -> None:
+        """Close what was probed and never used."""
+        if self._probed is not None:
+            self._probed.close()
+
+    def open(self, spec: str, wanted: Format | None) -> Source:
         """Open what ``spec`` means; raises SourceError."""
+        probed, self._probed = self._probed, None
+        if probed is not None:
+            return probed
         try:
             return self._auto(wanted) if spec == AUTO else self._chosen(spec, wanted)
         except SourceError:
@@ -46,7 +60,7 @@ class SourceSelector:
             log.exception("opening %s failed", spec)
             raise SourceUnavailable(f"{spec} cannot be opened ({type(error).__name__}: {error})") from error
 
-    def _chosen(self, spec: str, wanted: Format) -> Source:
+    def _chosen(self, spec: str, wanted: Format | None) -> Source:
         kinds = sources.all().values()
         if not any(kind.claims(spec) for kind in kinds):
             spec = f"camera:{spec}"
@@ -59,7 +73,7 @@ class SourceSelector:
         self._opened(camera.name if camera else spec, camera)
         return source
 
-    def _auto(self, wanted: Format) -> Source:
+    def _auto(self, wanted: Format | None) -> Source:
         kind, known = find_source("camera"), self._remembered()
         for camera in sorted(self._cameras(), key=lambda camera: (not camera.is_called(known), camera.busy)):
             try:

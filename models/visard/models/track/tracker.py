@@ -13,8 +13,13 @@ from visard.models.track.smooth import OneEuro
 
 PRESENT = 0.5
 NEWCOMERS_EVERY = 0.2
-GONE_AFTER = 2.0
+"""Seconds between looks of the detector while every face is followed."""
+LOOK_APART = 0.09
+"""Seconds within which two looks count as one, since they see the same: three frames at 30 a second."""
+GONE_AFTER = 20
+"""Looks in a row that miss a face after which it has left: two seconds or more."""
 MAX_JUMP = 0.6
+"""Face sizes that a face may move between two frames."""
 
 
 @dataclass
@@ -24,7 +29,8 @@ class _Track:
     id: int
     landmarks: Landmarks
     region: Region
-    seen: float
+    seen: int
+    """The number of the look before this face was last found."""
     smooth: OneEuro = field(default_factory=OneEuro)
 
     @property
@@ -40,8 +46,8 @@ class _Track:
         apart = float(np.hypot(region.x - self.region.x, region.y - self.region.y))
         return apart < reach * self.size and 0.5 < region.size / self.region.size < 2
 
-    def accept(self, landmarks: Landmarks, now: float) -> None:
-        self.landmarks, self.region, self.seen = landmarks, Region.around(landmarks), now
+    def accept(self, landmarks: Landmarks, looks: int) -> None:
+        self.landmarks, self.region, self.seen = landmarks, Region.around(landmarks), looks
 
 
 class Tracker:
@@ -58,7 +64,8 @@ class Tracker:
         self._blendshapes = Blendshapes(wait=wait)
         self._tracks: list[_Track] = []
         self._next_id = 1
-        self._looked = self._looked_far = float("-inf")
+        self._looks = 0
+        self._looked = self._counted = float("-inf")
 
     @cached_property
     def _full(self) -> Detector:
@@ -66,23 +73,24 @@ class Tracker:
 
     def update(self, image: Image, now: float) -> Sighting:
         """Find every face of one BGR picture; ``now`` is its capture time in seconds, rising."""
-        found = [track for track in self._tracks if self._follow(track, image, now)]
+        found = [track for track in self._tracks if self._follow(track, image)]
         missing = [track for track in self._tracks if track not in found]
         if missing or not found or now - self._looked >= NEWCOMERS_EVERY:
             self._look(image, now, found, missing)
-        missing = [track for track in missing if now - track.seen < GONE_AFTER]
+        missing = [track for track in missing if self._looks - track.seen < GONE_AFTER]
         self._tracks = found + missing
-        return Sighting(tuple(self._face(track, now) for track in found), tuple(t.id for t in missing))
+        faces = tuple(self._face(track, now) for track in found)
+        return Sighting(faces, tuple(track.id for track in missing), self._looks)
 
     def forget(self) -> None:
         """Start anew, as with a new source."""
         self._tracks.clear()
 
-    def _follow(self, track: _Track, image: Image, now: float) -> bool:
+    def _follow(self, track: _Track, image: Image) -> bool:
         landmarks, presence = self._landmarker(image, track.region)
         if presence < PRESENT or not track.near(Region.around(landmarks), MAX_JUMP):
             return False
-        track.accept(landmarks, now)
+        track.accept(landmarks, self._looks)
         return True
 
     def _look(self, image: Image, now: float, found: list[_Track], missing: list[_Track]) -> None:
@@ -90,21 +98,20 @@ class Tracker:
         self._looked = now
         detections = self._short(image)
         nobody = (missing or not found) and not self._unclaimed(detections, found)
-        if nobody and now - self._looked_far >= 0.1:  # dearer, so not on every frame of an empty room
-            self._looked_far = now
-            detections = self._full(image)
+        if now - self._counted >= LOOK_APART:
+            self._counted, self._looks = now, self._looks + 1
+            if nobody:  # dearer, so not on every frame of an empty room
+                detections = self._full(image)
         for detection in self._unclaimed(detections, found):
             if len(found) >= self.max_faces:
                 return
-            self._adopt(detection.region, image, now, found, missing)
+            self._adopt(detection.region, image, found, missing)
 
     @staticmethod
     def _unclaimed(detections: list[Detection], found: list[_Track]) -> list[Detection]:
         return [d for d in detections if not any(track.near(d.region, 0.5) for track in found)]
 
-    def _adopt(
-        self, region: Region, image: Image, now: float, found: list[_Track], missing: list[_Track]
-    ) -> None:
+    def _adopt(self, region: Region, image: Image, found: list[_Track], missing: list[_Track]) -> None:
         landmarks, presence = self._landmarker(image, region)
         if presence < PRESENT:
             return
@@ -117,9 +124,9 @@ class Tracker:
             track = min(returned, key=lambda t: float(np.hypot(region.x - t.region.x, region.y - t.region.y)))
             missing.remove(track)
         else:
-            track = _Track(self._next_id, landmarks, region, now)
+            track = _Track(self._next_id, landmarks, region, self._looks)
             self._next_id += 1
-        track.accept(landmarks, now)
+        track.accept(landmarks, self._looks)
         found.append(track)
 
     def _face(self, track: _Track, now: float) -> Face:

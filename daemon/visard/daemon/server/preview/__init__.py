@@ -19,16 +19,17 @@ class PreviewPage:
     """Opens the page when somebody asks for a link, and closes it when nobody looks; one event loop."""
 
     def __init__(
-        self, service: Service, broadcaster: EventBroadcaster, *, idle: float = IDLE_TIMEOUT
+        self, service: Service, broadcaster: EventBroadcaster, *, port: int = 0, idle: float = IDLE_TIMEOUT
     ) -> None:
         self._app = application(service, broadcaster)
+        self._port = port
         self._idle = idle
         self._visit: _OpenPage | None = None
 
     async def link(self) -> str:
         """Return a link that is good for one visit within a few minutes. Raises DaemonError."""
         if self._visit is None or self._visit.over:
-            self._visit = _OpenPage(self._app, self._idle)
+            self._visit = _OpenPage(self._app, self._port, self._idle)
         return self._visit.link()
 
     async def close(self) -> None:
@@ -40,9 +41,9 @@ class PreviewPage:
 class _OpenPage:
     """The page while it is open: a server on a port of its own, with its own links and sessions."""
 
-    def __init__(self, app: ASGIApp, idle: float) -> None:
+    def __init__(self, app: ASGIApp, port: int, idle: float) -> None:
         self.over = False
-        listening = listen()
+        listening = listen(port)
         self._port: int = listening.getsockname()[1]
         self._sessions = Sessions()
         self._server = PreviewHttpServer(PreviewAuth(app, self._sessions, self._port), listening)

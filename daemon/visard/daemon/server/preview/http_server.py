@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Iterator
 
@@ -17,13 +18,14 @@ _SETTLE = 0.02
 """Seconds in which the event loop ends what was begun: a connection takes some of its turns."""
 
 
-def listen() -> socket.socket:
-    """Return a socket that listens on a free port. Raises DaemonError."""
+def listen(port: int = 0) -> socket.socket:
+    """Return a socket that listens on a port, 0 being any free one. Raises DaemonError."""
     try:
-        return socket.create_server((HOST, 0))
+        return socket.create_server((HOST, port))
     except OSError as error:
+        advice = "choose another port" if port else "look at what blocks it"
         raise DaemonError(
-            f"the preview page cannot be opened on {HOST} ({error.strerror}); look at what blocks it"
+            f"the preview page cannot be opened on {HOST}:{port} ({os.strerror(error.errno or 0)}); {advice}"
         ) from error
 
 

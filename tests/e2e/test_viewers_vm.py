@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.vm, pytest.mark.slow, pytest.mark.timeout(1800)]
 @pytest.fixture(scope="module")
 def found(play: Callable[..., Path]) -> dict[str, Any]:
     """What the scenario in the guest found out."""
-    return dict(json.loads((play("audience.py", limit=1200) / "audience.json").read_text()))
+    return dict(json.loads((play("viewers.py", limit=1200) / "viewers.json").read_text()))
 
 
 @pytest.fixture(scope="module")

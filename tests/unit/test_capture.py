@@ -16,19 +16,19 @@ FORM = Format(WIDTH, HEIGHT, 100)
 
 
 class Reader:
-    """Reads an intake on a thread and keeps the numbers of its frames."""
+    """Reads a capture on a thread and keeps the numbers of its frames."""
 
-    def __init__(self, intake: Capture) -> None:
+    def __init__(self, capture: Capture) -> None:
         self.numbers: list[int] = []
         self.error: Exception | None = None
         self.came = threading.Condition()
-        self.intake = intake
+        self.capture = capture
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
     def _run(self) -> None:
         try:
-            for frame in self.intake.frames():
+            for frame in self.capture.frames():
                 self._take(frame)
         except Exception as error:
             self.error = error
@@ -44,7 +44,7 @@ class Reader:
 
 
 @pytest.fixture
-def intake() -> Iterator[Capture]:
+def capture() -> Iterator[Capture]:
     made = Capture(None, format=FORM)
     yield made
     made.stop()
@@ -54,32 +54,32 @@ def live(first: int = 0, **kwargs: Callable[[int], None]) -> Reel:
     return Reel(100_000, live=True, first=first, **kwargs)
 
 
-def test_rests_until_told_what_to_read(intake: Capture) -> None:
-    reader = Reader(intake)
+def test_rests_until_told_what_to_read(capture: Capture) -> None:
+    reader = Reader(capture)
     time.sleep(0.05)
-    assert intake.presence is Presence.resting
-    assert intake.gone
+    assert capture.presence is Presence.resting
+    assert capture.gone
     assert not reader.numbers
-    intake.use(live, "opening")
+    capture.use(live, "opening")
     reader.until(lambda: len(reader.numbers) > 2)
-    assert intake.presence is Presence.here
-    assert intake.why == ""
+    assert capture.presence is Presence.here
+    assert capture.why == ""
     assert reader.numbers[:3] == [0, 1, 2]
 
 
-def test_another_source_takes_over_and_the_first_is_closed(intake: Capture) -> None:
+def test_another_source_takes_over_and_the_first_is_closed(capture: Capture) -> None:
     first, second = live(), live(first=1000)
-    reader = Reader(intake)
-    intake.use(lambda: first, "opening")
+    reader = Reader(capture)
+    capture.use(lambda: first, "opening")
     reader.until(lambda: len(reader.numbers) > 2)
-    intake.use(lambda: second, "opening")
+    capture.use(lambda: second, "opening")
     reader.until(lambda: reader.numbers[-1] > 1001)
     assert first.closed.is_set()
     assert not second.closed.is_set()
-    assert intake.openings == 2
+    assert capture.openings == 2
 
 
-def test_resting_closes_the_source_even_while_it_blocks(intake: Capture) -> None:
+def test_resting_closes_the_source_even_while_it_blocks(capture: Capture) -> None:
     reel = live()
     blocked = threading.Event()
 
@@ -89,17 +89,17 @@ def test_resting_closes_the_source_even_while_it_blocks(intake: Capture) -> None
             reel.stall(60)
 
     reel._before = block
-    reader = Reader(intake)
-    intake.use(lambda: reel, "opening")
+    reader = Reader(capture)
+    capture.use(lambda: reel, "opening")
     assert blocked.wait(10)
-    intake.use(None, "nobody looks")
+    capture.use(None, "nobody looks")
     assert reel.closed.is_set()
-    assert (intake.presence, intake.why) == (Presence.resting, "nobody looks")
-    intake.use(lambda: live(first=50), "opening")
+    assert (capture.presence, capture.why) == (Presence.resting, "nobody looks")
+    capture.use(lambda: live(first=50), "opening")
     reader.until(lambda: 51 in reader.numbers)
 
 
-def test_hurrying_tries_at_once_what_was_lost(intake: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hurrying_tries_at_once_what_was_lost(capture: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("visard.daemon.pipeline.capture.FIRST_WAIT", 1000.0)
     there = threading.Event()
     tries = []
@@ -110,55 +110,55 @@ def test_hurrying_tries_at_once_what_was_lost(intake: Capture, monkeypatch: pyte
             raise SourceUnavailable("no camera")
         return live()
 
-    reader = Reader(intake)
-    intake.use(opening, "opening")
+    reader = Reader(capture)
+    capture.use(opening, "opening")
     deadline = time.monotonic() + 10
-    while intake.presence is not Presence.lost and time.monotonic() < deadline:
+    while capture.presence is not Presence.lost and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert intake.why == "no camera"
+    assert capture.why == "no camera"
     there.set()
-    intake.hurry()
+    capture.hurry()
     reader.until(lambda: bool(reader.numbers))
     assert len(tries) == 2
 
 
-def test_hurrying_while_resting_opens_nothing(intake: Capture) -> None:
-    reader = Reader(intake)
-    intake.hurry()
+def test_hurrying_while_resting_opens_nothing(capture: Capture) -> None:
+    reader = Reader(capture)
+    capture.hurry()
     time.sleep(0.05)
-    assert intake.presence is Presence.resting
+    assert capture.presence is Presence.resting
     assert not reader.numbers
 
 
-def test_a_source_that_opens_after_another_was_chosen_is_closed(intake: Capture) -> None:
+def test_a_source_that_opens_after_another_was_chosen_is_closed(capture: Capture) -> None:
     slow, go = live(), threading.Event()
 
     def opening() -> Source:
         go.wait(10)
         return slow
 
-    reader = Reader(intake)
-    intake.use(opening, "opening")
+    reader = Reader(capture)
+    capture.use(opening, "opening")
     time.sleep(0.05)
-    intake.use(lambda: live(first=500), "opening")
+    capture.use(lambda: live(first=500), "opening")
     go.set()
     reader.until(lambda: bool(reader.numbers))
     assert reader.numbers[0] == 500
     assert slow.closed.is_set()
 
 
-def test_stopping_ends_a_resting_intake(intake: Capture) -> None:
-    reader = Reader(intake)
-    intake.stop()
+def test_stopping_ends_a_resting_capture(capture: Capture) -> None:
+    reader = Reader(capture)
+    capture.stop()
     reader.thread.join(10)
     assert not reader.thread.is_alive()
     assert reader.error is None
 
 
 def test_without_a_way_to_reopen_a_lost_source_is_an_error() -> None:
-    intake = Capture(Reel(10, before=unplug))
+    capture = Capture(Reel(10, before=unplug))
     with pytest.raises(SourceLost):
-        list(intake.frames())
+        list(capture.frames())
 
 
 def test_a_finite_source_ends_it() -> None:
@@ -166,8 +166,8 @@ def test_a_finite_source_ends_it() -> None:
 
 
 def test_other_sizes_are_fitted() -> None:
-    intake = Capture(Reel(1), format=Format(640, 360, 30))
-    (frame,) = intake.frames()
+    capture = Capture(Reel(1), format=Format(640, 360, 30))
+    (frame,) = capture.frames()
     assert frame.image.shape == (360, 640, 3)
 
 

@@ -1,6 +1,6 @@
-"""Guest: readers of the virtual camera come and go, and what Audience and Plugs say of it goes to a file.
+"""Guest: readers of the virtual camera come and go; what ViewerCount and Hotplug say of it goes to a file.
 
-Argument: the folder for ``audience.json``.
+Argument: the folder for ``viewers.json``.
 """
 
 import json
@@ -66,9 +66,9 @@ class Said:
 @contextmanager
 def listening() -> Iterator[tuple[ViewerCount, Said]]:
     said = Said()
-    with closing(ViewerCount(DEVICE, said)) as audience:
+    with closing(ViewerCount(DEVICE, said)) as viewers:
         said.until(bool)
-        yield audience, said
+        yield viewers, said
 
 
 @contextmanager
@@ -114,9 +114,9 @@ def come_and_go(said: Said, *command: str) -> Found:
 
 
 def readers() -> Found:
-    with listening() as (audience, said):
+    with listening() as (viewers, said):
         return {
-            "how": audience.how,
+            "how": viewers.how,
             "at first": list(said.all),
             "v4l2-ctl": come_and_go(said, *STREAM),
             "ffmpeg": come_and_go(said, *FFMPEG),
@@ -199,14 +199,14 @@ def gone() -> Found:
         time.sleep(QUIET)
         hidden.rename(DEVICE)
         renamed = list(said.all)
-    with listening() as (audience, said):
+    with listening() as (viewers, said):
         unloading = subprocess.run(["modprobe", "-r", "v4l2loopback"], capture_output=True, check=False)
         time.sleep(QUIET)
         return {
             "renamed": renamed,
             "unloaded": unloading.returncode == 0,
             "told": said.all,
-            "how": audience.how,
+            "how": viewers.how,
         }
 
 
@@ -262,7 +262,7 @@ def main(out: Path) -> None:
             except Exception:
                 found[act.__name__] = {"error": traceback.format_exc()}
             print(act.__name__, found[act.__name__], round(time.monotonic() - start, 1), "s", flush=True)
-            (out / "audience.json").write_text(json.dumps(found, indent=1))
+            (out / "viewers.json").write_text(json.dumps(found, indent=1))
 
     with writing():
         play(readers, plain_read, browser, together, already_there, lookers, stranger)
