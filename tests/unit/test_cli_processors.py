@@ -49,7 +49,9 @@ def test_processors_are_listed_with_their_options(call: Call, monkeypatch: pytes
     assert facts["mesh"]["options"]["properties"] == {}
 
 
-@pytest.mark.parametrize("arguments", [("convert",), ("bench",), ("personas", "set"), ("personas", "add")])
+@pytest.mark.parametrize(
+    "arguments", [("run",), ("convert",), ("bench",), ("personas", "set"), ("personas", "add")]
+)
 def test_help_lists_every_option_with_type_range_and_default(
     call: Call, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:

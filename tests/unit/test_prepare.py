@@ -283,6 +283,23 @@ def test_a_choice_that_is_not_kept(offer: Callable[..., None], library: Library)
     assert prepare(library.get("clara"), None, processor="mover").mode is Mode.animate
 
 
+def test_a_guest_is_configured_in_memory_and_its_files_are_left_alone(
+    offer: Callable[..., None], library: Library, tmp_path: Path
+) -> None:
+    offer(Fake("fine", 90), Fake("plain", 10))
+    photo = tmp_path / "photos" / "me.jpg"
+    photo.parent.mkdir()
+    photo.touch()
+    library.guest = library.resolve(str(photo))
+    record = library.configure("me", "plain", {"strength": 1}).record
+    assert (record.processor, record.options) == ("plain", {"plain": {"strength": 1}})
+    assert library.get("me").record == record
+    for change in (lambda: library.remove("me"), lambda: library.rename("me", "you")):
+        with pytest.raises(PersonaError, match="not in the library"):
+            change()
+    assert list(photo.parent.iterdir()) == [photo]
+
+
 def test_old_records_are_read(tmp_path: Path, library: Library) -> None:
     folder = library.root / "old"
     folder.mkdir()
