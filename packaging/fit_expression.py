@@ -14,28 +14,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from visard.models.blendshapes import NAMES
-from visard.models.geometry.pose import canonical_upright, fit_pose
+from visard.models.geometry.expression import mirrored_coefficients, mirrored_landmarks
+from visard.models.geometry.pose import fit_pose
 from visard.models.track.landmarker import Blendshapes
 from visard.models.track.tracker import Tracker
 
 Floats = npt.NDArray[np.float64]
 RIDGE = 1e-3
-_IRIS_MIRROR = [473, 476, 475, 474, 477, 468, 471, 470, 469, 472]
-
-
-def mirrored_landmarks() -> npt.NDArray[np.intp]:
-    """For each of the 478 landmarks, the one on the other side of the face."""
-    points = canonical_upright()
-    apart = np.linalg.norm(points[:, None] * np.array([-1, 1, 1], np.float32) - points[None], axis=2)
-    return np.concatenate([apart.argmin(1), _IRIS_MIRROR])
-
-
-def mirrored_coefficients() -> npt.NDArray[np.intp]:
-    """For each of the 52 coefficients, the one of the other side of the face."""
-    swap = {"Left": "Right", "Right": "Left"}
-    names = [next((n.removesuffix(s) + swap[s] for s in swap if n.endswith(s)), n) for n in NAMES]
-    return np.array([NAMES.index(name) if name in NAMES else i for i, name in enumerate(names)])
 
 
 @dataclass
