@@ -16,18 +16,15 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from visard.daemon.api import address
 from visard.daemon.api.address import Address, Unix
 from visard.daemon.api.engines import EnginesInfo
+from visard.daemon.api.requests import Generate, NewPersona, PersonaRequest, RevealRequest
 from visard.daemon.api.schema import (
     CameraInfo,
     Consent,
     ErrorBody,
-    Generate,
     Job,
     Link,
-    NewPersona,
     PersonaInfo,
-    PersonaRequest,
     ProcessorInfo,
-    RevealRequest,
     Status,
 )
 from visard.daemon.api.sse import EventStream

@@ -1,4 +1,4 @@
-"""What the daemon and its clients say to each other: the bodies of the control API, and nothing heavy.
+"""What the daemon and its clients say to each other: the answers of the control API, and nothing heavy.
 
 =======  ==============================  ==========================================================
 method   path                            what
@@ -34,12 +34,12 @@ An error is ``{"error": {"code": ..., "message": ...}}`` with the status from th
 """
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from visard.daemon.api.engines import EngineInfo
-from visard.daemon.config.file import Config, whole
+from visard.daemon.config.file import Config
 from visard.daemon.config.settings import Mode
 
 
@@ -75,10 +75,6 @@ class CameraState(StrEnum):
     """Released, because nobody watches or Visard is paused."""
     missing = "missing"
     """Gone, busy or never there; Visard keeps trying."""
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class _Fact(BaseModel):
@@ -243,54 +239,6 @@ class Event(_Fact):
 
     event: str
     data: dict[str, Any]
-
-
-class PersonaRequest(_Body):
-    """Which persona to put on, and how."""
-
-    name: str
-    mode: Mode | None = None
-
-
-class RevealRequest(_Body):
-    """Show the real face, or stop showing it."""
-
-    on: bool = Field(True, strict=True)
-
-
-OptionValue = Annotated[bool | int | float | str | None, Field(description="null: the default again")]
-
-
-class ProcessorRequest(_Body):
-    """What shall put a persona on; what is left out stays as it is."""
-
-    processor: str | None = Field(None, description="the name of a processor; auto or null: the best one")
-    options: dict[str, OptionValue] | None = Field(
-        {}, description="options of the processor, which /processors lists; null: all defaults again"
-    )
-
-
-class NewPersona(ProcessorRequest):
-    """A photo or a trained model of this machine, and why its face may be worn."""
-
-    path: str
-    name: str
-    consent: Consent
-    title: str | None = None
-    picture: str | None = Field(None, description="a photo for a trained model, to be shown and animated")
-
-
-class Generate(_Body):
-    """Draw a person who does not exist."""
-
-    seed: Annotated[int, Field(ge=0, lt=2**32, strict=True), BeforeValidator(whole)] | None = None
-    name: str | None = None
-
-
-class PersonaChange(ProcessorRequest):
-    """A persona's new name, and what shall put it on."""
-
-    name: str = ""
 
 
 class Link(_Fact):

@@ -7,7 +7,8 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
-from visard.daemon.api.schema import ErrorBody, NewPersona, PersonaChange
+from visard.daemon.api.requests import NewPersona, PersonaChange
+from visard.daemon.api.schema import ErrorBody
 from visard.daemon.personas.describe import describe
 from visard.daemon.server import error_handlers
 from visard.daemon.server.deps import Api

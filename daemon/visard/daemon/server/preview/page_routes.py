@@ -9,7 +9,8 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.types import ASGIApp
 
-from visard.daemon.api.schema import PersonaRequest, ProcessorInfo, ProcessorRequest, Status
+from visard.daemon.api.requests import PersonaRequest, ProcessorRequest
+from visard.daemon.api.schema import ProcessorInfo, Status
 from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.server import error_handlers
 from visard.daemon.server.events import EventBroadcaster

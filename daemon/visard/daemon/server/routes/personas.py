@@ -4,7 +4,8 @@ from pathlib import Path
 
 from fastapi import APIRouter, Response, status
 
-from visard.daemon.api.schema import Generate, Job, NewPersona, PersonaChange, PersonaInfo
+from visard.daemon.api.requests import Generate, NewPersona, PersonaChange
+from visard.daemon.api.schema import Job, PersonaInfo
 from visard.daemon.personas.record import AUTO
 from visard.daemon.server.deps import ServiceDep
 from visard.daemon.server.responses import CONFLICT, UNKNOWN, JpegResponse

@@ -134,6 +134,7 @@ const WORDS = {
     "why.a face was not swapped": "有一张面孔未替换",
     "why.a face is missing": "有一张面孔丢失",
     "why.a face jumped": "有一张面孔突然移动",
+    "why.late": "处理来不及",
     "why.a face has just gone": "有一张面孔刚刚消失",
     so: "至今的画面数",
     "count.frame": "面孔已替换",
