@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pytest
 from fakes import Mask
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from visard.daemon.api.schema import Consent
@@ -16,6 +18,7 @@ from visard.daemon.errors import PersonaError
 from visard.daemon.personas.library import Library
 from visard.daemon.personas.prepare import FAST, candidates, chosen, configured, frames_per_second, prepare
 from visard.daemon.personas.record import AUTO, RECORD, Damaged, PersonaKind, read
+from visard.daemon.service.persona_index import thumbnail
 from visard.engines.errors import Cancelled, ModelRefused, VisardError
 from visard.models.processor import (
     Kind,
@@ -225,6 +228,15 @@ def test_a_model_given_by_its_path(offer: Callable[..., None], library: Library,
     assert (persona.name, persona.saved, persona.picture) == ("Face", False, None)
     assert prepare(persona, Mode.swap).processor == "net"
     assert net.made[0][0].model == model
+
+
+def test_a_model_that_was_never_seen_at_work_has_the_face_of_nobody(
+    offer: Callable[..., None], library: Library, model: Path
+) -> None:
+    offer(Fake("net", 10, accepts="net"))
+    with Image.open(BytesIO(thumbnail(library.resolve(str(model))))) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (256, 256))
+        assert picture.getpixel((128, 98)) != picture.getpixel((4, 4))
 
 
 def test_a_choice_for_a_shipped_persona_is_kept_beside_it(
