@@ -29,6 +29,7 @@ def obey(service: FakeService, line: str) -> None:
         "sleep": service.sleep,
         "wake": lambda: service.sleep(False),
         "job": lambda number, share: service.advance(int(number), float(share)),
+        "prepare": service.prepare,
         "ill": lambda: setattr(service, "well", False),
         "quit": lambda: os.kill(os.getpid(), signal.SIGTERM),
     }

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, RLock, Thread
 from typing import Any
@@ -20,6 +21,7 @@ from visard.daemon.api.schema import (
     OutputStatus,
     PersonaInfo,
     Problem,
+    ProcessorInfo,
     Spread,
     State,
     Status,
@@ -29,8 +31,11 @@ from visard.daemon.config.settings import Mode
 from visard.daemon.errors import PersonaError, PersonaUnknown, PictureUnreadable
 from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.media.slot import Closed
-from visard.daemon.personas.record import check_name
+from visard.daemon.personas.describe import describe
+from visard.daemon.personas.prepare import chosen, suitable
+from visard.daemon.personas.record import AUTO, Persona, PersonaKind, Record, check_name
 from visard.daemon.service.service import Service, snapshot
+from visard.models.processor import Material, find_processor
 
 NAMES = ("clara", "hanna", "marco", "nico", "robin", "walter")
 CAMERA = "usb-Acme_Webcam_123-video-index0"
@@ -64,6 +69,7 @@ class FakeService(Service):
         self._jobs: dict[int, Job] = {}
         self._problems: dict[str, Problem] = {}
         self._revealed = self._asleep = False
+        self._preparing: Job | None = None
 
     def start(self) -> None:
         self._painter.start()
@@ -108,6 +114,14 @@ class FakeService(Service):
         self._asleep = asleep
         self._changed()
 
+    def prepare(self, name: str | None, progress: float = 0.0, step: str = "") -> None:
+        """Let somebody wait for a persona; None: nobody."""
+        job = Job(
+            id=snapshot.PREPARING, title=f"preparing {name}", step=step, persona=name, progress=progress
+        )
+        self._preparing = job if name else None
+        self._changed()
+
     def advance(self, number: int, progress: float | None, error: str | None = None) -> None:
         """Move a job on; 1 is its end."""
         job = self._jobs[number]
@@ -127,6 +141,8 @@ class FakeService(Service):
                 pid=os.getpid(),
                 state=self._state(),
                 persona=self._current(),
+                processor=self._processor(config),
+                wanted=self._preparing.persona if self._preparing else None,
                 mode=config.mode,
                 paused=config.paused,
                 revealed=self._revealed,
@@ -138,7 +154,11 @@ class FakeService(Service):
                 ),
                 personas=tuple(self.personas()),
                 engines=self.working,
-                jobs=(*snapshot.compiling(self.working), *self._jobs.values()),
+                jobs=(
+                    *([self._preparing] if self._preparing else []),
+                    *snapshot.compiling(self.working),
+                    *self._jobs.values(),
+                ),
                 problems=(*self._problems.values(), *snapshot.demotions(self.working)),
                 numbers=self._numbers(),
                 settings=config,
@@ -146,8 +166,10 @@ class FakeService(Service):
 
     def switch_persona(self, name: str, mode: Mode | None = None) -> None:
         self._note("wear", name)
-        change = {"persona": self.persona(name).name} | ({} if mode is None else {"mode": mode.value})
-        self._file.change(change)
+        persona = self.persona(name)
+        if mode is None and persona.processor != AUTO:
+            mode = Mode(find_processor(persona.processor).kind)
+        self._file.change({"persona": persona.name} | ({} if mode is None else {"mode": mode.value}))
         self._changed()
 
     def step(self, by: int) -> None:
@@ -224,11 +246,43 @@ class FakeService(Service):
     def thumbnail(self, name: str) -> bytes:
         return swatch(list(self._personas).index(self.persona(name).name))
 
-    def add_persona(self, path: Path, name: str, consent: Consent, title: str | None) -> PersonaInfo:
+    def add_persona(
+        self,
+        path: Path,
+        name: str,
+        consent: Consent,
+        title: str | None = None,
+        *,
+        processor: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        picture: Path | None = None,
+    ) -> PersonaInfo:
         self._free(name)
-        if "\0" in str(path) or not path.is_file():
-            raise PictureUnreadable(f"{str(path)!r} is missing")
-        return self._keep(_persona(name, title=title, consent=consent))
+        for file in (path, *([picture] if picture else [])):
+            if "\0" in str(file) or not file.is_file():
+                raise PictureUnreadable(f"{str(file)!r} is missing")
+        added = _persona(name, title=title, consent=consent)
+        return self._keep(_configured(added, processor, options or {}, None))
+
+    def processors(self) -> list[ProcessorInfo]:
+        return describe()
+
+    def configure_persona(
+        self, name: str, processor: str | None, options: Mapping[str, Any] | None
+    ) -> PersonaInfo:
+        known = self.persona(name)
+        at_work = self.status().processor if known.name == self._current() else None
+        configured = _configured(known, processor, options, at_work)
+        self._note("configure", known.name, processor, options)
+        if known.name == self._current() and configured.processor != AUTO:
+            self._file.change({"mode": find_processor(configured.processor).kind})
+        return self._keep(configured)
+
+    def cancel(self, job: int) -> None:
+        if job != snapshot.PREPARING or self._preparing is None:
+            raise PersonaError(f"job {job} cannot be given up; only preparing a persona can")
+        self._note("cancel", job)
+        self.prepare(None)
 
     def generate_persona(self, seed: int | None, name: str | None) -> Job:
         name = name or f"person-{seed or 7}"
@@ -281,6 +335,15 @@ class FakeService(Service):
 
     def _current(self) -> str:
         return self.config().persona or NAMES[0]
+
+    def _processor(self, config: Config) -> str | None:
+        """Return what puts the present persona on: what was chosen, or the first that can, as it is fast."""
+        known = self._personas.get(self._current())
+        if known is None:
+            return None
+        able = [find_processor(name) for name in known.processors]
+        wanted = [one for one in able if known.processor in (AUTO, one.name) and one.kind == config.mode]
+        return wanted[0].name if wanted else None
 
     def _state(self) -> State:
         told = (
@@ -354,4 +417,26 @@ def _persona(
         consent=consent.value if consent else None,
         shipped=shipped,
         ready=True,
+        processors=_able(),
     )
+
+
+def _able() -> tuple[str, ...]:
+    return tuple(one.name for one in suitable(Material((Path("picture.jpg"),))))
+
+
+def _configured(
+    known: PersonaInfo, processor: str | None, options: Mapping[str, Any] | None, at_work: str | None
+) -> PersonaInfo:
+    """Return the persona as the real library would keep it."""
+    record = Record(
+        name=known.name,
+        title=known.title,
+        kind=PersonaKind.photo,
+        created=datetime.now(UTC),
+        processor=known.processor,
+        options=known.options,
+    )
+    persona = Persona(record, Path(), Path("picture.jpg"))
+    choice = chosen(persona, processor, options, at_work).model_dump()
+    return known.model_copy(update={**choice, "processors": _able()})

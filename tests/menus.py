@@ -1,13 +1,13 @@
 """Menus of the tray, looked into and clicked on without a desktop."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from statuses import status
 
-from visard.daemon.api.schema import Consent, PersonaInfo
+from visard.daemon.api.schema import Consent, PersonaInfo, ProcessorInfo
 from visard.tray import actions
 from visard.tray.panel import MenuItem
 
@@ -37,6 +37,11 @@ class FakeClient:
     def __getattr__(self, name: str) -> Any:
         def ask(*arguments: Any, **named: Any) -> Any:
             self.asked.append((name, *arguments, *named.values()))
+            if name == "processors":
+                return [
+                    ProcessorInfo(name="a", accepts=("photo",)),
+                    ProcessorInfo(name="b", accepts=("dfm",)),
+                ]
             return status() if name == "status" else PersonaInfo(name="added", title="x")
 
         return ask
@@ -53,11 +58,11 @@ class FakeDialogs:
         self.seen.append("question")
         return self.yes
 
-    def picture(self, title: str) -> Path | None:
-        self.seen.append("picture")
+    def face(self, title: str, models: Sequence[str]) -> Path | None:
+        self.seen.append(f"face {' '.join(models)}")
         return self.path
 
-    def persona(self, picture: Path) -> tuple[str, Consent] | None:
+    def persona(self, face: Path) -> tuple[str, Consent] | None:
         self.seen.append("persona")
         return self.form
 

@@ -9,6 +9,7 @@ import pytest
 from attacker import ATTACKS, BLIND, Attacker
 from browser import Browser, Tab, browser
 from control import fake
+from fake_processor import drop_in
 from fake_service import FakeService
 from pages import Running, running
 
@@ -28,7 +29,8 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> FakeService:
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeService:
+    drop_in(monkeypatch)
     return fake(tmp_path)
 
 
@@ -112,6 +114,65 @@ def test_mode_is_switched_for_the_present_persona(tab: Tab, service: FakeService
     tab.click("#mode input[value=animate]")
     _wait(tab, lambda: service.config().mode.value == "animate")
     assert service.config().persona == "clara"
+
+
+def _set(tab: Tab, option: str, value: str, kind: str = "change") -> None:
+    """Change a control as a person does."""
+    tab.until(f"document.querySelector({option!r}) !== null")
+    act = f"e => (e.value = {value!r}, e.dispatchEvent(new Event({kind!r})))"
+    tab.value(f"({act})(document.querySelector({option!r}))")
+
+
+def _shown(tab: Tab, option: str) -> Any:
+    return tab.value(f"document.querySelector({option!r}).value")
+
+
+def test_what_puts_the_persona_on_is_chosen_with_its_options(tab: Tab, service: FakeService) -> None:
+    tab.until("document.querySelectorAll('#processor option').length === 4")
+    words = tab.value("[...document.querySelectorAll('#processor option')].map(each => each.text)")
+    assert words == ["Automatic (mesh)", "mesh", "puppet", "tint"]
+    assert tab.value("document.querySelectorAll('#options > div').length") == 0
+    _set(tab, "#processor", "tint")
+    tab.until("document.querySelectorAll('#options > div').length === 5")
+    assert service.calls == ["configure clara tint {}"]
+    text = " ".join(tab.text().split())
+    assert "Strength" in text
+    assert "how bright the colour is" in text
+    assert _shown(tab, "[data-option=strength] [type=number]") == "0.75"
+    _set(tab, "[data-option=strength] [type=range]", "0.2", "input")
+    _set(tab, "[data-option=shade] select", "green")
+    tab.click("[data-option=soft] input")
+    _set(tab, "[data-option=steps] [type=number]", "48")
+    _wait(tab, lambda: len(service.calls) >= 2)
+    _wait(tab, lambda: len(service.persona("clara").options.get("tint", {})) == 4)
+    assert service.persona("clara").options["tint"] == {
+        "strength": 0.2, "shade": "green", "soft": True, "steps": 48
+    }  # fmt: skip
+    tab.click("#defaults")
+    _wait(tab, lambda: service.persona("clara").options == {})
+    tab.until("document.querySelector('[data-option=shade] select').value === 'red'")
+    tab.until("document.querySelector('[data-option=strength] [type=number]').value === '0.75'")
+
+
+def test_a_value_out_of_range_is_not_sent(tab: Tab, service: FakeService) -> None:
+    service.configure_persona("clara", "tint", {})
+    tab.until("document.querySelectorAll('#options > div').length === 5")
+    _set(tab, "[data-option=size] [type=number]", "7")
+    _set(tab, "[data-option=size] [type=number]", "1.5")
+    _wait(tab, lambda: service.persona("clara").options == {"tint": {"size": 1.5}})
+    _set(tab, "[data-option=size] [type=number]", "")
+    _wait(tab, lambda: service.persona("clara").options == {})
+    assert [call for call in service.calls if "7" in call.replace("0.75", "")] == []
+
+
+def test_what_is_prepared_tells_its_step_and_can_be_given_up(tab: Tab, service: FakeService) -> None:
+    service.prepare("hanna", 0.4, "compiling")
+    tab.until("!document.querySelector('#preparing').hidden")
+    assert "Preparing Hanna: compiling" in tab.text()
+    assert tab.value("document.querySelector('#preparing progress').value") == 0.4
+    tab.click("#cancel")
+    tab.until("document.querySelector('#preparing').hidden")
+    assert service.calls == ["cancel 0"]
 
 
 def test_pause_and_resume(tab: Tab, service: FakeService) -> None:
@@ -204,8 +265,9 @@ def test_chinese(chromium: Browser, page: Running) -> None:
 
 def test_every_reason_of_the_guard_has_chinese_words(tab: Tab, repository: Path) -> None:
     source = (repository / "daemon/visard/daemon/guard/rules.py").read_text("utf-8")
-    reasons = {one or other for one, other in re.findall(r'why="([^"]+)"|, "([a-z ]+)"\),\n', source)}
-    assert {"camera gone", "no face"} <= reasons
+    found = re.findall(r'why="([^"]+)"|, "([a-z ]+)"\),\n|why = .*, "([a-z ]+)"\n', source)
+    reasons = {reason for groups in found for reason in groups if reason}
+    assert {"camera gone", "no face", "late"} <= reasons
     known = tab.value("import('/texts.js').then(m => Object.keys(m.languages.zh))")
     assert {f"why.{reason}" for reason in reasons} <= set(known)
 

@@ -58,8 +58,8 @@ def test_pause_and_a_persona_are_chosen_with_the_mouse(running: Session) -> None
     running.open_menu(GREEN)
     row = fourth.y - third.y
     last = running.persona(5)
-    # Below the last persona: add, generate, a separator, swap, animate, a separator, pause.
-    running.screen.click(last.x + 30, round(last.y + 5.4 * row))
+    # Below the last persona: add, generate, a separator, swap, animate, what with, a separator, pause.
+    running.screen.click(last.x + 30, round(last.y + 6.2 * row))
     until(lambda: running.status().paused, "the click on pause did nothing")
     running.looks("paused")
     assert until(lambda: running.screen.find(GREY), "no grey icon on the screen")
@@ -157,10 +157,20 @@ def test_a_daemon_that_goes_is_missed_and_found_again(running: Session) -> None:
     assert running.tray.poll() is None
 
 
+def test_what_puts_the_persona_on_is_chosen_and_preparing_given_up(running: Session) -> None:
+    running.item.click("puppet")
+    until(lambda: running.status().processor == "puppet", "the click on a processor did nothing")
+    assert running.status().mode == "animate"
+    running.daemon.say("prepare hanna")
+    running.line("Preparing hanna")
+    running.item.click("Cancel")
+    until(lambda: running.status().wanted is None, "the click on cancel did nothing")
+
+
 def test_a_persona_is_added_from_a_picture(running: Session, home: Path) -> None:
     picture = home / "aunt.jpg"
     shutil.copy(SHIPPED / "hanna" / "picture.jpg", picture)
-    running.item.click("Add a persona from a picture …")
+    running.item.click("Add a persona from a picture or model …")
     until(lambda: running.screen.windows("Choose a picture of one face"), "no file is asked for")
     running.screen.point(500, 400)  # without a window manager, keys go to what is under the mouse
     running.screen.type(str(picture))

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -14,16 +14,16 @@ from desktop import Desktop, desktop, process, until
 from visard.daemon.errors import VisardError
 from visard.daemon.personas.library import SHIPPED
 from visard.tray import dialogs, system_gi
-from visard.tray.dialogs import ChildDialogs, Dialog, DialogsUnavailable, Form, Notice, Picture, Question
+from visard.tray.dialogs import ChildDialogs, Dialog, DialogsUnavailable, File, Form, Notice, Question
 
 pytestmark = pytest.mark.slow
 
 FORM = Form(
-    title="A face", picture=str(SHIPPED / "nico" / "picture.jpg"), name="Name", question="Why?",
+    title="A face", file=str(SHIPPED / "nico" / "picture.jpg"), name="Name", question="Why?",
     choices=(("self", "mine"), ("permission", "allowed")), remark="Mind", done="Add", cancel="Cancel",
 )  # fmt: skip
 QUESTION = Question("Sure?", "Do it?", "Yes", "No")
-PICTURE = Picture("Which one?", "Choose", "Cancel", "Pictures")
+FILE = File("Which one?", "Choose", "Cancel", "Pictures", ("jpg", "dfm"))
 NOTICE = Notice("Heard?", "This is wrong.", "sudo thing", "Copy", "Close")
 
 
@@ -76,7 +76,7 @@ def shown(screen: Desktop, toolkit: str, dialog: Dialog) -> Iterator[Shown]:
         yield Shown(screen, child)
 
 
-@pytest.mark.parametrize("dialog", [QUESTION, FORM, PICTURE, NOTICE], ids=lambda d: type(d).__name__)
+@pytest.mark.parametrize("dialog", [QUESTION, FORM, FILE, NOTICE], ids=lambda d: type(d).__name__)
 def test_leaving_a_dialogue_is_a_no(screen: Desktop, toolkit: str, dialog: Dialog) -> None:
     with shown(screen, toolkit, dialog) as window:
         window.keys("Escape")
@@ -102,13 +102,24 @@ def test_a_form_needs_name_and_statement(screen: Desktop, toolkit: str) -> None:
         assert window.answer() == ["Ann Lee", "self"]
 
 
-def test_a_file_is_chosen(screen: Desktop, toolkit: str, tmp_path: Path) -> None:
-    picture = tmp_path / "photo.jpg"
-    picture.write_bytes((SHIPPED / "nico" / "thumbnail.jpg").read_bytes())
-    with shown(screen, toolkit, PICTURE) as window:
-        window.text(str(picture))
+@pytest.mark.parametrize("name", ["photo.jpg", "face.dfm"])
+def test_a_file_is_chosen(screen: Desktop, toolkit: str, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes((SHIPPED / "nico" / "thumbnail.jpg").read_bytes())
+    with shown(screen, toolkit, FILE) as window:
+        window.text(str(path))
         window.keys("Return")
-        assert window.answer() == str(picture)
+        assert window.answer() == str(path)
+
+
+def test_a_form_also_comes_for_a_file_that_is_no_picture(
+    screen: Desktop, toolkit: str, tmp_path: Path
+) -> None:
+    (tmp_path / "face.dfm").write_bytes(b"no picture")
+    with shown(screen, toolkit, replace(FORM, file=str(tmp_path / "face.dfm"))) as window:
+        window.text("Ann")
+        window.keys("Tab", "space", "shift+Tab", "Return")
+        assert window.answer() == ["Ann", "self"]
 
 
 def test_a_notice_is_closed(screen: Desktop, toolkit: str) -> None:

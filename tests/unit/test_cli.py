@@ -155,6 +155,7 @@ def test_run_passes_everything_on(call: Call, monkeypatch: pytest.MonkeyPatch) -
     asked: list[Any] = []
     monkeypatch.setattr("visard.daemon.foreground.run.run", lambda *a, **k: asked.append((a, k)))
     options = "--source demo --persona marco --sink preview --sink a.mp4 --mode animate --seconds 3"
+    options += " --processor mesh --option a=1"
     more = "--opacity 0.5 --keep-mouth --who largest --max-faces 2 --colour mean-deviation --pan-x -0.5"
     status, _, err = call("run", *options.split(), *more.split())
     assert (status, err) == (0, "")
@@ -168,10 +169,17 @@ def test_run_passes_everything_on(call: Call, monkeypatch: pytest.MonkeyPatch) -
             "pan_x": -0.5,
         }
     )
-    assert asked == [(("demo", "marco", ("preview", "a.mp4"), settings, Mode.animate), {"seconds": 3.0})]
+    assert asked == [
+        (
+            ("demo", "marco", ("preview", "a.mp4"), settings, Mode.animate),
+            {"processor": "mesh", "options": {"a": "1"}, "seconds": 3.0},
+        )
+    ]
     asked.clear()
     call("run")
-    assert asked == [((None, None, (), Settings(), None), {"seconds": None})]
+    assert asked == [
+        ((None, None, (), Settings(), None), {"processor": None, "options": {}, "seconds": None})
+    ]
 
 
 @pytest.mark.parametrize("name", ["run", "convert", "bench"])

@@ -25,6 +25,7 @@ from visard.daemon.errors import (
     PersonaError,
     PersonaUnknown,
     PictureUnreadable,
+    ProcessorUnknown,
     VisardError,
 )
 from visard.daemon.server.server import run
@@ -90,6 +91,11 @@ def test_everything_can_be_asked_for(tmp_path: Path, tcp: bool) -> None:
         assert client.restore_persona("a b").name == "a b"
         client.remove_persona("a b", forever=True)
         assert client.generate_persona(3).persona == "person-3"
+        assert client.configure_persona("marco", "puppet", {}).processor == "puppet"
+        assert client.configure_persona("marco", None, None).processor == "puppet"
+        assert {"mesh", "puppet"} <= {each.name for each in client.processors()}
+        service.prepare("hanna")
+        assert client.cancel(0).wanted is None
         assert client.thumbnail("robin").startswith(b"\xff\xd8")
         assert client.settings().persona == "marco"
         assert client.change({"camera": CAMERA, "opacity": 0.5}).opacity == 0.5
@@ -107,6 +113,9 @@ def test_what_the_daemon_raised_is_raised_here(tmp_path: Path) -> None:
             (lambda: client.persona("../x"), DaemonError, "there is no"),
             (lambda: client.remove_persona("clara"), PersonaError, "ships with Visard"),
             (lambda: client.add_persona(Path("no.jpg"), "x", Consent.self), PictureUnreadable, "/no.jpg"),
+            (lambda: client.configure_persona("clara", "no", {}), ProcessorUnknown, "choose auto or one of"),
+            (lambda: client.configure_persona("clara", "mesh", {"a": 1}), PersonaError, "no option 'a'"),
+            (lambda: client.cancel(3), PersonaError, "cannot be given up"),
             (lambda: client.change({"opacty": 1}), ConfigError, "did you mean opacity?"),
             (lambda: client.unset("a/b"), VisardError, "there is no"),
         ):

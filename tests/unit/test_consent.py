@@ -8,7 +8,8 @@ from control import ask, fake
 from PIL import Image
 
 from visard.daemon.api.client import Client
-from visard.daemon.api.schema import ErrorBody, NewPersona
+from visard.daemon.api.requests import NewPersona
+from visard.daemon.api.schema import ErrorBody
 from visard.daemon.personas.library import Library
 from visard.daemon.service.service import Service
 

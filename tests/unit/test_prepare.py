@@ -2,20 +2,23 @@
 
 import json
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pytest
 from fakes import Mask
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from visard.daemon.api.schema import Consent
 from visard.daemon.config.settings import Mode
 from visard.daemon.errors import PersonaError
 from visard.daemon.personas.library import Library
-from visard.daemon.personas.prepare import FAST, candidates, chosen, frames_per_second, prepare
+from visard.daemon.personas.prepare import FAST, candidates, chosen, configured, frames_per_second, prepare
 from visard.daemon.personas.record import AUTO, RECORD, Damaged, PersonaKind, read
+from visard.daemon.service.persona_index import thumbnail
 from visard.engines.errors import Cancelled, ModelRefused, VisardError
 from visard.models.processor import (
     Kind,
@@ -227,6 +230,15 @@ def test_a_model_given_by_its_path(offer: Callable[..., None], library: Library,
     assert net.made[0][0].model == model
 
 
+def test_a_model_that_was_never_seen_at_work_has_the_face_of_nobody(
+    offer: Callable[..., None], library: Library, model: Path
+) -> None:
+    offer(Fake("net", 10, accepts="net"))
+    with Image.open(BytesIO(thumbnail(library.resolve(str(model))))) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (256, 256))
+        assert picture.getpixel((128, 98)) != picture.getpixel((4, 4))
+
+
 def test_a_choice_for_a_shipped_persona_is_kept_beside_it(
     offer: Callable[..., None], library: Library
 ) -> None:
@@ -252,6 +264,52 @@ def test_choosing_keeps_the_options_of_the_others(offer: Callable[..., None], li
     library.configure("clara", "plain", {"strength": 0.9})
     second = chosen(library.get("clara"), "fine", {"twice": True})
     assert second.options == {**first.options, "fine": {"twice": True}}
+
+
+def test_with_auto_options_are_those_of_what_is_at_work(offer: Callable[..., None], library: Library) -> None:
+    offer(Fake("fine", 90), Fake("plain", 10))
+    clara = library.get("clara")
+    assert chosen(clara, None, {"strength": 1}).options == {"fine": {"strength": 1}}
+    assert chosen(clara, None, {"strength": 1}, "plain").options == {"plain": {"strength": 1}}
+    assert chosen(clara, None, {"strength": 1}, "gone").options == {"fine": {"strength": 1}}
+    assert chosen(clara, "fine", {"strength": 1}, "plain").options == {"fine": {"strength": 1}}
+
+
+def test_all_options_go_back_at_once(offer: Callable[..., None], library: Library) -> None:
+    offer(Fake("fine", 90), Fake("plain", 10))
+    for name in ("fine", "plain"):
+        library.configure("clara", name, {"strength": 1})
+    assert library.configure("clara", None, None).record.options == {}
+    assert library.get("clara").record.processor == "plain"
+
+
+def test_a_choice_that_is_not_kept(offer: Callable[..., None], library: Library) -> None:
+    mover = Fake("mover", 90, kind="animate")
+    offer(mover, Fake("plain", 10))
+    other = configured(library.get("clara"), "mover", {"strength": "1"})
+    assert (other.record.processor, other.record.options) == ("mover", {"mover": {"strength": 1.0}})
+    assert library.get("clara").record.processor == AUTO
+    made = prepare(other, None)
+    assert (made.mode, made.processor, mover.made[0][1].strength) == (Mode.animate, "mover", 1.0)
+    assert prepare(library.get("clara"), None).mode is Mode.swap
+    assert prepare(library.get("clara"), None, processor="mover").mode is Mode.animate
+
+
+def test_a_guest_is_configured_in_memory_and_its_files_are_left_alone(
+    offer: Callable[..., None], library: Library, tmp_path: Path
+) -> None:
+    offer(Fake("fine", 90), Fake("plain", 10))
+    photo = tmp_path / "photos" / "me.jpg"
+    photo.parent.mkdir()
+    photo.touch()
+    library.guest = library.resolve(str(photo))
+    record = library.configure("me", "plain", {"strength": 1}).record
+    assert (record.processor, record.options) == ("plain", {"plain": {"strength": 1}})
+    assert library.get("me").record == record
+    for change in (lambda: library.remove("me"), lambda: library.rename("me", "you")):
+        with pytest.raises(PersonaError, match="not in the library"):
+            change()
+    assert list(photo.parent.iterdir()) == [photo]
 
 
 def test_old_records_are_read(tmp_path: Path, library: Library) -> None:

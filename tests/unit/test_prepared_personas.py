@@ -48,6 +48,16 @@ class Shelf:
         return name
 
 
+class Choices(Shelf):
+    """A library in which a persona's choice changes."""
+
+    def __init__(self) -> None:
+        self.choice = ""
+
+    def get(self, name: str) -> str:
+        return name + self.choice
+
+
 class Answer:
     """Waits for what was ordered."""
 
@@ -203,3 +213,19 @@ def test_progress_is_told(tailor: Tailor) -> None:
     order(prepared, "anna").get()
     prepared.close(10)
     assert seen == [(("anna", Mode.swap), 0.5, "sewing"), (None, 0.5, "sewing")]
+
+
+def test_what_was_configured_while_it_was_prepared_is_prepared_again(tailor: Tailor) -> None:
+    tailor.slow = {"slow"}
+    library, answer = Choices(), Answer()
+    prepared = PreparedPersonas(cast("Library", library), prepare=tailor)
+    prepared.order("slow", Mode.swap, answer)
+    assert tailor.busy.wait(10)
+    library.choice = " with options"
+    tailor.go.set()
+    made = answer.get()
+    assert tailor.made == ["slow", "slow with options"]
+    assert isinstance(made, PreparedPersona)
+    assert made.name == "slow with options"
+    assert (tailor.masks["slow"].closed, tailor.masks["slow with options"].closed) == (True, False)
+    prepared.close(10)

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from control import fake
+from fake_processor import drop_in
 from fake_service import FakeService
 from pages import Running, cookie, running, visitor
 
@@ -113,6 +114,35 @@ def test_pictures_come_as_motion_jpeg(client: httpx.Client, path: str, service: 
             seen += piece
             if seen.count(b"\xff\xd8\xff") >= 2:
                 break
+
+
+def test_the_page_chooses_a_processor_and_options(
+    client: httpx.Client, service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop_in(monkeypatch)
+    origin = {"Origin": str(client.base_url).rstrip("/")}
+    names = [each["name"] for each in client.get("/processors").json()]
+    assert {"mesh", "puppet", "tint"} <= set(names)
+    body = {"processor": "tint", "options": {"strength": 0.5}}
+    answer = client.patch("/persona/clara", json=body, headers=origin)
+    assert (answer.status_code, answer.json()["processor"]) == (200, "tint")
+    assert service.persona("clara").options == {"tint": {"strength": 0.5}}
+    wrong = client.patch("/persona/clara", json={"options": {"strength": 5}}, headers=origin)
+    assert (wrong.status_code, wrong.json()["error"]["code"]) == (409, "persona")
+    assert client.patch("/persona/clara", json={"name": "other"}, headers=origin).status_code == 422
+    service.prepare("hanna")
+    assert client.delete("/jobs/0", headers=origin).json()["wanted"] is None
+
+
+@pytest.mark.parametrize(("method", "path"), [("PATCH", "/persona/clara"), ("DELETE", "/jobs/0")])
+def test_only_the_page_itself_may_choose(
+    client: httpx.Client, service: FakeService, method: str, path: str
+) -> None:
+    service.prepare("hanna")
+    for headers in ({}, {"Origin": "http://example.org"}):
+        answer = client.request(method, path, json={"processor": "puppet"}, headers=headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "origin")
+    assert service.calls == []
 
 
 def test_events_begin_with_the_status(client: httpx.Client) -> None:

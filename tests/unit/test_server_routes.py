@@ -10,17 +10,21 @@ from typing import Any
 import httpx
 import pytest
 from control import ask, fake, run, served
+from fake_processor import drop_in
 from fake_service import NAMES, FakeService
 from PIL import Image
 
 from visard.daemon.api import schema
 from visard.daemon.api.schema import ErrorBody, Status
 from visard.daemon.errors import (
+    BackendUnavailable,
     ConfigError,
     DaemonAbsent,
+    EngineError,
     FaceUnusable,
     ModelRefused,
     PersonaUnknown,
+    ProcessorUnknown,
     VisardError,
 )
 from visard.daemon.server.app import build
@@ -111,6 +115,86 @@ def test_personas_come_and_go(call: Ask, photo: str) -> None:
     assert call("POST", "/personas/grace/restore")[1]["name"] == "grace"
     assert call("DELETE", "/personas/grace?forever=true") == (204, None)
     assert call("POST", "/personas/grace/restore")[0] == 404
+
+
+def test_a_processor_and_its_options_are_chosen(call: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop_in(monkeypatch)
+    code, found = call("GET", "/processors")
+    assert code == 200
+    tint = next(each for each in found if each["name"] == "tint")
+    assert (tint["kind"], tint["accepts"]) == ("swap", ["photo", "tint"])
+    assert tint["options"]["properties"]["steps"]["multipleOf"] == 16
+    change = {"processor": "tint", "options": {"strength": 0.5, "soft": True}}
+    code, clara = call("PATCH", "/personas/clara", change)
+    assert (code, clara["processor"]) == (200, "tint")
+    assert clara["options"] == {"tint": {"strength": 0.5, "soft": True}}
+    assert call("GET", "/status")[1]["processor"] == "tint"
+    assert call("PATCH", "/personas/clara", {"options": {"soft": None}})[1]["options"]["tint"] == {
+        "strength": 0.5
+    }
+    assert call("PATCH", "/personas/clara", {})[1]["processor"] == "tint"
+    assert call("PATCH", "/personas/clara", {"options": None})[1]["options"] == {}
+    assert call("PATCH", "/personas/clara", {"processor": None})[1]["processor"] == "auto"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        ({"processor": "nonsense"}, 422, "there is no processor 'nonsense'; choose auto or one of:"),
+        ({"processor": "dfm"}, 409, "dfm needs dfm, and clara is made of photo"),
+        ({"processor": "tint", "options": {"strength": 2}}, 409, "less than or equal to 1, not 2"),
+        ({"processor": "tint", "options": {"strenght": 1}}, 409, "tint has no option 'strenght'"),
+        ({"processor": "tint", "options": {"strenght": None}}, 409, "tint has no option 'strenght'"),
+        ({"processor": "tint", "options": {"strength": [1]}}, 422, "options"),
+        ({"procesor": "tint"}, 422, "procesor"),
+    ],
+)
+def test_a_choice_that_cannot_be_is_told_and_changes_nothing(
+    call: Ask, monkeypatch: pytest.MonkeyPatch, body: Any, status: int, words: str
+) -> None:
+    drop_in(monkeypatch)
+    code, answer = call("PATCH", "/personas/clara", body)
+    assert code == status
+    assert words in answer["error"]["message"]
+    assert call("GET", "/personas/clara")[1]["processor"] == "auto"
+
+
+def test_a_new_persona_comes_with_its_choice(call: Ask, photo: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop_in(monkeypatch)
+    new = {
+        "path": photo,
+        "name": "Ada",
+        "consent": "self",
+        "processor": "tint",
+        "options": {"shade": "green"},
+    }
+    code, ada = call("POST", "/personas", new)
+    assert (code, ada["processor"], ada["options"]) == (201, "tint", {"tint": {"shade": "green"}})
+    assert call("POST", "/personas", {**new, "name": "b", "picture": "/no/such.jpg"})[0] == 409
+
+
+def test_the_description_knows_the_options_of_every_processor(
+    service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop_in(monkeypatch)
+    schemas = build(Api(service, lambda: None)).openapi()["components"]["schemas"]
+    strength = schemas["tint.options"]["properties"]["strength"]["anyOf"]
+    assert (strength[0]["minimum"], strength[0]["maximum"], strength[1]) == (0, 1, {"type": "null"})
+    for body in ("NewPersona", "PersonaChange"):
+        references = schemas[body]["properties"]["options"]["anyOf"]
+        assert {"$ref": "#/components/schemas/tint.options"} in references
+
+
+def test_preparing_can_be_given_up(call: Ask, service: FakeService) -> None:
+    service.prepare("hanna", 0.4, "compiling")
+    now = call("GET", "/status")[1]
+    assert (now["wanted"], now["jobs"][0]["step"]) == ("hanna", "compiling")
+    code, now = call("DELETE", "/jobs/0")
+    assert (code, now["wanted"], now["jobs"]) == (200, None, [])
+    code, answer = call("DELETE", "/jobs/0")
+    assert (code, answer["error"]["message"]) == (
+        409, "job 0 cannot be given up; only preparing a persona can"
+    )  # fmt: skip
 
 
 def test_a_generated_person_is_a_job(call: Ask) -> None:
@@ -253,11 +337,13 @@ def test_every_exception_has_a_status() -> None:
     for error, status in (
         (PersonaUnknown, 404),
         (FaceUnusable, 409),
+        (ModelRefused, 409),
+        (ProcessorUnknown, 422),
         (ConfigError, 422),
         (DaemonAbsent, 503),
     ):
         assert status_of(error("x")) == status
-    assert status_of(ModelRefused("x")) == STATUS[VisardError]
+    assert status_of(BackendUnavailable("x")) == STATUS[EngineError]
 
 
 def test_events_and_preview_are_streams(service: FakeService) -> None:

@@ -2,6 +2,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from control import fake
+from fake_processor import drop_in
 from hypothesis import given
 from hypothesis import strategies as st
 from menus import FakeClient, FakeDialogs, current, do, every, labelled
@@ -110,6 +112,47 @@ def test_one_that_is_prepared_says_how_far_it_is() -> None:
     assert labelled(menu(status(wanted="hanna")), "Hanna").label == "Hanna (preparing …)"
 
 
+def test_preparing_tells_its_step_and_can_be_given_up() -> None:
+    job = Job(id=0, title="preparing hanna", step="compiling", persona="hanna", progress=0.4)
+    items = menu(status(wanted="hanna", jobs=(job,)))
+    assert labelled(items, "Preparing").label == "Preparing hanna: compiling … 40 %"
+    assert do(labelled(items, "Cancel").action) == [("cancel", 0)]
+    assert all(item.label != "Cancel" for item in every(menu(status())))
+    drawn = Job(id=3, title="drawing a person who does not exist", progress=0.5)
+    assert all(item.label != "Cancel" for item in every(menu(status(jobs=(drawn,)))))
+
+
+def test_the_present_persona_is_put_on_with_what_can() -> None:
+    clara = PersonaInfo(name="clara", title="Clara", processors=("dfm", "mesh"), processor="mesh")
+    other = PersonaInfo(name="hanna", title="Hanna", processors=("puppet",))
+    items = labelled(menu(status(personas=(clara, other))), "Put on with").children
+    assert [(item.label, item.checked, item.radio) for item in items] == [
+        ("Automatic", False, True),
+        ("dfm", False, True),
+        ("mesh", True, True),
+    ]
+    assert do(items[1].action) == [("configure_persona", "clara", "dfm", {})]
+    auto = clara.model_copy(update={"processor": "auto"})
+    items = labelled(menu(status(personas=(auto,), processor="mesh")), "Put on with").children
+    assert [item.label for item in items if item.checked] == ["Automatic: mesh"]
+    assert do(items[0].action) == [("configure_persona", "clara", "auto", {})]
+    for nothing in (status(persona=None), status()):
+        assert all(item.label != "Put on with" for item in every(menu(nothing)))
+
+
+def test_a_swapper_that_was_dropped_in_is_in_the_menu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop_in(monkeypatch)
+    service = fake(tmp_path)
+    item = labelled(labelled(menu(service.status()), "Put on with").children, "tint")
+    assert isinstance(item.action, actions.ChooseProcessor)
+    service.configure_persona(item.action.name, item.action.processor, {})
+    assert service.status().processor == "tint"
+    items = labelled(menu(service.status()), "Put on with").children
+    assert [item.label for item in items if item.checked] == ["tint"]
+
+
 def test_work_in_the_background_is_told_until_it_is_done() -> None:
     job = Job(id=3, title="Generating a person", progress=0.5)
     assert labelled(menu(status(jobs=(job,))), "Generating").label == "Generating a person … 50 %"
@@ -164,12 +207,12 @@ def test_problems_are_told_with_their_fix() -> None:
 
 def test_adding_a_persona_asks_for_consent_and_stops_at_any_no(tmp_path: Path) -> None:
     photo = tmp_path / "photo.jpg"
-    assert do(actions.AddPersona(), FakeDialogs()) == []
+    assert do(actions.AddPersona(), FakeDialogs()) == [("processors",)]
     dialogs = FakeDialogs(path=photo)
-    assert do(actions.AddPersona(), dialogs) == []
-    assert dialogs.seen == ["picture", "persona"]
+    assert do(actions.AddPersona(), dialogs) == [("processors",)]
+    assert dialogs.seen == ["face dfm", "persona"]
     asked = do(actions.AddPersona(), FakeDialogs(path=photo, form=("Clara", Consent.permission)))
-    assert asked[1:] == [
+    assert asked[2:] == [
         ("add_persona", photo, "Clara-2", Consent.permission, "Clara"),
         ("switch_persona", "added"),
     ]

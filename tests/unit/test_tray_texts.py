@@ -18,7 +18,7 @@ from visard.daemon.config.file import Config
 from visard.tray import i18n, texts
 from visard.tray.menu import menu
 
-ENGINES = ("device-lost", "engine-demoted", "engine-not-kept")
+ENGINES = ("device-lost", "engine-demoted", "engine-not-kept", "slow-processor")
 VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 
 
@@ -64,6 +64,7 @@ def test_the_whole_menu_is_chinese(language: pytest.MonkeyPatch, state: State | 
     jobs = (
         Job(id=1, title="drawing a person who does not exist", progress=0.3),
         Job(id=-5, title="compiling 网络", progress=0.4),
+        Job(id=0, title="preparing Hanna", step="reading", persona="hanna", progress=0.4),
     )
     cameras = [CameraInfo(id="x", name="摄像头", path="/dev/video0", busy=True, chosen=False)]
     now = status(state, problems=problems, jobs=jobs, wanted="hanna", settings=Config()) if state else None

@@ -7,6 +7,7 @@ VisardError
 ├── PortraitError             (visard.models.errors)
 │   ├── PictureUnreadable
 │   └── FaceUnusable
+├── ProcessorUnknown          (visard.models.errors)
 ├── NetworkUnavailable        (visard.models.errors)
 ├── SourceError               frames cannot be read
 │   ├── SourceUnavailable     missing, broken, busy or of an unknown kind
@@ -24,7 +25,13 @@ VisardError
 """
 
 from visard.engines.errors import BackendUnavailable, EngineError, ModelRefused, VisardError
-from visard.models.errors import FaceUnusable, NetworkUnavailable, PictureUnreadable, PortraitError
+from visard.models.errors import (
+    FaceUnusable,
+    NetworkUnavailable,
+    PictureUnreadable,
+    PortraitError,
+    ProcessorUnknown,
+)
 
 
 class SourceError(VisardError):
@@ -125,6 +132,7 @@ __all__ = [
     "PersonaUnknown",
     "PictureUnreadable",
     "PortraitError",
+    "ProcessorUnknown",
     "SinkError",
     "SinkUnavailable",
     "SourceEnded",

@@ -4,6 +4,7 @@ VisardError
 ├── PortraitError      a picture cannot become a persona
 │   ├── PictureUnreadable  missing, broken, too large or not a picture
 │   └── FaceUnusable       no face, several, too small, closed eyes, strong profile
+├── ProcessorUnknown   no swapper and no animator of this name can be used here
 └── NetworkUnavailable a network that is not shipped cannot be fetched or is not the one expected
 """
 
@@ -26,6 +27,12 @@ class FaceUnusable(PortraitError):
     """The picture holds no face, several faces, or one that a persona cannot be made from."""
 
     code = "face-unusable"
+
+
+class ProcessorUnknown(VisardError):
+    """No swapper and no animator of this name can be used here."""
+
+    code = "processor-unknown"
 
 
 class NetworkUnavailable(VisardError):

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 
 from visard.engines.errors import VisardError
 from visard.engines.plugins import Registry
+from visard.models.errors import ProcessorUnknown
 from visard.models.face import Face, Image
 
 Kind = Literal["swap", "animate"]
@@ -226,12 +227,12 @@ def processors() -> dict[str, Processor]:
 
 
 def find_processor(name: str) -> Processor:
-    """Return one by name, or raise VisardError naming those that exist."""
+    """Return one by name, or raise ProcessorUnknown naming those that exist."""
     found, broken = processors(), {**swappers.broken, **animators.broken}
     if name in broken:
-        raise VisardError(f"{name} cannot be used here: {broken[name]}")
+        raise ProcessorUnknown(f"{name} cannot be used here: {broken[name]}")
     if name not in found:
-        raise VisardError(
+        raise ProcessorUnknown(
             f"there is no processor {name!r}; choose auto or one of: {', '.join(sorted(found))}"
         )
     return found[name]

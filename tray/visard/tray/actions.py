@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +25,12 @@ class Dialogs(Protocol):
         """Ask something that is yes or no."""
         ...
 
-    def picture(self, title: str) -> Path | None:
-        """Let the person choose a picture file."""
+    def face(self, title: str, models: Sequence[str]) -> Path | None:
+        """Let the person choose a picture file, or a trained model with one of these endings."""
         ...
 
-    def persona(self, picture: Path) -> tuple[str, Consent] | None:
-        """Ask for a name for the face in the picture, and why it may be used."""
+    def persona(self, face: Path) -> tuple[str, Consent] | None:
+        """Ask for a name for the face in the file, and why it may be used."""
         ...
 
     def notice(self, title: str, text: str, copy: str | None = None) -> None:
@@ -86,6 +86,29 @@ class SwitchMode:
     def __call__(self, context: ActionContext) -> None:
         """Ask the daemon."""
         context.client.switch_persona(self.name, self.mode)
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseProcessor:
+    """Have a persona put on by another processor."""
+
+    name: str
+    processor: str
+
+    def __call__(self, context: ActionContext) -> None:
+        """Ask the daemon."""
+        context.client.configure_persona(self.name, self.processor, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Give up preparing a persona."""
+
+    job: int
+
+    def __call__(self, context: ActionContext) -> None:
+        """Ask the daemon."""
+        context.client.cancel(self.job)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,19 +184,20 @@ class HideRealFace:
 
 @dataclass(frozen=True, slots=True)
 class AddPersona:
-    """Make a persona from a picture and put it on."""
+    """Make a persona from a picture or a trained model and put it on."""
 
     def __call__(self, context: ActionContext) -> None:
-        """Ask for the picture, the name and why this face may be used."""
-        picture = context.dialogs.picture(_("Choose a picture of one face"))
-        if picture is None:
+        """Ask for the file, the name and why this face may be used."""
+        kinds = {kind for processor in context.client.processors() for kind in processor.accepts}
+        path = context.dialogs.face(_("Choose a picture of one face"), sorted(kinds - {"photo"}))
+        if path is None:
             return
-        answer = context.dialogs.persona(picture)
+        answer = context.dialogs.persona(path)
         if answer is None:
             return
         title, consent = answer
         taken = [info.name for info in context.client.status().personas]
-        added = context.client.add_persona(picture, name_for(title, taken), consent, title)
+        added = context.client.add_persona(path, name_for(title, taken), consent, title)
         context.client.switch_persona(added.name)
 
 

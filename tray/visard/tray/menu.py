@@ -8,6 +8,7 @@ from visard.tray import actions, submenus, texts
 from visard.tray.i18n import _, several
 from visard.tray.panel import SEPARATOR, MenuItem, note
 
+_AUTO = "auto"
 _SHOWN = 12
 """Personas that stand in the menu itself; the others are one step further."""
 
@@ -27,6 +28,7 @@ def menu(status: Status | None, cameras: Sequence[CameraInfo] = ()) -> tuple[Men
         *_personas(status),
         SEPARATOR,
         *_modes(status),
+        *_processors(status),
         SEPARATOR,
         *_actions(status),
         SEPARATOR,
@@ -44,7 +46,12 @@ def _top(status: Status) -> Iterator[MenuItem]:
         yield MenuItem(_("Hide my real face"), actions.HideRealFace())
     yield note(texts.headline(status))
     known = {info.name for info in status.personas}
-    yield from (note(texts.job(job)) for job in status.jobs if job.persona not in known and not job.done)
+    for job in (job for job in status.jobs if not job.done):
+        if job.persona is None or job.persona not in known:
+            yield note(texts.job(job))
+        elif job.persona == status.wanted:
+            yield note(texts.job(job))
+            yield MenuItem(_("Cancel"), actions.Cancel(job.id))
     found = tuple(map(_problem, status.problems))
     if len(found) > 1:
         label = several("{count} problem", "{count} problems", len(found))
@@ -65,7 +72,7 @@ def _personas(status: Status) -> Iterator[MenuItem]:
     more = tuple(_persona(info, status) for info in status.personas if info.name not in shown)
     if more:
         yield MenuItem(_("More personas"), children=more)
-    yield MenuItem(_("Add a persona from a picture …"), actions.AddPersona())
+    yield MenuItem(_("Add a persona from a picture or model …"), actions.AddPersona())
     yield MenuItem(_("Generate a person"), actions.GeneratePersona())
 
 
@@ -95,6 +102,22 @@ def _modes(status: Status) -> Iterator[MenuItem]:
             actions.SwitchMode(status.persona, mode) if status.persona else actions.change(mode=mode.value)
         )
         yield MenuItem(label, action, checked=mode is status.mode, radio=True)
+
+
+def _processors(status: Status) -> Iterator[MenuItem]:
+    """Yield what can put the present persona on, the chosen one ticked."""
+    info = next((info for info in status.personas if info.name == status.persona), None)
+    if info is None or not info.processors:
+        return
+    automatic = _("Automatic")
+    if info.processor == _AUTO and status.processor:
+        automatic = _("Automatic: {processor}").format(processor=status.processor)
+    labels = {_AUTO: automatic, **{name: name for name in info.processors}}
+    items = (
+        MenuItem(label, actions.ChooseProcessor(info.name, name), checked=name == info.processor, radio=True)
+        for name, label in labels.items()
+    )
+    yield MenuItem(_("Put on with"), children=tuple(items))
 
 
 def _actions(status: Status) -> Iterator[MenuItem]:

@@ -6,8 +6,8 @@ from enum import StrEnum
 from visard.daemon.api.schema import Job, PersonaInfo, Problem, State, Status
 from visard.tray.i18n import _, english
 
-_COMPILING = "compiling "
-"""How the daemon's jobs begin that compile a network."""
+_COMPILING, _PREPARING = "compiling ", "preparing "
+"""How the daemon's jobs begin that compile a network or prepare a persona."""
 
 
 class IconState(StrEnum):
@@ -65,13 +65,15 @@ def share(job: Job | None) -> str:
 
 def job(running: Job) -> str:
     """Return what goes on in the background, and how far it is."""
-    return _work(running) + share(running)
+    step = f": {running.step}" if running.step and english() else ""
+    return _work(running) + step + share(running)
 
 
 def _work(job: Job) -> str:
     known = {"drawing a person who does not exist": _("Drawing a person who does not exist")}
-    if job.title.startswith(_COMPILING):
-        return _("Compiling {network}").format(network=job.title.removeprefix(_COMPILING))
+    for start, text in ((_COMPILING, _("Compiling {name}")), (_PREPARING, _("Preparing {name}"))):
+        if job.title.startswith(start):
+            return text.format(name=job.title.removeprefix(start))
     return known.get(job.title, capital(job.title))
 
 
@@ -96,6 +98,7 @@ def problem(found: Problem) -> str:
         "no-output": _("There is no virtual camera that other programs could choose."),
         "no-persona": _("There is no persona. Add one from a picture."),
         "not-saved": _("A setting could not be saved. It is lost when Visard ends."),
+        "slow-processor": _("This computer is slow at this. Another processor or a smaller model is faster."),
         "persona-unusable": _("The chosen persona cannot be put on."),
     }
     return capital(found.message if english() else known.get(found.code, found.message))

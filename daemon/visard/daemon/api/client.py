@@ -16,18 +16,15 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from visard.daemon.api import address
 from visard.daemon.api.address import Address, Unix
 from visard.daemon.api.engines import EnginesInfo
+from visard.daemon.api.requests import Generate, NewPersona, PersonaRequest, RevealRequest
 from visard.daemon.api.schema import (
     CameraInfo,
     Consent,
     ErrorBody,
-    Generate,
     Job,
     Link,
-    NewPersona,
     PersonaInfo,
-    PersonaRequest,
-    Rename,
-    RevealRequest,
+    ProcessorInfo,
     Status,
 )
 from visard.daemon.api.sse import EventStream
@@ -38,7 +35,9 @@ from visard.daemon.errors import DaemonAbsent, DaemonError, VisardError
 TIMEOUT = 10.0
 """Seconds to wait for an answer."""
 LONG_TIMEOUT = 60.0
-"""Seconds to wait for an answer that needs work, such as examining a photo."""
+"""Seconds to wait for an answer that needs work."""
+ADD_TIMEOUT = 600.0
+"""Seconds to wait for a new persona: a trained model may have to be compiled to show what it makes."""
 _EVENTS = httpx.Timeout(TIMEOUT, read=60)  # a daemon with nothing to tell gives a sign of life every 15 s
 
 T = TypeVar("T")
@@ -106,10 +105,37 @@ class Client:
         """Return one persona."""
         return self._ask("GET", _persona(name), PersonaInfo)
 
-    def add_persona(self, photo: Path, name: str, consent: Consent, title: str | None = None) -> PersonaInfo:
-        """Make a persona from a photo of this machine; takes a second or so."""
-        body = NewPersona(path=str(photo.expanduser().absolute()), name=name, consent=consent, title=title)
-        return self._ask("POST", "/personas", PersonaInfo, body, timeout=LONG_TIMEOUT)
+    def add_persona(
+        self,
+        path: Path,
+        name: str,
+        consent: Consent,
+        title: str | None = None,
+        *,
+        processor: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        picture: Path | None = None,
+    ) -> PersonaInfo:
+        """Make a persona from a photo or a trained model of this machine; the model may take minutes."""
+        body = NewPersona(
+            path=_absolute(path),
+            name=name,
+            consent=consent,
+            title=title,
+            processor=processor,
+            options=dict(options or {}),
+            picture=_absolute(picture) if picture else None,
+        )
+        return self._ask("POST", "/personas", PersonaInfo, body, timeout=ADD_TIMEOUT)
+
+    def configure_persona(
+        self, name: str, processor: str | None, options: Mapping[str, Any] | None
+    ) -> PersonaInfo:
+        """Choose what puts a persona on (None: as it is), and options; None: all defaults again."""
+        body: dict[str, Any] = {"options": None if options is None else dict(options)}
+        if processor is not None:
+            body["processor"] = processor
+        return self._ask("PATCH", _persona(name), PersonaInfo, body)
 
     def generate_persona(self, seed: int | None = None, name: str | None = None) -> Job:
         """Begin to draw a person who does not exist."""
@@ -117,7 +143,7 @@ class Client:
 
     def rename_persona(self, name: str, new: str) -> PersonaInfo:
         """Give a persona another name."""
-        return self._ask("PATCH", _persona(name), PersonaInfo, Rename(name=new))
+        return self._ask("PATCH", _persona(name), PersonaInfo, {"name": new})
 
     def remove_persona(self, name: str, *, forever: bool = False) -> None:
         """Move a persona to the bin, or delete it for good."""
@@ -142,6 +168,14 @@ class Client:
     def unset(self, key: str) -> Config:
         """Take a setting back to its default."""
         return self._ask("DELETE", f"/settings/{quote(key, safe='')}", Config)
+
+    def processors(self) -> list[ProcessorInfo]:
+        """Return what can put a persona on, with its options."""
+        return self._ask("GET", "/processors", list[ProcessorInfo], timeout=LONG_TIMEOUT)
+
+    def cancel(self, job: int) -> Status:
+        """Give up a job: preparing the persona that somebody waits for."""
+        return self._ask("DELETE", f"/jobs/{job}", Status)
 
     def cameras(self) -> list[CameraInfo]:
         """Return the cameras of this machine."""
@@ -236,6 +270,10 @@ def _classes() -> dict[str, type[VisardError]]:
         found.setdefault(kind.code, kind)
         todo.extend(kind.__subclasses__())
     return found
+
+
+def _absolute(path: Path) -> str:
+    return str(path.expanduser().absolute())
 
 
 def _persona(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What the daemon and its clients say to each other: the bodies of the control API, and nothing heavy.
+"""What the daemon and its clients say to each other: the answers of the control API, and nothing heavy.
 
 =======  ==============================  ==========================================================
 method   path                            what
@@ -11,13 +11,15 @@ POST     /pause, /resume                 -> Status
 POST     /reveal                         show the real face: Reveal (default: on) -> Status
 POST     /calibrate                      take the next frame as the neutral reference -> Status
 GET      /personas                       list of PersonaInfo
-POST     /personas                       add a photo: NewPersona -> PersonaInfo
+POST     /personas                       add a photo or a trained model: NewPersona -> PersonaInfo
 POST     /personas/generate              Generate -> Job
 GET      /personas/{name}                PersonaInfo
-PATCH    /personas/{name}                Rename -> PersonaInfo
+PATCH    /personas/{name}                name, processor, options: PersonaChange -> PersonaInfo
 DELETE   /personas/{name}                into the bin, or for good with ?forever=true
 POST     /personas/{name}/restore        out of the bin -> PersonaInfo
 GET      /personas/{name}/thumbnail      JPEG
+GET      /processors                     list of ProcessorInfo: what can put a persona on, and its options
+DELETE   /jobs/{job}                     give up preparing a persona -> Status
 GET      /settings                       Config
 PATCH    /settings                       some fields of Config -> Config
 DELETE   /settings/{key}                 back to its default -> Config
@@ -32,12 +34,12 @@ An error is ``{"error": {"code": ..., "message": ...}}`` with the status from th
 """
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from visard.daemon.api.engines import EngineInfo
-from visard.daemon.config.file import Config, whole
+from visard.daemon.config.file import Config
 from visard.daemon.config.settings import Mode
 
 
@@ -73,10 +75,6 @@ class CameraState(StrEnum):
     """Released, because nobody watches or Visard is paused."""
     missing = "missing"
     """Gone, busy or never there; Visard keeps trying."""
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class _Fact(BaseModel):
@@ -192,6 +190,21 @@ class PersonaInfo(_Fact):
     damaged: str | None = None
 
 
+class ProcessorInfo(_Fact):
+    """One way to put a persona on: a swapper or an animator."""
+
+    name: str
+    summary: str = ""
+    kind: str | None = None
+    """``swap`` or ``animate``."""
+    accepts: tuple[str, ...] = ()
+    """What it makes a persona of: ``photo``, or the ending of a trained model."""
+    options: dict[str, Any] = {}
+    """JSON schema of its options: each with type, range, default and description."""
+    broken: str | None = None
+    """Why it cannot be used here."""
+
+
 class Status(_Fact):
     """Everything about a running daemon at one moment."""
 
@@ -226,41 +239,6 @@ class Event(_Fact):
 
     event: str
     data: dict[str, Any]
-
-
-class PersonaRequest(_Body):
-    """Which persona to put on, and how."""
-
-    name: str
-    mode: Mode | None = None
-
-
-class RevealRequest(_Body):
-    """Show the real face, or stop showing it."""
-
-    on: bool = Field(True, strict=True)
-
-
-class NewPersona(_Body):
-    """A photo of this machine and why its face may be worn."""
-
-    path: str
-    name: str
-    consent: Consent
-    title: str | None = None
-
-
-class Generate(_Body):
-    """Draw a person who does not exist."""
-
-    seed: Annotated[int, Field(ge=0, lt=2**32, strict=True), BeforeValidator(whole)] | None = None
-    name: str | None = None
-
-
-class Rename(_Body):
-    """A persona's new name."""
-
-    name: str
 
 
 class Link(_Fact):

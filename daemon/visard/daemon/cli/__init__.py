@@ -35,6 +35,7 @@ COMMANDS = {
     "cameras": "List the cameras.",
     "sources": "List what frames can come from.",
     "sinks": "List where frames can go.",
+    "processors": "List what can put a persona on.",
     "install": "Start with your session, from now on.",
     "uninstall": "Stop, and no longer start with your session.",
 }
@@ -43,7 +44,7 @@ _REGISTERED = {"tray"}
 """Commands of other parts of Visard, found by their entry points."""
 _SHARED_MODULES = {
     "install": ("install", "uninstall"),
-    "listings": ("cameras", "sources", "sinks"),
+    "listings": ("cameras", "sources", "sinks", "processors"),
     "remote": ("persona", "next", "previous", "pause", "resume", "reveal", "calibrate", "preview"),
     "status": ("status", "events"),
 }

@@ -4,7 +4,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from visard.daemon.cli.options import mode_option, persona_option, settings_options
+from visard.daemon.cli.options import (
+    ProcessorCommand,
+    mode_option,
+    persona_option,
+    processor_options,
+    settings_options,
+)
 from visard.daemon.cli.output import Output, common, pass_output
 from visard.daemon.config.settings import Settings
 
@@ -12,12 +18,13 @@ if TYPE_CHECKING:
     from visard.daemon.config.settings import Mode
 
 
-@click.command("bench")
+@click.command("bench", cls=ProcessorCommand)
 @click.option(
     "-s", "--source", default="demo", show_default=True, help="What to measure on, as for 'visard run'."
 )
 @persona_option
 @mode_option
+@processor_options
 @click.option(
     "--seconds",
     type=click.FloatRange(min=1),
@@ -29,14 +36,26 @@ if TYPE_CHECKING:
 @common
 @pass_output
 def command(
-    output: Output, source: str, persona: str | None, mode: "Mode", seconds: float, settings: Settings
+    output: Output,
+    source: str,
+    persona: str | None,
+    mode: "Mode | None",
+    processor: str | None,
+    options: dict[str, str | None],
+    seconds: float,
+    settings: Settings,
 ) -> None:
     """Measure speed, delay and memory on this machine."""
     from rich.console import Console
 
     from visard.daemon.foreground.bench import measure, render
+    from visard.daemon.personas.library import Library
+    from visard.daemon.personas.prepare import configured, mode_for
 
-    report = measure(source, persona, seconds, mode=mode, settings=settings)
+    mode = mode or mode_for(configured(Library().resolve(persona), processor, options))
+    report = measure(
+        source, persona, seconds, mode=mode, settings=settings, processor=processor, options=options
+    )
     if output.json:
         output.result(report.json(), "")
     else:

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from visard.daemon.cli.options import mode_option, persona_option, settings_options
+from visard.daemon.cli.options import (
+    ProcessorCommand,
+    mode_option,
+    persona_option,
+    processor_options,
+    settings_options,
+)
 from visard.daemon.cli.output import Output, common, pass_output
 from visard.daemon.config.settings import Settings
 from visard.daemon.foreground.signals import terminating
@@ -19,38 +25,41 @@ INTERRUPTED = 130
 _PATH = click.Path(path_type=Path)
 
 
-@click.command("convert")
+@click.command("convert", cls=ProcessorCommand)
 @click.argument("source", metavar="IN", type=_PATH)
 @click.argument("target", metavar="OUT", type=_PATH)
 @persona_option
 @mode_option
+@processor_options
 @click.option("--progress/--no-progress", "shown", default=None, help="Show a bar.  [default: on a terminal]")
 @settings_options
 @common
 @pass_output
-@click.pass_context
 def command(
-    ctx: click.Context,
     output: Output,
     source: Path,
     target: Path,
     persona: str | None,
-    mode: "Mode",
+    mode: "Mode | None",
+    processor: str | None,
+    options: dict[str, str | None],
     shown: bool | None,
     settings: Settings,
-) -> None:
+) -> int:
     """Put a persona on everyone in the video or picture IN and write OUT, sound included.
 
     IN may be a folder; then OUT is a folder too. Ctrl-C leaves a file that plays up to there.
     """
     from visard.daemon.foreground.convert import check, convert, pairs
     from visard.daemon.personas.library import Library
-    from visard.daemon.personas.prepare import prepare
+    from visard.daemon.personas.prepare import configured, prepare
 
     jobs = list(pairs(source, target))
     for start, end in jobs:
         check(start, end)
-    prepared = prepare(Library().resolve(persona), mode)
+    chosen = configured(Library().resolve(persona), processor, options)
+    with output.preparing(chosen.name, shown) as report:
+        prepared = prepare(chosen, mode, report, processor=processor)
     done = []
     with terminating():
         for start, end in jobs:
@@ -60,8 +69,7 @@ def command(
                 break
     facts = [{**asdict(summary), "target": str(summary.target)} for summary in done]
     output.result(facts if source.is_dir() else facts[0], "\n".join(map(_line, done)))
-    if not done[-1].complete:
-        ctx.exit(INTERRUPTED)
+    return 0 if done[-1].complete else INTERRUPTED
 
 
 def _line(summary: "Summary") -> str:

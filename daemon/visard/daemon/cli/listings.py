@@ -1,4 +1,4 @@
-"""``visard cameras``, ``visard sources`` and ``visard sinks``: what frames can come from and go to."""
+"""``visard cameras``, ``sources``, ``sinks`` and ``processors``: what there is to choose from."""
 
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -7,7 +7,7 @@ import click
 from visard.daemon.cli.output import Output, common, pass_output
 
 if TYPE_CHECKING:
-    from visard.daemon.api.schema import CameraInfo
+    from visard.daemon.api.schema import CameraInfo, ProcessorInfo
     from visard.engines.plugins import Registry
 
 
@@ -54,6 +54,24 @@ def sinks(output: Output) -> None:
     from visard.daemon import sinks
 
     _list_plugins(output, sinks.sinks)
+
+
+@click.command("processors")
+@common
+@pass_output
+def processors(output: Output) -> None:
+    """List what --processor may be; with --json the options of each."""
+    from visard.daemon.personas.describe import describe
+
+    found = describe()
+    output.result([each.model_dump(mode="json") for each in found], "\n".join(map(_processor, found)))
+
+
+def _processor(info: "ProcessorInfo") -> str:
+    if info.broken is not None:
+        return f"{info.name:<12} cannot be used: {info.broken}"
+    made_of = " or ".join(each if each == "photo" else f".{each}" for each in info.accepts)
+    return f"{info.name:<12} {info.kind:<8} {made_of:<10} {info.summary}"
 
 
 def _cameras_seen_here() -> "list[CameraInfo]":

@@ -17,28 +17,110 @@ if TYPE_CHECKING:
 MODES = ("swap", "animate")  # importing Mode for its names would load OpenCV to show a help text
 
 
-def _mode(_ctx: click.Context, _option: click.Parameter, value: str) -> "Mode":
+def _mode(_ctx: click.Context, _option: click.Parameter, value: str | None) -> "Mode | None":
     from visard.daemon.config.settings import Mode
 
-    return Mode(value)
+    return None if value is None else Mode(value)
 
 
 def persona_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --persona."""
-    text = "A persona of the library or the path of a photo.  [default: the first that ships]"
+    text = (
+        "A persona of the library, a photo or a trained model by its path.  [default: the first that ships]"
+    )
     return click.option("-p", "--persona", help=text)(function)
 
 
 def mode_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --mode, which the command gets as a Mode."""
+    """Add --mode, which the command gets as a Mode, or as None for what the persona's processor does."""
     return click.option(
         "--mode",
         type=click.Choice(MODES),
-        default="swap",
-        show_default=True,
         callback=_mode,
-        help="Swap the face in the frame, or animate the persona's portrait.",
+        help="Swap the face in the frame, or animate the persona's portrait.  "
+        "[default: what the processor does, else swap]",
     )(function)
+
+
+def processor_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --processor and --option, which the command gets as ``processor`` and ``options``.
+
+    With the class ProcessorCommand its help lists the options that there are.
+    """
+    for option in (
+        click.option(
+            "--option",
+            "options",
+            metavar="KEY=VALUE",
+            multiple=True,
+            callback=_values,
+            help="An option of the processor, as often as wanted; 'KEY=' is its default again.",
+        ),
+        click.option(
+            "--processor",
+            type=_ProcessorName(),
+            help="What puts the persona on: auto, or a name that 'visard processors' lists.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def _values(_ctx: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, str | None]:
+    """Return KEY=VALUE as a dictionary; what is empty is the default."""
+    pairs = [text.partition("=") for text in given]
+    for name, equals, _ in pairs:
+        if not (name and equals):
+            raise click.BadParameter(f"{name!r} has no value; write KEY=VALUE")
+    return {name.strip().replace("-", "_"): value.strip() or None for name, _, value in pairs}
+
+
+class _ProcessorName(click.ParamType[str]):
+    """``auto`` or the name of a processor; which ones there are is looked up when one is given."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from visard.models.errors import ProcessorUnknown
+        from visard.models.processor import find_processor
+
+        try:
+            return "auto" if value == "auto" else find_processor(value).name
+        except ProcessorUnknown as error:
+            self.fail(str(error), param, ctx)
+
+
+class ProcessorCommand(click.Command):
+    """A command whose help ends with the options of every processor that has some."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write them: name, type or range, default and what each does."""
+        from visard.daemon.personas.describe import describe
+
+        for processor in describe():
+            if fields := processor.options.get("properties"):
+                with formatter.section(f"Options of {processor.name}, for --option"):
+                    formatter.write_dl([option_help(name, field) for name, field in fields.items()])
+        super().format_epilog(ctx, formatter)
+
+
+def option_help(name: str, field: dict[str, Any]) -> tuple[str, str]:
+    """Return ``NAME=what it may be`` and what it does, from its JSON schema."""
+    default = field.get("default")
+    text = "none" if default is None else str(default).lower() if isinstance(default, bool) else default
+    return f"{name}={_may_be(field)}", f"{field.get('description', '')}  [default: {text}]".strip()
+
+
+def _may_be(field: dict[str, Any]) -> str:
+    kind = next((each for each in field.get("anyOf", ()) if each.get("type") != "null"), field)
+    if "enum" in kind:
+        return "|".join(map(str, kind["enum"]))
+    if kind["type"] == "boolean":
+        return "true|false"
+    if "minimum" not in kind or "maximum" not in kind:
+        return str(kind["type"])
+    step = f" in {kind['multipleOf']}s" if "multipleOf" in kind else ""
+    return f"{kind['minimum']:g}..{kind['maximum']:g}{step}"
 
 
 def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import Any, ParamSpec, TypeVar
 
 import click
@@ -54,15 +54,28 @@ class Output:
     @contextmanager
     def progress(self, label: str, shown: bool | None = None) -> Iterator[Progress]:
         """Give a function that moves a bar on stderr; without a terminal it is shown only when asked for."""
-        if shown is False or (shown is None and not sys.stderr.isatty()):
-            yield lambda *_: None
-            return
-        from rich.console import Console
-        from rich.progress import Progress as Bars
+        with _bar(label, shown) as update:
+            yield lambda done, total: update(completed=done, total=total)
 
-        with Bars(console=Console(stderr=True, force_terminal=shown), transient=not shown) as bars:
-            bar = bars.add_task(label, total=None)
-            yield lambda done, total: bars.update(bar, completed=done, total=total)
+    @contextmanager
+    def preparing(self, name: str, shown: bool | None = None) -> Iterator[Callable[[float, str], None]]:
+        """Give what tells how far a persona is, 0 to 1, and what is being done; shown as ``progress`` is."""
+        with _bar(f"preparing {name}", shown) as update:
+            yield lambda share, text: update(
+                completed=share, total=1, description=f"preparing {name}" + (f": {text}" if text else "")
+            )
+
+
+@contextmanager
+def _bar(label: str, shown: bool | None) -> Iterator[Callable[..., None]]:
+    if shown is False or (shown is None and not sys.stderr.isatty()):
+        yield lambda **_: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+    with Bars(console=Console(stderr=True, force_terminal=shown), transient=not shown) as bars:
+        yield partial(bars.update, bars.add_task(label, total=None))
 
 
 def common(function: Callable[P, T]) -> Callable[P, T]:

@@ -1,15 +1,20 @@
 """``visard personas``: the library."""
 
 import sys
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from visard.daemon.api.schema import Consent
-from visard.daemon.cli.output import Output, common, pass_output
+from visard.daemon.cli.options import ProcessorCommand, processor_options
+from visard.daemon.cli.output import Output, ask, common, pass_output
+from visard.daemon.errors import DaemonAbsent
 from visard.daemon.personas.library import Library
-from visard.daemon.personas.record import Damaged, Persona
+from visard.daemon.personas.prepare import suitable
+from visard.daemon.personas.record import AUTO, Damaged, Persona, ProcessorChoice
 
 _FILE = click.Path(path_type=Path)
 
@@ -24,7 +29,13 @@ def _facts(entry: Persona | Damaged) -> dict[str, Any]:
     if isinstance(entry, Damaged):
         return {"name": entry.name, "folder": str(entry.folder), "damaged": entry.reason}
     facts = entry.record.model_dump(mode="json")
-    return {**facts, "picture": str(entry.picture), "shipped": entry.shipped, "damaged": None}
+    return {
+        **facts,
+        "processors": [one.name for one in suitable(entry.material)],
+        "picture": str(entry.picture) if entry.picture else None,
+        "shipped": entry.shipped,
+        "damaged": None,
+    }
 
 
 def _line(entry: Persona | Damaged) -> str:
@@ -33,12 +44,27 @@ def _line(entry: Persona | Damaged) -> str:
     record = entry.record
     whose = "ships with Visard" if entry.shipped else f"consent: {record.consent or 'not stated'}"
     title = "" if record.title.lower() == entry.name.lower() else f"  ({record.title})"
-    return f"{entry.name:<16} {record.kind:<10} {whose}{title}"
+    choice = "" if record.processor == AUTO and not record.options else f"  {_choice(record)}"
+    return f"{entry.name:<16} {record.kind:<10} {whose}{title}{choice}"
+
+
+def _choice(choice: ProcessorChoice) -> str:
+    """Say what puts a persona on, and with which options."""
+    return " ".join([choice.processor, *(f"{name}={value}" for name, value in _options(choice))])
+
+
+def _options(choice: ProcessorChoice) -> Iterator[tuple[str, Any]]:
+    for processor, options in choice.options.items():
+        prefix = "" if processor == choice.processor else f"{processor}."
+        yield from ((prefix + name, value) for name, value in options.items())
 
 
 def _details(entry: Persona | Damaged) -> str:
-    lines = [(name, value) for name, value in _facts(entry).items() if value not in (None, [], "")]
-    return "\n".join(f"{name:<9} {', '.join(v) if isinstance(v, list) else v}" for name, v in lines)
+    facts = _facts(entry)
+    if isinstance(entry, Persona):
+        facts["options"] = [f"{name}={value}" for name, value in _options(entry.record)]
+    lines = [(name, value) for name, value in facts.items() if value not in (None, [], "")]
+    return "\n".join(f"{name:<10} {', '.join(v) if isinstance(v, list) else v}" for name, v in lines)
 
 
 def _tell(output: Output, entry: Persona | Damaged, done: str) -> None:
@@ -66,11 +92,11 @@ def show(output: Output, name: str, opened: bool) -> None:
     entry = library.find(name) or library.get(name)
     output.result(_facts(entry), _details(entry))
     if opened and isinstance(entry, Persona):
-        click.launch(str(entry.picture))
+        click.launch(str(entry.picture or entry.folder))
 
 
-@command.command()
-@click.argument("photo", type=_FILE)
+@command.command(cls=ProcessorCommand)
+@click.argument("path", type=_FILE, metavar="PHOTO|MODEL")
 @click.option("--name", required=True, help="What to call the persona.")
 @click.option(
     "--consent",
@@ -79,12 +105,70 @@ def show(output: Output, name: str, opened: bool) -> None:
     help="Why this face may be worn: it is yours, its owner permits it, it is nobody's, or it is free.",
 )
 @click.option("--title", help="A longer name to show.")
+@click.option("--picture", type=_FILE, help="A photo for a trained model, to be shown and animated.")
+@processor_options
 @common
 @pass_output
-def add(output: Output, photo: Path, name: str, consent: str, title: str | None) -> None:
-    """Make a persona from a photo of one face."""
-    persona = Library().add(photo, name, Consent(consent), title)
+def add(
+    output: Output,
+    path: Path,
+    name: str,
+    consent: str,
+    title: str | None,
+    picture: Path | None,
+    processor: str | None,
+    options: dict[str, str | None],
+) -> None:
+    """Make a persona from a photo of one face, or from a trained model such as FACE.dfm."""
+    from visard.daemon.pipeline.sample import sample
+
+    with output.preparing(name) as report:
+        persona = Library().add(
+            path,
+            name,
+            Consent(consent),
+            title,
+            processor=processor,
+            options=options,
+            picture=picture,
+            sample=partial(sample, report=report),
+        )
     _tell(output, persona, f"added {persona.name}; wear it with: visard run --persona {persona.name!r}")
+
+
+@command.command("set", cls=ProcessorCommand)
+@click.argument("name")
+@click.option("--reset", is_flag=True, help="Take all options back to their defaults first.")
+@processor_options
+@common
+@pass_output
+def set_(
+    output: Output, name: str, reset: bool, processor: str | None, options: dict[str, str | None]
+) -> None:
+    """Choose what puts a persona on, and its options; a running daemon follows at once."""
+    if not (reset or processor or options):
+        raise click.UsageError("nothing to set; say --processor, --option or --reset")
+    library = Library()
+    before = library.get(name)
+    if reset:
+        _configure(library, before.name, processor, None)
+    if options or not reset:
+        _configure(library, before.name, processor, options)
+    after = library.get(name)
+    output.result(_facts(after), f"{after.name}: {_choice(after.record)} (before: {_choice(before.record)})")
+
+
+def _configure(
+    library: Library, name: str, processor: str | None, options: dict[str, str | None] | None
+) -> None:
+    """Have the daemon do it, so that it follows; without one do it here."""
+    from visard.daemon.api.client import Client
+
+    try:
+        with Client() as daemon:
+            daemon.configure_persona(name, processor, options)
+    except DaemonAbsent:
+        library.configure(name, processor, options)
 
 
 @command.command()
@@ -98,16 +182,10 @@ def remove(output: Output, name: str, yes: bool, forever: bool) -> None:
     library = Library()
     entry = library.find(name) or library.get(name)
     if not yes:
-        _ask(f"Remove {entry.name}{' for good' if forever else ''}?")
+        ask(f"Remove {entry.name}{' for good' if forever else ''}?")
     library.remove(name, forever=forever)
     back = "" if forever else f"; bring it back with: visard personas restore {entry.name!r}"
     output.result({"removed": entry.name, "restorable": not forever}, f"removed {entry.name}{back}")
-
-
-def _ask(question: str) -> None:
-    if not sys.stdin.isatty():
-        raise click.UsageError(f"{question} Nobody is here to answer; say --yes.")
-    click.confirm(question, abort=True, err=True)
 
 
 @command.command()

@@ -3,9 +3,14 @@
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
-from visard.daemon.cli.options import mode_option, persona_option, settings_options
+from visard.daemon.cli.options import (
+    ProcessorCommand,
+    mode_option,
+    persona_option,
+    processor_options,
+    settings_options,
+)
 from visard.daemon.cli.output import Output, common, pass_output
 from visard.daemon.config.settings import Settings
 
@@ -13,7 +18,7 @@ if TYPE_CHECKING:
     from visard.daemon.config.settings import Mode
 
 
-@click.command("run")
+@click.command("run", cls=ProcessorCommand)
 @click.option(
     "-s", "--source", help="A camera, a video, a picture, a folder or 'demo'.  [default: camera, else demo]"
 )
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     help="Where frames go, several at once: 'camera', 'preview', 'null', a video.  [default: camera]",
 )
 @mode_option
+@processor_options
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after this long.")
 @settings_options
 @common
@@ -35,17 +41,20 @@ def command(
     source: str | None,
     persona: str | None,
     sinks: tuple[str, ...],
-    mode: "Mode",
+    mode: "Mode | None",
+    processor: str | None,
+    options: dict[str, str | None],
     seconds: float | None,
     settings: Settings,
 ) -> None:
     """Put a persona on live: camera in, virtual camera out. Esc or Ctrl-C stops it.
 
-    'visard sources' and 'visard sinks' tell what SOURCE and SINK may be.
+    'visard sources', 'visard sinks' and 'visard processors' tell what there is to choose from.
     """
     from visard.daemon.foreground.run import run
 
-    said = click.get_current_context().get_parameter_source("mode") is not ParameterSource.DEFAULT
-    status = run(source, persona, sinks, settings, mode if said else None, seconds=seconds)
+    status = run(
+        source, persona, sinks, settings, mode, processor=processor, options=options, seconds=seconds
+    )
     if output.json:
         output.result(status.model_dump(mode="json"), "")

@@ -73,7 +73,8 @@ def engines(working: "Sequence[EngineInfo]") -> str:
 def _lines(status: "Status") -> Iterator[tuple[str, str]]:
     seen, numbers = status.output, status.numbers
     yield "state", _STATES[status.state]
-    yield "persona", f"{status.persona or 'none'} ({status.mode})"
+    with_ = f", {status.processor}" if status.processor else ""
+    yield "persona", f"{status.persona or 'none'} ({status.mode}{with_})"
     if status.wanted:
         yield "", f"{status.wanted} is being prepared"
     yield "camera", status.camera.name or f"{status.camera.state} {status.camera.message}"
@@ -86,7 +87,11 @@ def _lines(status: "Status") -> Iterator[tuple[str, str]]:
         yield "engines", engines(status.engines)
     for job in status.jobs:
         share = "" if job.progress is None or job.done else f" {job.progress:.0%}"
-        yield "job", job.title + share + (f": {job.error}" if job.error else ", done" if job.done else "")
+        step = f": {job.step}" if job.step and not job.done else ""
+        yield (
+            "job",
+            job.title + step + share + (f": {job.error}" if job.error else ", done" if job.done else ""),
+        )
     for problem in status.problems:
         yield "problem" if problem.blocking else "note", problem.message
         if problem.fix:
@@ -102,6 +107,7 @@ def _event(event: "Event") -> str:
     if event.event == "progress":
         job = Job.model_validate(event.data)
         share = "" if job.progress is None else f" {job.progress:.0%}"
-        return f"job       {job.title}{share}{f': {job.error}' if job.error else ''}"
+        step = f": {job.step}" if job.step else ""
+        return f"job       {job.title}{step}{share}{f': {job.error}' if job.error else ''}"
     problem = Problem.model_validate(event.data)
     return f"problem   {problem.message}"

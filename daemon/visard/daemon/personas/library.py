@@ -47,7 +47,7 @@ def _own_folder() -> Path:
     return folder
 
 
-@dataclass(frozen=True)
+@dataclass
 class Library:
     """Personas on disk; every call looks anew, so several programs may use one library."""
 
@@ -161,17 +161,26 @@ class Library:
                 write_thumbnail(folder, sample(Persona(record, folder, None)))
         return self.get(record.name)
 
-    def configure(self, name: str, processor: str | None, options: Mapping[str, Any]) -> Persona:
-        """Keep what puts a persona on (None: as it is), and options; an option of None is its default again.
+    def configure(
+        self,
+        name: str,
+        processor: str | None,
+        options: Mapping[str, Any] | None,
+        at_work: str | None = None,
+    ) -> Persona:
+        """Keep what puts a persona on (None: as it is), and options, as ``chosen`` takes them.
 
         Raises PersonaError.
         """
         from visard.daemon.personas.prepare import chosen
 
         persona = self.get(name)
-        choice = chosen(persona, processor, options)
+        choice = chosen(persona, processor, options, at_work)
         try:
-            if persona.shipped:
+            if not persona.saved:
+                record = persona.record.model_copy(update=choice.model_dump())
+                self.guest = replace(persona, record=record)
+            elif persona.shipped:
                 self._choices.mkdir(mode=0o700, exist_ok=True)
                 write_choice(self._choices / f"{persona.name}.json", choice)
             else:
@@ -240,6 +249,8 @@ class Library:
         entry = self.find(name)
         if entry is None:
             raise PersonaUnknown(self._unknown(name))
+        if entry is self.guest:
+            raise PersonaError(f"{entry.name} is not in the library, so it cannot be removed")
         if entry.folder.parent == self.shipped:
             raise PersonaError(f"{entry.name} ships with Visard and cannot be removed")
         place = self.root / _BIN / f"{entry.folder.name}.{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
@@ -270,6 +281,8 @@ class Library:
     def rename(self, name: str, new: str) -> Persona:
         """Give a persona of the user another name."""
         persona = self.get(name)
+        if persona is self.guest:
+            raise PersonaError(f"{persona.name} is not in the library; add it under its new name")
         if persona.shipped:
             raise PersonaError(f"{persona.name} ships with Visard and keeps its name")
         if persona.name.lower() != new.lower():

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from statistics import median
 from typing import Any
@@ -35,7 +35,7 @@ class PreparedPersona:
 
 def prepare(
     persona: Persona,
-    mode: Mode,
+    mode: Mode | None,
     report: Report = lambda _share, _text: None,
     *,
     processor: str | None = None,
@@ -44,10 +44,13 @@ def prepare(
 ) -> PreparedPersona:
     """Prepare a persona for ``mode``; seconds for a photo, minutes where networks are compiled.
 
-    ``processor`` and ``options`` go before what the persona's record says. Of several that ``auto``
-    may take, the best-looking one runs that reaches FAST frames a second here, or else the fastest.
-    Raises PersonaError, PortraitError, EngineError, and what ``report`` raises to cancel.
+    Without a mode it is what the processor does. ``processor`` and ``options`` go before what the persona's
+    record says. Of several that ``auto`` may take, the best-looking one runs that reaches FAST frames a
+    second here, or else the fastest. Raises PersonaError, PortraitError, EngineError, and what ``report``
+    raises to cancel.
     """
+    if mode is None:
+        mode = mode_for(configured(persona, processor, {}))
     chosen = candidates(persona, mode, processor)
     fastest: tuple[float, Processor, Prepared] | None = None
     for one in chosen:
@@ -112,10 +115,11 @@ def _check_material(processor: Processor, persona: Persona) -> None:
 
 
 def checked_options(processor: Processor, values: Mapping[str, Any]) -> BaseModel:
-    """Return ``values``, which may be text, as the processor's options; raises PersonaError."""
+    """Return ``values``, which may be text or None for the default, as options; raises PersonaError."""
     known = processor.Options.model_fields
+    given = {name: value for name, value in values.items() if value is not None or name not in known}
     try:
-        return processor.Options.model_validate(dict(values))
+        return processor.Options.model_validate(given)
     except ValidationError as error:
         wrong = error.errors(include_url=False)[0]
         place = ".".join(map(str, wrong["loc"]))
@@ -125,23 +129,35 @@ def checked_options(processor: Processor, values: Mapping[str, Any]) -> BaseMode
         raise PersonaError(f"{processor.name}: {place}: {wrong['msg']}, not {wrong['input']!r}") from None
 
 
-def chosen(persona: Persona, processor: str | None, options: Mapping[str, Any]) -> ProcessorChoice:
+def chosen(
+    persona: Persona,
+    processor: str | None,
+    options: Mapping[str, Any] | None,
+    at_work: str | None = None,
+) -> ProcessorChoice:
     """Return a persona's choice with another processor (None: as it is) and some options changed.
 
-    The options are those of the processor; with ``auto`` of the best-looking one. An option of None takes its
-    default again. Raises PersonaError.
+    The options are those of the processor; with ``auto`` of the one ``at_work``, else of the best-looking
+    one. An option of None takes its default again; None instead of options: all of them. Raises PersonaError.
     """
     wanted = processor or persona.record.processor
     able = suitable(persona.material)
     if wanted != AUTO:
-        _check_material(find_processor(wanted), persona)
         able = [find_processor(wanted)]
+        _check_material(able[0], persona)
+    if options is None:
+        return ProcessorChoice(processor=wanted)
     known = persona.record.options
-    for one in able[:1] if options else ():
-        values = {**known.get(one.name, {}), **options}
-        checked = checked_options(one, {key: value for key, value in values.items() if value is not None})
+    for one in sorted(able, key=lambda one: one.name != at_work)[:1] if options else ():
+        checked = checked_options(one, {**known.get(one.name, {}), **options})
         known = {**known, one.name: checked.model_dump(mode="json", exclude_defaults=True)}
     return ProcessorChoice(processor=wanted, options={name: kept for name, kept in known.items() if kept})
+
+
+def configured(persona: Persona, processor: str | None, options: Mapping[str, Any]) -> Persona:
+    """Return a persona with another choice, which is not kept. Raises PersonaError."""
+    choice = chosen(persona, processor, options)
+    return replace(persona, record=persona.record.model_copy(update=choice.model_dump()))
 
 
 def typed_options(persona: Persona) -> dict[str, BaseModel]:

@@ -12,18 +12,19 @@ from visard.daemon.pipeline.recipe import Recipe, Switches
 from visard.daemon.pipeline.stats import Stats
 from visard.daemon.sources.demo import CLIP
 from visard.models.face import Image, Sighting
+from visard.models.processor import Report
 from visard.models.track.tracker import Tracker
 
 _MARGIN = 0.35
 """What is shown around the face, as a share of it."""
 
 
-def sample(persona: Persona) -> Image:
+def sample(persona: Persona, report: Report = lambda _share, _text: None) -> Image:
     """Return a square picture, BGR, of the demo driver with this persona; raises what preparing it raises."""
     with VideoReader(CLIP) as reader:
         image = next(iter(reader))[0]
     (face, *_) = Tracker(max_faces=1).update(image, 0.0).faces
-    made = prepare(persona, Mode.swap)
+    made = prepare(persona, Mode.swap, report)
     try:
         height, width = image.shape[:2]
         compositor = Compositor(Format(width, height, 30, live=False), Stats(), patience=60)

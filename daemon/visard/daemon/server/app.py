@@ -7,12 +7,15 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
+from visard.daemon.api.requests import NewPersona, PersonaChange
 from visard.daemon.api.schema import ErrorBody
+from visard.daemon.personas.describe import describe
 from visard.daemon.server import error_handlers
 from visard.daemon.server.deps import Api
 from visard.daemon.server.middleware import BodyLimit, TokenAuth
 from visard.daemon.server.responses import ANY_ROUTE, REFERENCE
 from visard.daemon.server.routes import control, personas, streams, system
+from visard.daemon.server.routes.system import some_of
 
 _ROUTERS = control.router, personas.router, system.router, streams.router
 
@@ -47,11 +50,19 @@ def _methods(path: str) -> set[str]:
 
 
 class _DescribedApp(FastAPI):
-    """An application whose description knows the form of its errors."""
+    """An application whose description knows the form of its errors and the options of every processor."""
 
     def openapi(self) -> dict[str, Any]:
         """Return the description."""
         described = super().openapi()
         _, errors = models_json_schema([(ErrorBody, "serialization")], ref_template=REFERENCE)
-        described["components"]["schemas"].update(errors["$defs"])
+        schemas = described["components"]["schemas"]
+        schemas.update(errors["$defs"])
+        options = {f"{one.name}.options": some_of(one.options) for one in describe() if one.broken is None}
+        schemas.update(options)
+        for body in (NewPersona, PersonaChange):
+            schemas[body.__name__]["properties"]["options"] = {
+                "description": "options of the processor; null: all defaults again",
+                "anyOf": [*({"$ref": REFERENCE.format(model=name)} for name in options), {"type": "null"}],
+            }
         return described

@@ -1,12 +1,15 @@
 """The library as the API tells of it, read anew only when it changed."""
 
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from visard.daemon.api.schema import PersonaInfo
-from visard.daemon.errors import PersonaError
 from visard.daemon.personas.library import Library
 from visard.daemon.personas.prepare import suitable
 from visard.daemon.personas.record import THUMBNAIL, Damaged, Persona
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 class PersonaIndex:
@@ -63,10 +66,20 @@ def thumbnail(persona: Persona) -> bytes:
     kept = persona.folder / THUMBNAIL
     if kept.is_file():
         return kept.read_bytes()
-    if persona.picture is None:
-        raise PersonaError(f"{persona.name} has no picture; add it again with --picture")
     made = io.BytesIO()
-    with Pillow.open(persona.picture) as picture:
+    with Pillow.open(persona.picture) if persona.picture else _nobody() as picture:
         picture.thumbnail((256, 256))
         picture.convert("RGB").save(made, "JPEG", quality=88)
     return made.getvalue()
+
+
+def _nobody() -> "Image":
+    """Draw head and shoulders of nobody, for a model that was never seen at work."""
+    from PIL import Image as Pillow
+    from PIL import ImageDraw
+
+    picture = Pillow.new("RGB", (256, 256), "#9aa3b0")
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((84, 48, 172, 148), fill="#dfe2e7")
+    draw.ellipse((36, 168, 220, 340), fill="#dfe2e7")
+    return picture

@@ -9,8 +9,9 @@ import sys
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from threading import Condition, Thread
 from typing import Any
 
@@ -202,8 +203,7 @@ class PreparedPersonas:
         if found is not None:
             return found
         try:
-            persona = self._library.get(order.key[0])
-            made = self._prepare(persona, order.key[1], lambda share, text: self._report(order, share, text))
+            made = self._prepare_newest(order)
         except Exception as error:  # a persona that cannot be used must not end the worker
             if not isinstance(error, VisardError):
                 log.exception("preparing %s failed", order.key[0])
@@ -216,6 +216,18 @@ class PreparedPersonas:
                 self._make_room(order)
         self.sweep()
         return made
+
+    def _prepare_newest(self, order: _Order) -> PreparedPersona:
+        """Prepare a persona as it is chosen, and again if that changed meanwhile."""
+        name, mode = order.key
+        while True:
+            persona = self._library.get(name)
+            with ExitStack() as undo:
+                made = self._prepare(persona, mode, partial(self._report, order))
+                undo.callback(made.prepared.close)
+                if self._library.get(name) == persona:
+                    undo.pop_all()
+                    return made
 
     def _make_room(self, order: _Order) -> None:
         """Retire the ones not used for longest; for what nobody waits for nothing else goes."""

@@ -8,13 +8,22 @@ from threading import RLock
 from typing import Any
 
 from visard.daemon.api.engines import EnginesInfo
-from visard.daemon.api.schema import CameraInfo, Consent, GuardStatus, Job, PersonaInfo, Status
+from visard.daemon.api.schema import (
+    CameraInfo,
+    Consent,
+    GuardStatus,
+    Job,
+    PersonaInfo,
+    ProcessorInfo,
+    Status,
+)
 from visard.daemon.config import paths
 from visard.daemon.config.file import Config, ConfigFile
 from visard.daemon.config.settings import Mode
 from visard.daemon.diagnostics import engine_report
 from visard.daemon.errors import ConfigError, PersonaError, PersonaUnknown, VisardError
 from visard.daemon.media.jpeg_stream import JpegStream
+from visard.daemon.personas.describe import describe
 from visard.daemon.personas.library import Library
 from visard.daemon.personas.prepare import PreparedPersona, candidates, mode_for, typed_options
 from visard.daemon.pipeline.recipe import Switches
@@ -305,10 +314,20 @@ class Service:
         )
         return self._new(added.name)
 
-    def configure_persona(self, name: str, processor: str | None, options: Mapping[str, Any]) -> PersonaInfo:
-        """Choose what puts a persona on, and its options; it goes on as it was until that is ready."""
-        before = self._library.get(name)
-        after = self._library.configure(name, processor, options)
+    def processors(self) -> list[ProcessorInfo]:
+        """Return everything that can put a persona on."""
+        return describe()
+
+    def configure_persona(
+        self, name: str, processor: str | None, options: Mapping[str, Any] | None
+    ) -> PersonaInfo:
+        """Choose what puts a persona on, and its options; it goes on as it was until that is ready.
+
+        No processor: as it is. An option of None takes its default again, and None instead of options all.
+        """
+        before, worn = self._library.get(name), self._controller.recipe.persona
+        at_work = worn.processor if worn and worn.name == before.name else None
+        after = self._library.configure(name, processor, options, at_work)
         if after.record.processor != before.record.processor:
             self._prepared.drop(after.name)
         else:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 from visard.daemon.api.schema import Consent
 from visard.daemon.errors import VisardError
 from visard.tray.i18n import _
+
+_PICTURES = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff")
 
 
 class DialogsUnavailable(VisardError):
@@ -31,15 +34,15 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """Which picture file; the answer is its path."""
+class File:
+    """Which file with a face in it; the answer is its path."""
 
     title: str
     choose: str
     cancel: str
-    pictures: str
-    """What the filter for pictures is called."""
-    endings: tuple[str, ...] = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff")
+    kinds: str
+    """What the filter is called."""
+    endings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ class Form:
     """A name and one of several statements; the answer is [name, key], and both must be given."""
 
     title: str
-    picture: str
+    file: str
+    """Shown as a picture, or by its name where it is none."""
     name: str
     question: str
     choices: tuple[tuple[str, str], ...]
@@ -68,8 +72,8 @@ class Notice:
     close: str
 
 
-Dialog = Question | Picture | Form | Notice
-KINDS: dict[str, type[Dialog]] = {kind.__name__.lower(): kind for kind in (Question, Picture, Form, Notice)}
+Dialog = Question | File | Form | Notice
+KINDS: dict[str, type[Dialog]] = {kind.__name__.lower(): kind for kind in (Question, File, Form, Notice)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +87,15 @@ class ChildDialogs:
         """Ask something that is yes or no."""
         return self._show(Question(title, text, yes, no)) is True
 
-    def picture(self, title: str) -> Path | None:
-        """Let the person choose a picture file."""
-        path = self._show(Picture(title, _("Choose"), _("Cancel"), _("Pictures")))
+    def face(self, title: str, models: Sequence[str]) -> Path | None:
+        """Let the person choose a picture file, or a trained model with one of these endings."""
+        kinds = _("Pictures and trained models") if models else _("Pictures")
+        path = self._show(File(title, _("Choose"), _("Cancel"), kinds, (*_PICTURES, *models)))
         return Path(path) if isinstance(path, str) else None
 
-    def persona(self, picture: Path) -> tuple[str, Consent] | None:
-        """Ask for a name for the face in the picture, and why it may be used."""
-        answer = self._show(_persona_form(picture))
+    def persona(self, face: Path) -> tuple[str, Consent] | None:
+        """Ask for a name for the face in the file, and why it may be used."""
+        answer = self._show(_persona_form(face))
         return (answer[0], Consent(answer[1])) if answer else None
 
     def notice(self, title: str, text: str, copy: str | None = None) -> None:
@@ -130,7 +135,7 @@ def _exchange(child: subprocess.Popen[str], line: str) -> dict[str, Any]:
     return dict(json.loads(said)) if said else {}
 
 
-def _persona_form(picture: Path) -> Form:
+def _persona_form(face: Path) -> Form:
     why = {
         Consent.self: _("It is my own face."),
         Consent.permission: _("It is somebody else's face, and they agreed that I wear it."),
@@ -139,7 +144,7 @@ def _persona_form(picture: Path) -> Form:
     }
     return Form(
         title=_("Add a persona"),
-        picture=str(picture),
+        file=str(face),
         name=_("Name"),
         question=_("Why may you wear this face?"),
         choices=tuple((consent.value, text) for consent, text in why.items()),

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from visard.tray import system_gi
-from visard.tray.dialogs import Form, Notice, Picture, Question
+from visard.tray.dialogs import File, Form, Notice, Question
 
 _SPACE = 12
 _THUMBNAIL = 160
@@ -100,7 +100,7 @@ def _line(text: str, label: str) -> Any:
     return row
 
 
-def picture(said: Picture) -> str | None:
+def file(said: File) -> str | None:
     """Let a file be chosen."""
     gtk, reply = _gtk(), _gtk().ResponseType
     dialog, box = _dialog(said.title, [(said.cancel, reply.CANCEL), (said.choose, reply.ACCEPT)])
@@ -122,9 +122,9 @@ def picture(said: Picture) -> str | None:
     return None
 
 
-def _filter(said: Picture) -> Any:
+def _filter(said: File) -> Any:
     kinds = _gtk().FileFilter()
-    kinds.set_name(said.pictures)
+    kinds.set_name(said.kinds)
     for ending in said.endings:
         kinds.add_pattern(f"*.{ending}")
         kinds.add_pattern(f"*.{ending.upper()}")
@@ -166,7 +166,7 @@ def form(said: Form) -> tuple[str, str] | None:
     reply = _gtk().ResponseType
     dialog, box = _dialog(said.title, [(said.cancel, reply.CANCEL), (said.done, reply.ACCEPT)])
     name = _gtk().Entry(max_length=60, activates_default=True)
-    box.add(_beside(_gtk().Image.new_from_pixbuf(_pixels(Path(said.picture))), _text(said.name), name))
+    box.add(_beside(_shown(Path(said.file)), _text(said.name), name))
     box.add(_text(said.question))
     buttons = _radios([text for _, text in said.choices])
     for button in buttons:
@@ -177,6 +177,12 @@ def form(said: Form) -> tuple[str, str] | None:
         return None
     chosen = next(i for i, button in enumerate(buttons) if button.get_active())
     return name.get_text().strip(), said.choices[chosen][0]
+
+
+def _shown(path: Path) -> Any:
+    """Return the picture, or the name of a file that is none."""
+    pixels = _pixels(path)
+    return _gtk().Image.new_from_pixbuf(pixels) if pixels else _text(path.name)
 
 
 def _beside(picture: Any, *widgets: Any) -> Any:

@@ -3,10 +3,11 @@
 import tkinter
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from tkinter import filedialog, ttk
 from typing import Any
 
-from visard.tray.dialogs import Form, Notice, Picture, Question
+from visard.tray.dialogs import File, Form, Notice, Question
 
 _SPACE = 12
 _WIDTH = 420
@@ -96,12 +97,12 @@ def _line(window: _Window, text: str, label: str) -> None:
     ttk.Button(row, text=label, command=copy).pack(side="left", padx=(_SPACE // 2, 0))
 
 
-def picture(said: Picture) -> str | None:
+def file(said: File) -> str | None:
     """Let a file be chosen."""
     root = tkinter.Tk()
     root.withdraw()
     patterns = [pattern for ending in said.endings for pattern in (f"*.{ending}", f"*.{ending.upper()}")]
-    path = filedialog.askopenfilename(parent=root, title=said.title, filetypes=[(said.pictures, patterns)])
+    path = filedialog.askopenfilename(parent=root, title=said.title, filetypes=[(said.kinds, patterns)])
     root.destroy()
     return path or None
 
@@ -109,6 +110,7 @@ def picture(said: Picture) -> str | None:
 def form(said: Form) -> tuple[str, str] | None:
     """Ask for name and statement."""
     window = _Window(said.title)
+    window.text(Path(said.file).name)
     window.text(said.name)
     name, choice = tkinter.StringVar(), tkinter.StringVar()
     entry = ttk.Entry(window.body, textvariable=name)

@@ -9,7 +9,8 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.types import ASGIApp
 
-from visard.daemon.api.schema import PersonaRequest, Status
+from visard.daemon.api.requests import PersonaRequest, ProcessorRequest
+from visard.daemon.api.schema import ProcessorInfo, Status
 from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.server import error_handlers
 from visard.daemon.server.events import EventBroadcaster
@@ -24,13 +25,14 @@ FILES = {
     "/page.js": "page.js",
     "/chart.js": "chart.js",
     "/pictures.js": "pictures.js",
+    "/processor.js": "processor.js",
     "/texts.js": "texts.js",
     "/icon.svg": "icon.svg",
 }
 
 
 MAX_BODY = 4096
-"""Bytes of a body; choosing a persona takes a hundred."""
+"""Bytes of a body; choosing a persona takes a hundred, all options of one less than a thousand."""
 
 
 def application(service: Service, broadcaster: EventBroadcaster) -> ASGIApp:
@@ -61,6 +63,10 @@ def _views(service: Service, broadcaster: EventBroadcaster) -> APIRouter:
     def status() -> Status:
         return service.status()
 
+    @router.get("/processors")
+    def processors() -> list[ProcessorInfo]:
+        return service.processors()
+
     @router.get("/events", response_class=EventSourceResponse)
     async def events() -> AsyncIterator[ServerSentEvent]:
         async for event in broadcaster.events():
@@ -87,6 +93,16 @@ def _commands(service: Service) -> APIRouter:
     @router.post("/persona")
     def persona(body: PersonaRequest) -> Status:
         service.switch_persona(body.name, body.mode)
+        return service.status()
+
+    @router.patch("/persona/{name}")
+    def configure(name: str, body: ProcessorRequest) -> Status:
+        service.configure_persona(name, body.processor, body.options)
+        return service.status()
+
+    @router.delete("/jobs/{job}")
+    def cancel(job: int) -> Status:
+        service.cancel(job)
         return service.status()
 
     @router.post("/pause")

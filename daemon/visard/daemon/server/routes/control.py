@@ -2,7 +2,8 @@
 
 from fastapi import APIRouter
 
-from visard.daemon.api.schema import PersonaRequest, RevealRequest, Status
+from visard.daemon.api.requests import PersonaRequest, RevealRequest
+from visard.daemon.api.schema import Status
 from visard.daemon.server.deps import ServiceDep
 from visard.daemon.server.responses import CONFLICT, UNKNOWN
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from fastapi import APIRouter, Response, status
 
-from visard.daemon.api.schema import Generate, Job, NewPersona, PersonaInfo, Rename
+from visard.daemon.api.requests import Generate, NewPersona, PersonaChange
+from visard.daemon.api.schema import Job, PersonaInfo
+from visard.daemon.personas.record import AUTO
 from visard.daemon.server.deps import ServiceDep
 from visard.daemon.server.responses import CONFLICT, UNKNOWN, JpegResponse
 
@@ -19,8 +21,16 @@ def list_(service: ServiceDep) -> list[PersonaInfo]:
 
 @router.post("", status_code=status.HTTP_201_CREATED, responses=CONFLICT)
 def add(service: ServiceDep, body: NewPersona) -> PersonaInfo:
-    """Make a persona from a photo of this machine."""
-    return service.add_persona(Path(body.path), body.name, body.consent, body.title)
+    """Make a persona from a photo or a trained model of this machine."""
+    return service.add_persona(
+        Path(body.path),
+        body.name,
+        body.consent,
+        body.title,
+        processor=body.processor,
+        options=body.options,
+        picture=Path(body.picture) if body.picture else None,
+    )
 
 
 @router.post("/generate", status_code=status.HTTP_202_ACCEPTED, responses=CONFLICT)
@@ -37,9 +47,13 @@ def show(service: ServiceDep, name: str) -> PersonaInfo:
 
 
 @router.patch("/{name}", responses={**UNKNOWN, **CONFLICT})
-def rename(service: ServiceDep, name: str, body: Rename) -> PersonaInfo:
-    """Give a persona another name."""
-    return service.rename_persona(name, body.name)
+def change(service: ServiceDep, name: str, body: PersonaChange) -> PersonaInfo:
+    """Choose what puts a persona on, with which options, and give it another name."""
+    given = body.model_fields_set
+    if given & {"processor", "options"}:
+        processor = (body.processor or AUTO) if "processor" in given else None
+        service.configure_persona(name, processor, body.options)
+    return service.rename_persona(name, body.name) if "name" in given else service.persona(name)
 
 
 @router.delete("/{name}", status_code=status.HTTP_204_NO_CONTENT, responses={**UNKNOWN, **CONFLICT})

@@ -3,28 +3,27 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, status
-from pydantic import BaseModel, WithJsonSchema
+from pydantic import WithJsonSchema
 
 from visard.daemon.api.engines import EnginesInfo
-from visard.daemon.api.schema import CameraInfo
+from visard.daemon.api.schema import CameraInfo, ProcessorInfo, Status
 from visard.daemon.config.file import Config
 from visard.daemon.server.deps import ApiDep, ServiceDep
-from visard.daemon.server.responses import REFERENCE, UNKNOWN
+from visard.daemon.server.responses import CONFLICT, REFERENCE, UNKNOWN
 
 router = APIRouter(tags=["system"])
 
 
-def _some_of(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the schema of a body with any fields of a model that is described elsewhere in the document."""
-    whole = model.model_json_schema(ref_template=REFERENCE)
+def some_of(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a body with any fields of a model's schema; null is the default again."""
     fields = {
         name: {"anyOf": [{k: v for k, v in field.items() if k != "default"}, {"type": "null"}]}
-        for name, field in whole["properties"].items()
+        for name, field in schema["properties"].items()
     }
     return {"type": "object", "properties": fields, "additionalProperties": False}
 
 
-Changes = Annotated[dict[str, Any], WithJsonSchema(_some_of(Config))]
+Changes = Annotated[dict[str, Any], WithJsonSchema(some_of(Config.model_json_schema(ref_template=REFERENCE)))]
 Key = Annotated[str, Path(json_schema_extra={"enum": list(Config.model_fields)})]
 
 
@@ -50,6 +49,19 @@ def unset(service: ServiceDep, key: Key) -> Config:
 def cameras(service: ServiceDep) -> list[CameraInfo]:
     """List the cameras of this machine."""
     return service.cameras()
+
+
+@router.get("/processors")
+def processors(service: ServiceDep) -> list[ProcessorInfo]:
+    """List what can put a persona on, with its options."""
+    return service.processors()
+
+
+@router.delete("/jobs/{job}", responses=CONFLICT)
+def cancel(service: ServiceDep, job: int) -> Status:
+    """Give up preparing the persona that somebody waits for."""
+    service.cancel(job)
+    return service.status()
 
 
 @router.get("/engines")

@@ -2,6 +2,7 @@
 
 import { Chart } from "/chart.js";
 import { Stream } from "/pictures.js";
+import { ProcessorPanel } from "/processor.js";
 import { say, translate, translated } from "/texts.js";
 
 const RETRY = 2000; // milliseconds between two tries to reach the daemon
@@ -10,6 +11,7 @@ const find = (selector) => document.querySelector(selector);
 const driver = new Stream("/driver", find("#driver"));
 const result = new Stream("/result", find("#result"));
 const chart = new Chart(find("#time"));
+const panel = new ProcessorPanel((name, body) => send("PATCH", `/persona/${encodeURIComponent(name)}`, body));
 let status = null;
 let connected = false;
 
@@ -30,6 +32,7 @@ function arrived(news) {
   connected = true;
   status = news;
   if (back) chart.clear();
+  if (back) panel.load().then(() => panel.show(status));
   chart.add(status.numbers);
   show();
   look();
@@ -39,6 +42,7 @@ function progressed(job) {
   const others = status.jobs.filter((each) => each.id !== job.id);
   status = { ...status, jobs: [...others, job] };
   showPersonas();
+  showPreparing();
 }
 
 /** Find out why there are no events any more, say it, and try again. */
@@ -50,8 +54,12 @@ async function lost() {
   setTimeout(connect, RETRY);
 }
 
-async function post(path, body) {
-  const json = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) };
+function post(path, body) {
+  return send("POST", path, body);
+}
+
+async function send(method, path, body) {
+  const json = { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) };
   try {
     const answer = await fetch(path, json);
     const found = await answer.json();
@@ -78,6 +86,8 @@ function show() {
   showProblems();
   showGuard();
   showPersonas();
+  showPreparing();
+  panel.show(status);
   showNumbers();
 }
 
@@ -92,7 +102,7 @@ function showGone(why) {
   put("#guard b", say("verdict.unknown"));
   put("#guard span", "");
   find("#guard").dataset.verdict = "unknown"; // what was safe a moment ago is not known to be safe now
-  for (const each of document.querySelectorAll("header button, #personas button, #mode")) each.disabled = true;
+  for (const each of document.querySelectorAll("header button, #personas button, #mode, #how fieldset")) each.disabled = true;
 }
 
 function showState() {
@@ -180,6 +190,20 @@ function showPersonas() {
   for (const input of document.querySelectorAll("#mode input")) input.checked = input.value === status.mode;
 }
 
+/** Show how far the persona is that somebody waits for, and let it be given up. */
+function showPreparing() {
+  const job = status.jobs.find((each) => each.persona === status.wanted && status.wanted && !each.done);
+  find("#preparing").hidden = !job;
+  if (!job) return;
+  put("#preparing p", say("preparingOne", { persona: titled(job.persona) }) + (job.step ? `: ${job.step}` : ""));
+  level(find("#preparing progress"), job);
+  find("#cancel").onclick = () => send("DELETE", `/jobs/${job.id}`);
+}
+
+function level(bar, job) {
+  job?.progress == null ? bar.removeAttribute("value") : (bar.value = job.progress);
+}
+
 function personaItem({ name, title }) {
   const picture = make("img", { src: `/thumbnail/${encodeURIComponent(name)}`, alt: "", width: 96, height: 96 });
   const button = make("button", { type: "button" }, picture, make("b", {}, title), make("small", {}));
@@ -197,7 +221,7 @@ function update(button, persona) {
   button.disabled = Boolean(persona.damaged);
   button.title = persona.damaged ?? persona.warnings.join("\n");
   bar.hidden = !(coming || job);
-  job?.progress == null ? bar.removeAttribute("value") : (bar.value = job.progress);
+  level(bar, job);
   button.querySelector("small").textContent = condition(persona, current, !bar.hidden);
 }
 
