@@ -220,3 +220,24 @@ def test_another_scene_forgets_what_was_learned_of_the_driver(compositor, compos
     assert mask.forgotten == 1
     assert portrait.calibrated == 2
     assert first.mean() > second.mean() > third.mean(), "colours were averaged with those of the old scene"
+
+
+class Hollow(Mask):
+    """A swapper whose mask is empty, as a network's is that computes in too few bits."""
+
+    def _cover(self, image, face):
+        patch = super()._cover(image, face)
+        return Patch(patch.image, np.zeros_like(patch.mask), patch.matrix)
+
+
+def test_a_swapped_face_that_covers_nothing_is_a_failure(compose, stats):
+    made = compose(Recipe(worn(Hollow())))
+    assert made.look.failed
+    assert not made.look.swapped
+    assert verdict(made) is not GuardVerdict.frame
+    assert stats.snapshot().errors == {"swap: ProcessorFailed": 1}
+
+
+def test_a_face_that_has_all_but_left_the_picture_is_no_failure(compose):
+    made = compose(Recipe(worn(Mask())), face_at(-47, 100))
+    assert made.look.swapped == {1}

@@ -239,6 +239,14 @@ def test_a_model_that_was_never_seen_at_work_has_the_face_of_nobody(
         assert picture.getpixel((128, 98)) != picture.getpixel((4, 4))
 
 
+def test_a_file_that_is_neither(offer: Callable[..., None], library: Library, model: Path) -> None:
+    offer(Fake("net", 80, accepts="net"))
+    other = model.rename(model.with_suffix(".onnx"))
+    for ask in (library.resolve, lambda path: library.add(Path(path), "x", Consent.self)):
+        with pytest.raises(PersonaError, match="neither a picture nor a trained model, which ends in .net"):
+            ask(str(other))
+
+
 def test_a_choice_for_a_shipped_persona_is_kept_beside_it(
     offer: Callable[..., None], library: Library
 ) -> None:

@@ -5,6 +5,7 @@ in it and hands back a Pending, whose result is a Patch for each face. A module 
 ``models.animate`` that exposes ``processor`` is found by itself.
 """
 
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from visard.models.errors import ProcessorUnknown
 from visard.models.face import Face, Image
 
 Kind = Literal["swap", "animate"]
+
+PHOTO = "photo"
+"""The kind of material that is a picture; others are the endings of trained models."""
 
 Report = Callable[[float, str], None]
 """Told how much of the preparation is done, 0 to 1, and what is being done; raises to cancel it."""
@@ -53,7 +57,7 @@ class Material:
     @property
     def kinds(self) -> frozenset[str]:
         """What there is, in the words of ``Processor.accepts``: ``photo``, and a model's ending."""
-        kinds = {"photo"} if self.photos else set()
+        kinds = {PHOTO} if self.photos else set()
         return frozenset(kinds | ({self.model.suffix.lower().removeprefix(".")} if self.model else set()))
 
 
@@ -186,7 +190,8 @@ class FrameWorker:
         self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._present: Future[Iterable[Patch]] | None = None
         self._closed = False
-        Thread(target=self._run, name=f"visard {name}", daemon=True).start()
+        Thread(target=_serve, args=(self._work,), name=f"visard {name}", daemon=True).start()
+        weakref.finalize(self, self._work.put, None)  # the thread ends also when nobody closes it
 
     def submit(self, make: Callable[[], Iterable[Patch]]) -> Pending:
         """Begin to make a frame's patches; raises ProcessorFailed while the one before hangs."""
@@ -205,9 +210,10 @@ class FrameWorker:
             self._work.put(after)
             self._work.put(None)
 
-    def _run(self) -> None:
-        while (work := self._work.get()) is not None:
-            work()
+
+def _serve(queue: "SimpleQueue[Callable[[], None] | None]") -> None:
+    while (work := queue.get()) is not None:
+        work()
 
 
 def _fulfil(future: Future[Iterable[Patch]], make: Callable[[], Iterable[Patch]]) -> None:

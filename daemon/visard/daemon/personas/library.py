@@ -318,10 +318,26 @@ def _first_usable(person: "Callable[[int, int], Image]", seed: int) -> "Portrait
 
 def _unsaved(path: Path) -> Persona:
     """Return a persona of one file: a model if a processor takes its ending, else a picture."""
-    from visard.models.processor import processors
+    from visard.models.processor import PHOTO, processors
 
-    ending = path.suffix.lower().removeprefix(".")
-    if any(ending in one.accepts for one in processors().values()):
+    models = {f".{kind}" for one in processors().values() for kind in one.accepts - {PHOTO}}
+    if path.suffix.lower() in models:
         record = _record(path.stem, PersonaKind.model, title=path.name)
         return Persona(record.model_copy(update={"files": (path.name,)}), path.parent, None, saved=False)
+    if not _may_be_picture(path):
+        endings = ", ".join(sorted(models))
+        raise PersonaError(f"{path.name} is neither a picture nor a trained model, which ends in {endings}")
     return Persona(_record(path.stem, PersonaKind.photo, title=path.name), path.parent, path, saved=False)
+
+
+def _may_be_picture(path: Path) -> bool:
+    """Whether a file has the name or the content of a picture; a broken one has its name."""
+    from PIL import Image as Pillow
+
+    if path.suffix.lower() in Pillow.registered_extensions():
+        return True
+    try:
+        with Pillow.open(path):
+            return True
+    except Exception:  # Pillow raises many kinds for what it cannot read
+        return False

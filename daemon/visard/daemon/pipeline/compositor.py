@@ -21,9 +21,14 @@ from visard.daemon.pipeline.recipe import Fade, Recipe, Switches
 from visard.daemon.pipeline.stats import Stats
 from visard.daemon.pipeline.view import draw_landmarks, viewed
 from visard.models.face import Face, Image, Sighting
-from visard.models.processor import Animation, Patch, Prepared
+from visard.models.processor import Animation, Patch, Prepared, ProcessorFailed
 
 log = logging.getLogger(__name__)
+
+_MIDDLE = [1, 6, 50, 280, 205, 425]
+"""Landmarks that every swapped face covers: nose and cheeks."""
+_LEAST = 0.1
+"""Share of the mask there below which nothing was swapped, as when a network's mask comes out black."""
 
 
 class Compositor:
@@ -113,6 +118,8 @@ class Compositor:
             for face in faces:
                 with frame.span("swap"):
                     patch = next(patches)
+                if not _covers(patch, face, frame.image):
+                    raise ProcessorFailed("the swapped face is empty: its mask leaves the driver's uncovered")
                 with frame.span("blend"):
                     self._blend(frame.image, patch, face, settings)
                 done.append(face.id)
@@ -147,3 +154,13 @@ class Compositor:
     def _report(self, step: str, error: Exception) -> None:
         if self._stats.failed(step, error):
             log.error("%s failed, the guard stands in: %s: %s", step, type(error).__name__, error)
+
+
+def _covers(patch: Patch, face: Face, frame: Image) -> bool:
+    """Whether a patch hides anything of the middle of a face, as far as that is inside the frame."""
+    points = face.landmarks[_MIDDLE, :2]
+    points = points[((points >= 0) & (points < frame.shape[1::-1])).all(1)]
+    inverse = cv2.invertAffineTransform(patch.matrix)
+    x, y = np.round(points @ inverse[:, :2].T + inverse[:, 2]).astype(int).T
+    there = (x >= 0) & (y >= 0) & (x < patch.mask.shape[1]) & (y < patch.mask.shape[0])
+    return int(patch.mask[y[there], x[there]].sum()) >= 255 * _LEAST * len(points)
