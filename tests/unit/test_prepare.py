@@ -243,7 +243,7 @@ def test_a_file_that_is_neither(offer: Callable[..., None], library: Library, mo
     offer(Fake("net", 80, accepts="net"))
     other = model.rename(model.with_suffix(".onnx"))
     for ask in (library.resolve, lambda path: library.add(Path(path), "x", Consent.self)):
-        with pytest.raises(PersonaError, match="neither a picture nor a trained model, which ends in .net"):
+        with pytest.raises(PersonaError, match=r"neither a picture nor a trained model, which ends in \.net"):
             ask(str(other))
 
 

@@ -1,7 +1,6 @@
 """The running Visard: does what the control API asks, and tells how things are. Any thread."""
 
 import logging
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import RLock
@@ -11,7 +10,6 @@ from visard.daemon.api.engines import EnginesInfo
 from visard.daemon.api.schema import (
     CameraInfo,
     Consent,
-    GuardStatus,
     Job,
     PersonaInfo,
     ProcessorInfo,
@@ -130,46 +128,8 @@ class Service:
 
     def status(self) -> Status:
         """Return the whole snapshot."""
-        controller, config = self._controller, self.config()
-        live, recipe, switches = controller.live, controller.recipe, controller.switches
-        wanted, demand = controller.wanted, controller.idle.demand
-        running = live.pipeline.status()
-        working = engine_report.serving()
-        problems = snapshot.problems(
-            live,
-            controller.selector,
-            [
-                *controller.troubles.values(),
-                *snapshot.demotions(working),
-                *snapshot.slow(recipe, running.stats),
-            ],
-        )
-        return Status(
-            version=snapshot.version(),
-            pid=os.getpid(),
-            state=snapshot.state(recipe, switches, live, problems, running.stats.frames),
-            persona=recipe.name,
-            processor=recipe.persona.processor if recipe.persona else None,
-            wanted=wanted[0] if wanted else None,
-            mode=recipe.persona.mode if recipe.persona else config.mode,
-            paused=switches.paused,
-            revealed=switches.reveal,
-            watched=demand.watched,
-            guard=GuardStatus(verdict=running.verdict, why=running.why),
-            camera=snapshot.camera(config.camera, live, controller.selector),
-            output=snapshot.output(live, demand.readers),
-            personas=tuple(self.personas()),
-            engines=working,
-            jobs=(
-                *snapshot.preparing(wanted, self._prepared),
-                *snapshot.compiling(working),
-                *self._jobs.all(),
-            ),
-            problems=problems,
-            numbers=snapshot.numbers(running.stats, running.drops, still=live.capture.gone),
-            reference=running.reference,
-            seeking=running.seeking,
-            settings=config,
+        return snapshot.status(
+            self._controller, self._prepared, self._jobs.all(), self.personas(), self.config()
         )
 
     def switch_persona(self, name: str, mode: Mode | None = None) -> None:

@@ -10,11 +10,14 @@ import psutil
 
 from visard.daemon.api import schema
 from visard.daemon.api.engines import CandidateInfo, EngineInfo
-from visard.daemon.api.schema import CameraState, Job, Problem, State
+from visard.daemon.api.schema import CameraState, GuardStatus, Job, PersonaInfo, Problem, State, Status
+from visard.daemon.config.file import Config
+from visard.daemon.diagnostics import engine_report
 from visard.daemon.personas.prepare import FAST
 from visard.daemon.pipeline.capture import Presence
 from visard.daemon.pipeline.recipe import Recipe, Switches
 from visard.daemon.pipeline.stats import Snapshot
+from visard.daemon.service.controller import Controller
 from visard.daemon.service.live import LivePipeline
 from visard.daemon.service.prepared import Key, PreparedPersonas
 from visard.daemon.sources._select import SourceSelector
@@ -27,6 +30,44 @@ _STATES = {
     Presence.resting: CameraState.asleep,
     Presence.lost: CameraState.missing,
 }
+
+
+def status(
+    controller: Controller,
+    prepared: PreparedPersonas,
+    jobs: Sequence[Job],
+    personas: Sequence[PersonaInfo],
+    config: Config,
+) -> Status:
+    """Return the whole snapshot."""
+    live, recipe, switches = controller.live, controller.recipe, controller.switches
+    wanted, demand = controller.wanted, controller.idle.demand
+    running, working = live.pipeline.status(), engine_report.serving()
+    told = (*controller.troubles.values(), *demotions(working), *slow(recipe, running.stats))
+    found = problems(live, controller.selector, told)
+    return Status(
+        version=version(),
+        pid=os.getpid(),
+        state=state(recipe, switches, live, found, running.stats.frames),
+        persona=recipe.name,
+        processor=recipe.persona.processor if recipe.persona else None,
+        wanted=wanted[0] if wanted else None,
+        mode=recipe.persona.mode if recipe.persona else config.mode,
+        paused=switches.paused,
+        revealed=switches.reveal,
+        watched=demand.watched,
+        guard=GuardStatus(verdict=running.verdict, why=running.why),
+        camera=camera(config.camera, live, controller.selector),
+        output=output(live, demand.readers),
+        personas=tuple(personas),
+        engines=working,
+        jobs=(*preparing(wanted, prepared), *compiling(working), *jobs),
+        problems=found,
+        numbers=numbers(running.stats, running.drops, still=live.capture.gone),
+        reference=running.reference,
+        seeking=running.seeking,
+        settings=config,
+    )
 
 
 @lru_cache
