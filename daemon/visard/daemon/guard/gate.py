@@ -1,4 +1,4 @@
-"""The one door out: turns the guard's verdicts into pictures that sinks accept."""
+"""The only way out: turns the guard's verdicts into pictures that sinks accept."""
 
 from dataclasses import dataclass
 from typing import final
@@ -17,7 +17,7 @@ _SEAL = object()
 
 @final
 class Cleared:
-    """A picture that passed the guard. Only a Gate can make one, and outlets accept nothing else."""
+    """A picture that passed the guard. Only a Gate can make one, and sink threads accept nothing else."""
 
     __slots__ = ("frame", "image", "verdict")
 

@@ -30,7 +30,7 @@ def few_heaps() -> None:
 def give_back() -> None:
     """Return what is free to the system; takes some hundredths of a second, in which all threads may wait.
 
-    A stage that was replaced is a ring of references, and Python does not see how heavy its pictures are.
+    A pipeline that was replaced is a ring of references, and Python does not see how heavy its pictures are.
     """
     gc.collect()
     if (library := _glibc()) is not None:
