@@ -6,6 +6,7 @@ from pathlib import Path
 from weakref import WeakSet
 
 import pytest
+from leftovers import remember_threads
 
 pytest_plugins = ["media", "deb", "daemons"]
 
@@ -34,6 +35,12 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         if "VISARD_HOME" not in os.environ:
             patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _earlier_threads() -> None:
+    """Threads of earlier tests are not taken for this one's."""
+    remember_threads()
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,5 @@
 """Stand-ins for what a pipeline needs, driven by pictures that carry their own number and their own truth."""
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -228,12 +227,3 @@ class Basket:
 def swapped(images: Sequence[Image]) -> list[int]:
     """Numbers of the pictures that went out as frames."""
     return [number_of(image) for image in images if image[0, 0, 2] == 77]
-
-
-def no_thread_left(seconds: float = 30.0) -> bool:
-    """Whether every thread of the product ends by itself within ``seconds``."""
-    deadline = time.monotonic() + seconds
-    for thread in threading.enumerate():
-        if thread.name.startswith("visard"):
-            thread.join(max(deadline - time.monotonic(), 0))
-    return not any(thread.name.startswith("visard") for thread in threading.enumerate())

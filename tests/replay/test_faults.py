@@ -12,13 +12,13 @@ from fakes import (
     Truth,
     driver_at,
     face_at,
-    no_thread_left,
     picture,
     recipe,
     shows_driver,
     swapped,
     unplug,
 )
+from leftovers import no_thread_left
 
 from visard.daemon.config.settings import Settings, WhenLost, Who
 from visard.daemon.errors import SourceUnavailable

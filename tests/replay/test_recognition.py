@@ -7,7 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from fakes import Mask, no_thread_left, recipe
+from fakes import Mask, recipe
+from leftovers import no_thread_left
 
 from visard.daemon.guard.gate import blurred
 from visard.daemon.media.frame import Format

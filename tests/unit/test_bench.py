@@ -3,7 +3,8 @@ import json
 import math
 
 import pytest
-from fakes import Reel, Truth, no_thread_left, worn
+from fakes import Reel, Truth, worn
+from leftovers import no_thread_left
 from rich.console import Console
 
 from visard.daemon.foreground import bench

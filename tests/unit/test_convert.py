@@ -10,7 +10,8 @@ import av
 import cv2
 import numpy as np
 import pytest
-from fakes import HEIGHT, WIDTH, Mask, Truth, driver_at, face_at, no_thread_left, picture, shows_driver, worn
+from fakes import HEIGHT, WIDTH, Mask, Truth, driver_at, face_at, picture, shows_driver, worn
+from leftovers import no_thread_left
 
 from visard.daemon.config.settings import Settings
 from visard.daemon.errors import FaceUnusable, SinkError, SinkUnavailable, SourceUnavailable

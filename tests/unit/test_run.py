@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import Basket, no_thread_left, swapped
+from fakes import Basket, swapped
 from foreground import Camera, make_up, prepare
+from leftovers import no_thread_left
 from PIL import Image as Pillow
 
 from visard.daemon.config.settings import Mode, Settings

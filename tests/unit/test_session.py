@@ -8,8 +8,9 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from fakes import Basket, no_thread_left, swapped, worn
+from fakes import Basket, swapped, worn
 from foreground import FORMAT, Camera, make_up
+from leftovers import no_thread_left
 
 from visard.daemon.config.file import ConfigFile
 from visard.daemon.errors import PersonaError, SinkError

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from fakes import Basket, Reel, Truth, driver_at, face_at, no_thread_left, number_of, swapped
+from fakes import Basket, Reel, Truth, driver_at, face_at, number_of, swapped
+from leftovers import no_thread_left
 
 from visard.daemon.config.settings import Mode
 from visard.daemon.guard import rules
