@@ -12,7 +12,8 @@ from PIL import Image
 from visard.daemon.api.schema import Consent
 from visard.daemon.config import paths
 from visard.daemon.errors import FaceUnusable, PersonaError, PictureUnreadable
-from visard.daemon.personas.library import ATTEMPTS, SHIPPED, Library
+from visard.daemon.personas.generator import ATTEMPTS
+from visard.daemon.personas.library import SHIPPED, Library
 from visard.daemon.personas.record import (
     PICTURE,
     RECORD,

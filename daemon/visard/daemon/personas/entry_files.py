@@ -1,11 +1,21 @@
-"""What a persona's folder holds, written."""
+"""What a persona's folder holds, written; and a persona of a file that is not in the library."""
 
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visard.daemon.config.file import replace_file
-from visard.daemon.personas.record import PICTURE, RECORD, THUMBNAIL, ProcessorChoice, Record
+from visard.daemon.errors import PersonaError
+from visard.daemon.personas.record import (
+    PICTURE,
+    RECORD,
+    THUMBNAIL,
+    Persona,
+    PersonaKind,
+    ProcessorChoice,
+    Record,
+    new_record,
+)
 
 if TYPE_CHECKING:
     from visard.models.face import Image
@@ -39,3 +49,33 @@ def _save_jpeg(path: Path, image: "Image", quality: int) -> None:
     from PIL import Image as Pillow
 
     Pillow.fromarray(image[:, :, ::-1]).save(path, quality=quality, subsampling=0)
+
+
+def from_file(path: Path) -> Persona:
+    """Return a persona of one file: a model if a processor takes its ending, else a picture.
+
+    Raises PersonaError where it is neither.
+    """
+    from visard.models.processor import PHOTO, processors
+
+    models = {f".{kind}" for one in processors().values() for kind in one.accepts - {PHOTO}}
+    if path.suffix.lower() in models:
+        record = new_record(path.stem, PersonaKind.model, title=path.name)
+        return Persona(record.model_copy(update={"files": (path.name,)}), path.parent, None, saved=False)
+    if not _may_be_picture(path):
+        endings = ", ".join(sorted(models))
+        raise PersonaError(f"{path.name} is neither a picture nor a trained model, which ends in {endings}")
+    return Persona(new_record(path.stem, PersonaKind.photo, title=path.name), path.parent, path, saved=False)
+
+
+def _may_be_picture(path: Path) -> bool:
+    """Whether a file has the name or the content of a picture; a broken one has its name."""
+    from PIL import Image as Pillow
+
+    if path.suffix.lower() in Pillow.registered_extensions():
+        return True
+    try:
+        with Pillow.open(path):
+            return True
+    except Exception:  # Pillow raises many kinds for what it cannot read
+        return False

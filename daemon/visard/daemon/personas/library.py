@@ -19,8 +19,14 @@ from pydantic import ValidationError
 
 from visard.daemon.api.schema import Consent
 from visard.daemon.config import paths
-from visard.daemon.errors import FaceUnusable, PersonaError, PersonaUnknown
-from visard.daemon.personas.entry_files import write_choice, write_pictures, write_record, write_thumbnail
+from visard.daemon.errors import PersonaError, PersonaUnknown
+from visard.daemon.personas.entry_files import (
+    from_file,
+    write_choice,
+    write_pictures,
+    write_record,
+    write_thumbnail,
+)
 from visard.daemon.personas.record import (
     Damaged,
     Persona,
@@ -29,6 +35,7 @@ from visard.daemon.personas.record import (
     Record,
     check_name,
     check_title,
+    new_record,
     read,
 )
 
@@ -37,7 +44,6 @@ if TYPE_CHECKING:
     from visard.models.portrait import Portrait
 
 SHIPPED = Path(__file__).parent / "shipped"
-ATTEMPTS = 8
 _BIN = ".removed"
 
 
@@ -106,7 +112,7 @@ class Library:
         if choice is None:
             return self.personas()[0]
         if self.find(choice) is None and (path := Path(choice).expanduser()).is_file():
-            return _unsaved(path)
+            return from_file(path)
         return self.get(choice)
 
     def add(
@@ -130,7 +136,7 @@ class Library:
         from visard.models.portrait import examine
 
         self._check_free(name)
-        made_of = _unsaved(path)
+        made_of = from_file(path)
         record = made_of.record.model_copy(
             update={
                 "name": name,
@@ -211,11 +217,13 @@ class Library:
 
         ``person(seed, attempt)`` draws one; of a seed the first attempt with a usable face is taken.
         """
+        from visard.daemon.personas.generator import first_usable
+
         seed = secrets.randbelow(1_000_000) if seed is None else seed
         name = f"person-{seed}" if name is None else name
         self._check_free(name)
-        record = _record(name, PersonaKind.generated, consent=Consent.generated, seed=seed)
-        return self._save(record, _first_usable(person, seed))
+        record = new_record(name, PersonaKind.generated, consent=Consent.generated, seed=seed)
+        return self._save(record, first_usable(person, seed))
 
     def _check_free(self, name: str) -> None:
         check_name(name)
@@ -289,55 +297,3 @@ class Library:
             self._check_free(new)
         entry = read(persona.folder.rename(self.root / check_name(new)))
         return entry if isinstance(entry, Persona) else self.get(new)
-
-
-def _record(
-    name: str,
-    kind: PersonaKind,
-    *,
-    title: str | None = None,
-    consent: Consent | None = None,
-    seed: int | None = None,
-) -> Record:
-    now = datetime.now(UTC)
-    return Record(name=name, title=title or name, consent=consent, kind=kind, created=now, seed=seed)
-
-
-def _first_usable(person: "Callable[[int, int], Image]", seed: int) -> "Portrait":
-    from visard.models.portrait import examine
-
-    for attempt in range(ATTEMPTS):
-        try:
-            return examine(person(seed, attempt))
-        except FaceUnusable as error:
-            reason = error
-    raise PersonaError(
-        f"seed {seed} gives no usable face in {ATTEMPTS} attempts ({reason}); try another seed"
-    )
-
-
-def _unsaved(path: Path) -> Persona:
-    """Return a persona of one file: a model if a processor takes its ending, else a picture."""
-    from visard.models.processor import PHOTO, processors
-
-    models = {f".{kind}" for one in processors().values() for kind in one.accepts - {PHOTO}}
-    if path.suffix.lower() in models:
-        record = _record(path.stem, PersonaKind.model, title=path.name)
-        return Persona(record.model_copy(update={"files": (path.name,)}), path.parent, None, saved=False)
-    if not _may_be_picture(path):
-        endings = ", ".join(sorted(models))
-        raise PersonaError(f"{path.name} is neither a picture nor a trained model, which ends in {endings}")
-    return Persona(_record(path.stem, PersonaKind.photo, title=path.name), path.parent, path, saved=False)
-
-
-def _may_be_picture(path: Path) -> bool:
-    """Whether a file has the name or the content of a picture; a broken one has its name."""
-    from PIL import Image as Pillow
-
-    if path.suffix.lower() in Pillow.registered_extensions():
-        return True
-    try:
-        with Pillow.open(path):
-            return True
-    except Exception:  # Pillow raises many kinds for what it cannot read
-        return False

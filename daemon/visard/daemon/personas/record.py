@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,6 +86,19 @@ class Damaged:
     name: str
     folder: Path
     reason: str
+
+
+def new_record(
+    name: str,
+    kind: PersonaKind,
+    *,
+    title: str | None = None,
+    consent: Consent | None = None,
+    seed: int | None = None,
+) -> Record:
+    """Return a record made now."""
+    now = datetime.now(UTC)
+    return Record(name=name, title=title or name, consent=consent, kind=kind, created=now, seed=seed)
 
 
 def read(folder: Path, *, shipped: bool = False) -> Persona | Damaged:
