@@ -56,7 +56,11 @@ def prepare(
     for one in chosen:
         values = {**persona.record.options.get(one.name, {}), **(options or {})}
         prepared = one.prepare(persona.material, checked_options(one, values), report)
-        rate = FAST if len(chosen) == 1 else (speed or frames_per_second)(prepared)
+        try:
+            rate = FAST if len(chosen) == 1 else (speed or frames_per_second)(prepared)
+        except BaseException:
+            prepared.close()
+            raise
         if fastest is None or rate > fastest[0]:
             if fastest:
                 fastest[2].close()
