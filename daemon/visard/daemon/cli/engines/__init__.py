@@ -5,8 +5,7 @@ import click
 from visard.daemon.cli.engines.bench import bench
 from visard.daemon.cli.engines.build import build
 from visard.daemon.cli.engines.check import check
-from visard.daemon.cli.engines.clear import clear
-from visard.daemon.cli.engines.list import list_
+from visard.daemon.cli.engines.list import clear, list_
 from visard.daemon.cli.output import common
 
 

@@ -35,7 +35,7 @@ def bench(
     **more: Any,
 ) -> None:
     """Measure a network on every backend in every precision, called in turns in one run."""
-    from visard.daemon.cli.engines.progress import bar
+    from visard.daemon.cli.engines.tables import bar
     from visard.daemon.diagnostics import engine_bench
     from visard.daemon.foreground.signals import terminating
 

@@ -45,7 +45,7 @@ def build(
 
     Ctrl-C stops it and leaves nothing behind. The exit status is 1 when the result is wrong.
     """
-    from visard.daemon.cli.engines.progress import bar
+    from visard.daemon.cli.engines.tables import bar
     from visard.daemon.diagnostics.engine_bench import begin, choose, log_of, run
     from visard.daemon.foreground.signals import terminating
 

@@ -33,7 +33,7 @@ def check(
     Without a network: all that ship with Visard as it would run them, and everything that is compiled and
     kept. The exit status is 1 when any result is wrong, or a network runs nowhere.
     """
-    from visard.daemon.cli.engines.progress import bar
+    from visard.daemon.cli.engines.tables import bar
     from visard.daemon.diagnostics import engine_bench
     from visard.daemon.foreground.signals import terminating
 
