@@ -19,8 +19,8 @@ find . -type f \( -name '*.a' -o -name '*.h' -o -name '*.hpp' -o -name '*.pyi' -
 rm -rf openvino/frontend/pytorch openvino/frontend/tensorflow openvino/frontend/jax openvino/frontend/paddle
 rm -rf openvino/tools openvino/torch openvino_telemetry openvino_telemetry-*.dist-info
 
-# ONNX Runtime: tools for training and converting but its quantiser, and its second copy for C programs
-rm -rf onnxruntime/tools onnxruntime/datasets
+# ONNX Runtime: tools for training and converting, and its second copy for C programs
+rm -rf onnxruntime/tools onnxruntime/datasets onnxruntime/quantization
 find onnxruntime/transformers -mindepth 1 -maxdepth 1 -type d -exec rm -r {} +
 rm -f onnxruntime/capi/libonnxruntime.so*
 

@@ -35,7 +35,7 @@ def test_commands_drive_it_and_say_so_when_it_is_not_there(pretended: Process, h
     assert "Acme Webcam (usb-Acme" in visard("cameras")[1]
     assert json.loads(visard("status", "--json")[1])["persona"] == "marco"
     assert visard("status")[1].startswith(
-        "state     live\npersona   marco (animate)\ncamera    Acme Webcam\n"
+        "state     live\npersona   marco (animate, puppet)\ncamera    Acme Webcam\n"
     )
     assert visard("preview")[1].startswith("http://127.0.0.1:")
     assert visard("daemon", "--stop") == (0, "", "")

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from networks import NETWORKS
+from dfm_files import tinted
+
+from visard.daemon.sources.demo import CLIP
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -94,12 +96,12 @@ def test_it_swaps(visard: Callable[..., str], tmp_path: Path) -> None:
     assert (tmp_path / "out.mp4").stat().st_size > 10_000
 
 
-def test_it_compiles_in_half_precision(visard: Callable[..., str], tmp_path: Path) -> None:
-    """With the parts of onnx that were left in the package for this."""
-    path = NETWORKS["fomm_keypoints"](tmp_path / "net.onnx", 1 / 8)
-    how = ("--precision", "fp16", "--backend", "onnxruntime")
-    made = json.loads(visard("engines", "build", str(path), *how, "--json"))
-    assert (made["state"], made["precision"]) == ("ok", "fp16")
+def test_it_puts_a_trained_face_on(visard: Callable[..., str], tmp_path: Path) -> None:
+    """With the parts of onnx that were left in the package for rewriting networks."""
+    face, out = tinted(tmp_path / "face.dfm"), tmp_path / "out.mp4"
+    visard("personas", "add", str(face), "--name", "tinted", "--consent", "generated")
+    made = json.loads(visard("convert", str(CLIP), str(out), "--persona", "tinted", "--json"))
+    assert made["swapped"] > 0.9 * made["frames"] > 10
 
 
 def test_it_is_alone_with_its_libraries(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
