@@ -1,11 +1,13 @@
 """Choosing what puts a persona on, and its options, from the command line."""
 
+import io
 import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import dfm_files
 import numpy as np
 import pytest
 from fake_process import fake_daemon
@@ -198,3 +200,34 @@ def test_without_a_mode_it_is_what_the_processor_does(
     assert modes == [("mesh", "swap"), ("puppet", "animate"), ("puppet", "animate"), ("mesh", "swap")]
     status, _, err = call(*arguments, "--processor", "puppet", "--mode", "swap")
     assert (status, err) == (1, "visard: puppet can animate, not swap; use --mode animate\n")
+
+
+class Terminal(io.StringIO):
+    """Somebody who answers at a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("answer", "given", "kept"),
+    [("full\n", (), "full"), ("\n", (), None), ("", ("--option", "face_type=head"), "head")],
+)
+def test_what_a_trained_face_does_not_tell_is_asked_at_a_terminal(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    answer: str, given: tuple[str, ...], kept: str | None,
+) -> None:  # fmt: skip
+    face = dfm_files.tinted(tmp_path / "face.dfm")
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    status, _, err = call("personas", "add", str(face), "--name", "T", "--consent", "self", *given)
+    assert status == 0, err
+    assert ("How much of the head" in err) is not bool(given)
+    record = Library().get("T").record
+    assert record.options.get("dfm", {}).get("face_type") == kept
+
+
+def test_nobody_is_asked_where_nobody_is(call: Call, tmp_path: Path) -> None:
+    face = dfm_files.tinted(tmp_path / "face.dfm")
+    status, out, err = call("personas", "add", str(face), "--name", "T", "--consent", "self")
+    assert (status, err) == (0, "")
+    assert "whole_face is assumed" in out

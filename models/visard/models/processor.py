@@ -29,6 +29,9 @@ Kind = Literal["swap", "animate"]
 PHOTO = "photo"
 """The kind of material that is a picture; others are the endings of trained models."""
 
+ASK = "ask"
+"""In an option's ``json_schema_extra``: only the person knows, so ask when the material is added."""
+
 Report = Callable[[float, str], None]
 """Told how much of the preparation is done, 0 to 1, and what is being done; raises to cancel it."""
 

@@ -144,10 +144,13 @@ def _option(name: str, field: FieldInfo) -> Callable[[Callable[..., Any]], Calla
     text = f"{(field.description or '').capitalize()}."
     if field.annotation is bool:
         return click.option(f"{flag}/--no{flag[1:]}", name, default=None, help=text)
-    return click.option(flag, name, type=_type(field), default=None, help=f"{text}  [default: {default}]")
+    return click.option(
+        flag, name, type=value_type(field), default=None, help=f"{text}  [default: {default}]"
+    )
 
 
-def _type(field: FieldInfo) -> "click.ParamType[Any]":
+def value_type(field: FieldInfo) -> "click.ParamType[Any]":
+    """Return what a field's text may be."""
     if isinstance(field.annotation, type) and issubclass(field.annotation, Enum):
         return click.Choice([choice.value for choice in field.annotation])
     low = next((bound.ge for bound in field.metadata if isinstance(bound, Ge)), None)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from visard.daemon.api.schema import Consent
-from visard.daemon.cli.options import ProcessorCommand, processor_options
+from visard.daemon.cli.options import ProcessorCommand, processor_options, value_type
 from visard.daemon.cli.output import Output, ask, common, pass_output
 from visard.daemon.errors import DaemonAbsent
 from visard.daemon.personas.library import Library
@@ -122,6 +122,7 @@ def add(
     """Make a persona from a photo of one face, or from a trained model such as FACE.dfm."""
     from visard.daemon.pipeline.sample import sample
 
+    options = _asked(output, path, processor, options)
     with output.preparing(name) as report:
         persona = Library().add(
             path,
@@ -134,6 +135,28 @@ def add(
             sample=partial(sample, report=report),
         )
     _tell(output, persona, f"added {persona.name}; wear it with: visard run --persona {persona.name!r}")
+
+
+def _asked(
+    output: Output, path: Path, processor: str | None, options: dict[str, str | None]
+) -> dict[str, str | None]:
+    """Ask at a terminal for what only the person knows, unless it was given."""
+    if output.json or not sys.stdin.isatty() or not path.is_file():
+        return options
+    from visard.daemon.personas.entry_files import from_file
+    from visard.daemon.personas.prepare import questions
+
+    answers = {
+        name: click.prompt(
+            (field.description or name).capitalize(),
+            default=getattr(field.default, "value", field.default),
+            type=value_type(field),
+            err=True,
+        )
+        for name, field in questions(from_file(path), processor).items()
+        if name not in options
+    }
+    return {**answers, **options}
 
 
 @command.command("set", cls=ProcessorCommand)

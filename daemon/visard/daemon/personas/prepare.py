@@ -8,12 +8,13 @@ from statistics import median
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from visard.daemon.config.settings import Mode
 from visard.daemon.errors import PersonaError
 from visard.daemon.personas.record import AUTO, Persona, ProcessorChoice
 from visard.models.face import Face, Image
-from visard.models.processor import Material, Prepared, Processor, Report, find_processor, processors
+from visard.models.processor import ASK, Material, Prepared, Processor, Report, find_processor, processors
 
 FAST = 20.0
 """Frames a second from which a processor is fast enough to be chosen by itself."""
@@ -162,6 +163,17 @@ def configured(persona: Persona, processor: str | None, options: Mapping[str, An
     """Return a persona with another choice, which is not kept. Raises PersonaError."""
     choice = chosen(persona, processor, options)
     return replace(persona, record=persona.record.model_copy(update=choice.model_dump()))
+
+
+def questions(persona: Persona, processor: str | None) -> dict[str, FieldInfo]:
+    """Return the options that only the person knows the right value of, of what would put a persona on."""
+    able = [find_processor(processor)] if processor not in (None, AUTO) else suitable(persona.material)[:1]
+    fields = {name: field for one in able for name, field in one.Options.model_fields.items()}
+    return {name: field for name, field in fields.items() if _is_asked(field)}
+
+
+def _is_asked(field: FieldInfo) -> bool:
+    return isinstance(field.json_schema_extra, dict) and bool(field.json_schema_extra.get(ASK))
 
 
 def typed_options(persona: Persona) -> dict[str, BaseModel]:

@@ -10,6 +10,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from visard.models.processor import ASK
+
 
 class FaceType(StrEnum):
     """How much of the head a model was trained on; the file does not tell."""
@@ -64,6 +66,7 @@ class DfmOptions(BaseModel):
     face_type: FaceType = Field(
         FaceType.whole_face,
         description="how much of the head the model was trained on; the file does not tell",
+        json_schema_extra={ASK: True},
     )
     coverage: float | None = Field(
         None,
