@@ -77,7 +77,7 @@ def inside(home: Path) -> None:
         f"{until(lambda: service.status().persona == 'walter'):.2f} s",
     )
     until(lambda: all(persona.ready for persona in service.personas()))
-    show = service._show
+    controller = service._controller
     frames = []
     for name in ("marco", "nico", "clara", "hanna") * 5:
         before = sink.pictures
@@ -87,11 +87,11 @@ def inside(home: Path) -> None:
     say("switch to a prepared one, frames until it may be seen", f"{max(frames)} at most")
     wakes = []
     for _ in range(5):
-        show._read_by(0)
+        controller._read_by(0)
         until(lambda: service.status().camera.state is CameraState.asleep)
         time.sleep(1)
         frames_before = service.status().numbers.verdicts.get("frame", 0)
-        show._read_by(1)
+        controller._read_by(1)
         wakes.append(until(lambda n=frames_before: service.status().numbers.verdicts["frame"] > n))
     say("wake: somebody reads until the first swapped frame", f"{statistics.median(wakes):.2f} s")
     say("memory with six personas prepared", f"{service.status().numbers.memory_mb:.0f} MB")
