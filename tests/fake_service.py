@@ -10,6 +10,7 @@ from typing import Any
 from fake_pictures import drawing, swatch
 
 from visard.daemon.api.engines import BackendInfo, EngineInfo, EnginesInfo
+from visard.daemon.api.requests import NewPersona
 from visard.daemon.api.schema import (
     CameraInfo,
     CameraState,
@@ -246,23 +247,13 @@ class FakeService(Service):
     def thumbnail(self, name: str) -> bytes:
         return swatch(list(self._personas).index(self.persona(name).name))
 
-    def add_persona(
-        self,
-        path: Path,
-        name: str,
-        consent: Consent,
-        title: str | None = None,
-        *,
-        processor: str | None = None,
-        options: Mapping[str, Any] | None = None,
-        picture: Path | None = None,
-    ) -> PersonaInfo:
-        self._free(name)
-        for file in (path, *([picture] if picture else [])):
-            if "\0" in str(file) or not file.is_file():
-                raise PictureUnreadable(f"{str(file)!r} is missing")
-        added = _persona(name, title=title, consent=consent)
-        return self._keep(_configured(added, processor, options or {}, None))
+    def add_persona(self, wanted: NewPersona) -> PersonaInfo:
+        self._free(wanted.name)
+        for file in (wanted.path, *([wanted.picture] if wanted.picture else [])):
+            if "\0" in file or not Path(file).is_file():
+                raise PictureUnreadable(f"{file!r} is missing")
+        added = _persona(wanted.name, title=wanted.title, consent=wanted.consent)
+        return self._keep(_configured(added, wanted.processor, wanted.options or {}, None))
 
     def processors(self) -> list[ProcessorInfo]:
         return describe()

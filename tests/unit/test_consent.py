@@ -30,8 +30,13 @@ def test_a_persona_without_consent_is_refused_over_the_api(
     service.stop()
 
 
-@pytest.mark.parametrize("add", [Client.add_persona, Service.add_persona, Library.add])
+@pytest.mark.parametrize("add", [Client.add_persona, Library.add])
 def test_no_way_to_add_a_persona_assumes_consent(add: object) -> None:
     assert callable(add)
     assert inspect.signature(add).parameters["consent"].default is inspect.Parameter.empty
+
+
+def test_the_service_takes_only_what_states_consent() -> None:
+    wanted = inspect.signature(Service.add_persona).parameters["wanted"]
+    assert (wanted.annotation, wanted.default) == (NewPersona, inspect.Parameter.empty)
     assert NewPersona.model_fields["consent"].is_required()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from fakes import HEIGHT, WIDTH, Basket, Mask, Reel, Truth, driver_at, number_of, swapped, unplug, worn
 
+from visard.daemon.api.requests import NewPersona
 from visard.daemon.api.schema import CameraState, Consent, State
 from visard.daemon.config import paths
 from visard.daemon.config.file import ConfigFile
@@ -65,10 +66,8 @@ class World:
         self.output = True
         self.slow: set[str] = set()
 
-    def photo(self) -> Path:
-        picture = Library().get("hanna").picture
-        assert picture is not None
-        return picture
+    def photo(self) -> NewPersona:
+        return NewPersona(path=str(Library().get("hanna").picture), name="me", consent=Consent.self)
 
     def sink(self) -> Sink:
         if not self.output:
@@ -349,7 +348,7 @@ def test_a_persona_that_is_gone_at_the_start_is_a_problem_and_the_card(
 
 def test_personas_come_and_go(running: Service, world: World) -> None:
     live(running)
-    info = running.add_persona(world.photo(), "me", Consent.self, None)
+    info = running.add_persona(world.photo())
     assert (info.name, info.consent, info.shipped) == ("me", "self", False)
     assert running.thumbnail("me")[:2] == b"\xff\xd8"
     running.switch_persona("me")
@@ -407,7 +406,7 @@ def test_a_switch_to_a_prepared_persona_changes_the_pipeline_once_and_tells_once
 def test_the_newest_wish_wins_however_long_an_older_one_takes(running: Service, world: World) -> None:
     live(running)
     world.slow = {"me"}
-    running.add_persona(world.photo(), "me", Consent.self)
+    running.add_persona(world.photo())
     running.switch_persona("me")
     assert soon(lambda: any(job.step == "sewing" for job in running.status().jobs))
     job = running.status().jobs[0]
@@ -425,7 +424,7 @@ def test_preparing_can_be_given_up(running: Service, world: World) -> None:
     with pytest.raises(PersonaError, match="job 0 cannot be given up"):
         running.cancel(0)
     world.slow = {"me"}
-    running.add_persona(world.photo(), "me", Consent.self)
+    running.add_persona(world.photo())
     running.switch_persona("me")
     assert soon(lambda: running.status().jobs)
     running.cancel(running.status().jobs[0].id)

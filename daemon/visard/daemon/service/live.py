@@ -149,9 +149,9 @@ class LivePipeline:
             self._readers(0 if sink is None else None)
 
     def _dismiss(self) -> None:
-        audience, self._viewers = self._viewers, None
-        if audience is not None:
-            audience.close()
+        viewers, self._viewers = self._viewers, None
+        if viewers is not None:
+            viewers.close()
 
 
 def _format(config: Config) -> Format:

@@ -7,9 +7,9 @@ from threading import RLock
 from typing import Any
 
 from visard.daemon.api.engines import EnginesInfo
+from visard.daemon.api.requests import NewPersona
 from visard.daemon.api.schema import (
     CameraInfo,
-    Consent,
     Job,
     PersonaInfo,
     ProcessorInfo,
@@ -257,20 +257,17 @@ class Service:
         """Return a JPEG of at most 256 pixels."""
         return thumbnail(self._library.get(name))
 
-    def add_persona(
-        self,
-        path: Path,
-        name: str,
-        consent: Consent,
-        title: str | None = None,
-        *,
-        processor: str | None = None,
-        options: Mapping[str, Any] | None = None,
-        picture: Path | None = None,
-    ) -> PersonaInfo:
+    def add_persona(self, wanted: NewPersona) -> PersonaInfo:
         """Make a persona from a photo, which takes a second or so, or from a trained model."""
         added = self._library.add(
-            path, name, consent, title, processor=processor, options=options, picture=picture, sample=sample
+            Path(wanted.path),
+            wanted.name,
+            wanted.consent,
+            wanted.title,
+            processor=wanted.processor,
+            options=wanted.options,
+            picture=Path(wanted.picture) if wanted.picture else None,
+            sample=sample,
         )
         return self._new(added.name)
 

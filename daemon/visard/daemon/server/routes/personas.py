@@ -1,7 +1,5 @@
 """Routes for the library of personas."""
 
-from pathlib import Path
-
 from fastapi import APIRouter, Response, status
 
 from visard.daemon.api.requests import Generate, NewPersona, PersonaChange
@@ -22,15 +20,7 @@ def list_(service: ServiceDep) -> list[PersonaInfo]:
 @router.post("", status_code=status.HTTP_201_CREATED, responses=CONFLICT)
 def add(service: ServiceDep, body: NewPersona) -> PersonaInfo:
     """Make a persona from a photo or a trained model of this machine."""
-    return service.add_persona(
-        Path(body.path),
-        body.name,
-        body.consent,
-        body.title,
-        processor=body.processor,
-        options=body.options,
-        picture=Path(body.picture) if body.picture else None,
-    )
+    return service.add_persona(body)
 
 
 @router.post("/generate", status_code=status.HTTP_202_ACCEPTED, responses=CONFLICT)
