@@ -129,11 +129,17 @@ def test_the_preview_is_served_by_the_program_itself(
             body = {"name": "hanna"}
             answers.append(client.post(f"{origin}/persona", json=body, headers={"Origin": origin}))
             answers.append(client.get(link[0]))
+            client.cookies.clear()
+            answers.extend(client.get(f"{origin}{path}") for path in ("/", "/status", "/result", "/driver"))
+            answers.append(client.post(f"{origin}/pause", headers={"Origin": origin}))
         os.kill(os.getpid(), signal.SIGINT)
 
     after(5, basket, lambda: Thread(target=visit, daemon=True).start())
     status = run("camera", None, ["out.mp4", "preview"])
-    assert [answer.status_code for answer in answers] == [200, 200, 403], "a link is good for one visit"
+    seen = [answer.status_code for answer in answers]
+    assert seen[:3] == [200, 200, 403], "a link is good for one visit"
+    assert seen[3:] == [403] * 5, "and without one there is nothing"
+    assert not status.paused
     assert "hanna" in (status.persona, status.wanted)
     assert status.output.where == "basket, preview"
     assert no_thread_left()

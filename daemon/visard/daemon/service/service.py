@@ -26,7 +26,7 @@ from visard.daemon.personas.library import Library
 from visard.daemon.personas.prepare import PreparedPersona, candidates, mode_for, typed_options
 from visard.daemon.pipeline.recipe import Switches
 from visard.daemon.pipeline.sample import sample
-from visard.daemon.service import memory, snapshot
+from visard.daemon.service import descriptors, memory, snapshot
 from visard.daemon.service.controller import Controller
 from visard.daemon.service.jobs import Jobs
 from visard.daemon.service.live import OpenedSinks, PreviewStreams
@@ -54,6 +54,7 @@ class Service:
         opened: OpenedSinks | None = None,
     ) -> None:
         memory.few_heaps()
+        descriptors.provide()
         self.result = JpegStream(self._looked)
         """What goes out, as JPEG. Looking at it counts as watching."""
         self.driver = JpegStream(self._looked)
