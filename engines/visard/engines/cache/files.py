@@ -216,7 +216,7 @@ class Lock:
 
         if private(self._path.parent.parent) or private(self._path.parent):
             return
-        lock = FileLock(self._path, thread_local=False)
+        lock = FileLock(self._path, thread_local=False, mode=0o600)
         while True:
             try:
                 lock.acquire(timeout=0)
