@@ -23,7 +23,7 @@ from visard.daemon.personas.record import (
     PersonaKind,
     check_name,
 )
-from visard.models.portrait import read_picture
+from visard.models.picture_file import read_picture
 
 
 @pytest.fixture

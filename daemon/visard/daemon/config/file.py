@@ -12,17 +12,21 @@ import tomlkit
 from pydantic import Field, ValidationError
 from tomlkit.exceptions import TOMLKitError
 
-from visard.daemon.config.settings import Mode, Settings
+from visard.daemon.config.settings import Line, Mode, Settings
 from visard.daemon.errors import ConfigError
+from visard.engines.file_access import make_private, private_file, read_plain
+
+MAX_BYTES = 1 << 20
+"""Of a configuration."""
 
 
 class Config(Settings):
     """Everything that is remembered: how it looks, and how the daemon works."""
 
-    persona: str | None = Field(None, description="the persona that is on; none: the first of the library")
+    persona: Line | None = Field(None, description="the persona that is on; none: the first of the library")
     mode: Mode = Field(Mode.swap, description="swap the face, or animate the persona's portrait")
     paused: bool = Field(False, description="show a card instead of the camera, also after a restart")
-    camera: str = Field(
+    camera: Line = Field(
         "auto", min_length=1, max_length=500, description="auto, a camera's id or name, demo, or a video file"
     )
     width: int = Field(
@@ -30,7 +34,7 @@ class Config(Settings):
     )
     height: int = Field(720, ge=120, le=2160, multiple_of=2, description="height of the virtual camera")
     fps: int = Field(30, ge=1, le=120, description="frames a second to ask the camera for")
-    output: str = Field(
+    output: Line = Field(
         "camera", min_length=1, max_length=500, description="the virtual camera: camera, or camera:LABEL"
     )
     always_on: bool = Field(False, description="keep the camera on also while nobody watches")
@@ -79,7 +83,7 @@ class ConfigFile:
         if self.path is None:
             return
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self.path.parent)
             replace_file(self.path, text)
         except OSError as error:
             raise ConfigError(
@@ -88,10 +92,13 @@ class ConfigFile:
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Replace a file as one step: readers, and a crash, find the old or the new one whole. Raises OSError."""
+    """Replace a file as one step: readers, and a crash, find the old or the new one whole, and it is private.
+
+    Raises OSError.
+    """
     target = path.resolve()  # people keep their configuration elsewhere and link to it
     beside = target.with_suffix(".new")
-    with beside.open("w", encoding="utf-8") as file:
+    with open(beside, "w", encoding="utf-8", opener=private_file) as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -111,7 +118,7 @@ def _sync(folder: Path) -> None:
 
 def _parse(path: Path) -> tomlkit.TOMLDocument:
     try:
-        return tomlkit.parse(path.read_text(encoding="utf-8"))
+        return tomlkit.parse(read_plain(path, MAX_BYTES).decode("utf-8"))
     except FileNotFoundError:
         return tomlkit.document()
     except OSError as error:

@@ -1,8 +1,24 @@
 """Everything about the picture that a person can change while it runs."""
 
+import re
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+CONTROL = r"[\x00-\x1f\x7f]"
+"""Characters that no name of a device or file should have, and that no system call may be given."""
+
+
+def _line(text: str) -> str:
+    if re.search(CONTROL, text):
+        raise PydanticCustomError("control", "Input should be text without control characters")
+    return text
+
+
+Line = Annotated[str, AfterValidator(_line), Field(json_schema_extra={"pattern": r"^[^\x00-\x1f\x7f]*$"})]
+"""Text without control characters."""
 
 
 class Mode(StrEnum):

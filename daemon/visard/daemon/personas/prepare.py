@@ -187,9 +187,10 @@ def typed_options(persona: Persona) -> dict[str, BaseModel]:
 def _still(persona: Persona, mode: Mode) -> Image | None:
     if mode is not Mode.animate or persona.picture is None:
         return None
-    from visard.models.portrait import LONGEST, read_picture, shrink
+    from visard.models.picture_file import read_picture
+    from visard.models.portrait import LONGEST
 
-    return shrink(read_picture(persona.picture), LONGEST)
+    return read_picture(persona.picture, LONGEST)
 
 
 def frames_per_second(prepared: Prepared) -> float:
