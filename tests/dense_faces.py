@@ -39,7 +39,7 @@ class Spot(NamedTuple):
 
     def near(self, other: "Spot") -> bool:
         """Whether both are the same face in one picture."""
-        return float(np.hypot(self.x - other.x, self.y - other.y)) < 0.4 * max(self.size, other.size)
+        return float(np.hypot(self.x - other.x, self.y - other.y)) < 0.5 * max(self.size, other.size)
 
 
 class _Found(NamedTuple):
