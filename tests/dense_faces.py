@@ -174,7 +174,9 @@ def _search(image: Image, spot: Spot, pattern: np.ndarray) -> Spot | None:
     scores = cv2.matchTemplate(area, pattern, cv2.TM_CCOEFF_NORMED)
     _, best, _, (left, top) = cv2.minMaxLoc(scores)
     half, step = (68 - pattern.shape[0]) / 2, 1.7 * spot.size / 68
-    return Spot(spot.x + (left - half) * step, spot.y + (top - half) * step, spot.size) if best > ALIKE else None
+    return (
+        Spot(spot.x + (left - half) * step, spot.y + (top - half) * step, spot.size) if best > ALIKE else None
+    )
 
 
 def _spread(grey: list[Image], looked: dict[int, list[Spot]], number: int) -> list[Spot]:
@@ -195,13 +197,15 @@ def _dense() -> DenseFaces:
 
 
 def faces(pictures: Callable[[], Iterable[Image]], name: str = "", every: int = EVERY) -> list[list[Spot]]:
-    """Return the faces of every picture of a clip; remembered in a temporary folder under the clip's ``name``."""
+    """Return the faces of every picture of a clip; remembered in a temporary folder under its ``name``."""
     detectors = "2" if _dense()._centre else "1"
-    digest = hashlib.sha256(f"{name} {every} {detectors} {Path(__file__).read_text()}".encode()).hexdigest()[:16]
+    digest = hashlib.sha256(f"{name} {every} {detectors} {Path(__file__).read_text()}".encode()).hexdigest()[
+        :16
+    ]
     file = Path(tempfile.gettempdir(), "visard-faces", f"{digest}.npz")
     if name and file.exists():
-        rows = np.load(file)
-        return [[Spot(*map(float, row)) for row in rows[key]] for key in rows.files]
+        with np.load(file) as known:
+            return [[Spot(*map(float, row)) for row in known[number]] for number in known.files]
     kept: list[Image] = []
     looked: dict[int, list[Spot]] = {}
     before: bytes = b""
@@ -216,5 +220,7 @@ def faces(pictures: Callable[[], Iterable[Image]], name: str = "", every: int = 
     truth = [_spread(kept, looked, number) for number in range(len(kept))]
     if name:
         file.parent.mkdir(exist_ok=True)
-        np.savez(file, **{f"{n:05}": np.array(spots, np.float32).reshape(-1, 3) for n, spots in enumerate(truth)})
+        np.savez(
+            file, **{f"{n:05}": np.array(spots, np.float32).reshape(-1, 3) for n, spots in enumerate(truth)}
+        )
     return truth

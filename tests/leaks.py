@@ -1,7 +1,7 @@
 """Whether a real face goes out: detail of the input's faces found again in the output.
 
-Shares nothing with the tracker and the guard: where faces are is known, or found by ``dense_faces``; whether one
-is shown is asked of the pixels alone. Nobody's face survives a swap, a blur or a card in its fine detail.
+Shares nothing with the tracker and the guard: where faces are is known, or found by ``dense_faces``;
+whether one is shown is asked of the pixels alone. A swap, a blur or a card keeps no face's fine detail.
 """
 
 from collections import deque
@@ -32,7 +32,7 @@ MIDDLE = _GRID < 0.5 * SIDE
 
 
 def detail(image: Image, spot: Spot) -> np.ndarray:
-    """Return the fine detail of a face's middle, without mean and of length one; zeros where there is none."""
+    """Return the fine detail of a face's middle, without mean, of length one; zeros if there is none."""
     grey = patch(image, spot, reach=0.36, side=SIDE)
     fine = (cv2.GaussianBlur(grey, (0, 0), 0.8) - cv2.GaussianBlur(grey, (0, 0), 1.6))[MIDDLE]
     fine -= fine.mean()
@@ -64,7 +64,8 @@ class Leaks:
         """Return a line of the table."""
         held, blurred = (self.verdicts.get(name, 0) for name in ("last-good", "blur"))
         where = f"  {self.bad[0]}..{self.bad[-1]}" if self.bad else ""
-        return f"{self.frames:6} {self.faces:6} {self.real:6} {len(self.bad):6} {held:6} {blurred:6}  {self.worst:.2f}{where}"
+        counts = (self.frames, self.faces, self.real, len(self.bad), held, blurred)
+        return " ".join(f"{count:6}" for count in counts) + f"  {self.worst:.2f}{where}"
 
 
 class _Source:
@@ -91,7 +92,9 @@ class _Comparison:
 
     where = "comparison"
 
-    def __init__(self, source: _Source, truth: Sequence[Sequence[Spot]], show: Callable[..., None] | None) -> None:
+    def __init__(
+        self, source: _Source, truth: Sequence[Sequence[Spot]], show: Callable[..., None] | None
+    ) -> None:
         self.leaks = Leaks()
         self._source, self._truth, self._show = source, truth, show
         self._before: deque[list[tuple[Spot, np.ndarray]]] = deque(maxlen=HELD + 1)
@@ -129,7 +132,7 @@ def play(
     fps: float = 30,
     show: Callable[..., None] | None = None,
 ) -> Leaks:
-    """Send every picture through the real pipeline and count what leaks; ``show`` is called for each that does."""
+    """Send every picture through the real pipeline and count what leaks; ``show`` gets each that does."""
     pictures = iter(pictures)
     first = next(pictures)
     source = _Source(_chain(first, pictures), Format(first.shape[1], first.shape[0], fps, live=False))

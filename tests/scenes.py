@@ -18,7 +18,6 @@ from visard.models.face import IRIS_LEFT, IRIS_RIGHT, MOUTH_LEFT, MOUTH_RIGHT, N
 from visard.models.track.tracker import Tracker
 
 GENERATED = sorted(path.parent.name for path in (DAEMON / "personas" / "shipped").glob("*/picture.jpg"))
-SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 @dataclass(frozen=True)
@@ -160,19 +159,22 @@ def _driver(x: float = 320, y: float = 190, size: float = 150) -> Actor:
     return film(), still(x, y, size)
 
 
+def _posters(count: int) -> list[Actor]:
+    places = [still(90 + 460 * (i % 2), 90 + 170 * (i // 2), 80) for i in range(count)]
+    return [(photo(name), place) for name, place in zip(GENERATED[1:], places, strict=False)]
+
+
 def looks_aside(posters: int) -> Scene:
     """The driver turns away for a second and a half while photos hang on the wall."""
-    hung = [(photo(GENERATED[1 + i]), still(90 + 460 * (i % 2), 90 + 170 * (i // 2), 80)) for i in range(posters)]
     there, away = Place(320, 190, 140), Place(320, 190, 140, turned=1.0)
     turn = lambda n: moving(15, 0.3, there, away)(n) if n < 50 else moving(60, 0.3, away, there)(n)  # noqa: E731
-    return Scene(f"looks aside, {posters} posters", ((film(), turn), *hung), 90)
+    return Scene(f"looks aside, {posters} posters", ((film(), turn), *_posters(posters)), 90)
 
 
 def leaves(posters: int) -> Scene:
     """The driver leaves for a second, then is back."""
-    hung = [(photo(GENERATED[1 + i]), still(90 + 460 * (i % 2), 90 + 170 * (i // 2), 80)) for i in range(posters)]
     there = lambda n: None if 20 <= n < 55 else Place(320, 190, 140)  # noqa: E731
-    return Scene(f"leaves, {posters} posters", (*hung, (film(), there)), 90)
+    return Scene(f"leaves, {posters} posters", (*_posters(posters), (film(), there)), 90)
 
 
 def poster_nearer() -> Scene:
@@ -231,7 +233,9 @@ def upside_down() -> Scene:
 
 def call_on_a_monitor() -> Scene:
     """Somebody else's call plays in the background."""
-    return Scene("call on a monitor", ((photo(GENERATED[1]), still(560, 110, 50)), _driver(270, 200, 140)), 45)
+    return Scene(
+        "call on a monitor", ((photo(GENERATED[1]), still(560, 110, 50)), _driver(270, 200, 140)), 45
+    )
 
 
 def profile() -> Scene:
@@ -249,7 +253,8 @@ def lost_among_colleagues() -> Scene:
 
 SMALL: tuple[Callable[[], Scene], ...] = (
     partial(looks_aside, 1), partial(looks_aside, 4), partial(leaves, 1), partial(leaves, 4), poster_nearer,
-    six_faces, crossing, fades_in, hard_cut, rolls, upside_down, call_on_a_monitor, profile, lost_among_colleagues,
+    six_faces, crossing, fades_in, hard_cut, rolls, upside_down, call_on_a_monitor, profile,
+    lost_among_colleagues,
 )  # fmt: skip
 """Scenes of 640 x 360."""
 

@@ -35,14 +35,16 @@ def pictures(clip: Path) -> Iterable[Image]:
         yield from (image for image, _ in reader)
 
 
-def writer(folder: Path | None, name: str):  # noqa: ANN201
+def writer(folder: Path | None, name: str):
     """Return what writes a picture that leaks beside its input, faces boxed; red: real."""
 
     def write(number: int, given: Image, out: Image, spots: list[Spot], real: dict[Spot, float]) -> None:
         pair = [given.copy(), out.copy()]
         for image in pair:
             for spot in {*spots, *real}:
-                low, high = ((round(spot.x + s * spot.size), round(spot.y + s * spot.size)) for s in (-0.5, 0.5))
+                low, high = (
+                    (round(spot.x + s * spot.size), round(spot.y + s * spot.size)) for s in (-0.5, 0.5)
+                )
                 cv2.rectangle(image, low, high, (0, 0, 255) if spot in real else (0, 255, 0), 2)
                 text = f"{real[spot]:.2f}" if spot in real else ""
                 cv2.putText(image, text, low, cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 255), 2)
