@@ -64,7 +64,7 @@ class Settings(BaseModel):
 def reveals(settings: Settings) -> bool:
     """Whether so little of the persona is left that the driver may be recognised; several weak ones add up.
 
-    At the limit the driver's likeness (SFace) grows by up to 0.1 over that of the default, at twice by 0.2.
+    Measured: at the limit the driver's likeness (SFace) is up to 0.15 above the default's, at twice 0.34.
     """
     return _weakness(settings) > 1 + 1e-6
 
