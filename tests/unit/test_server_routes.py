@@ -211,7 +211,7 @@ def test_a_thumbnail_is_a_jpeg(service: FakeService) -> None:
 
 
 def test_settings_change_all_or_none_and_go_back(call: Ask, service: FakeService) -> None:
-    assert call("PATCH", "/settings", {"opacity": 0.5, "mode": "animate"})[1]["opacity"] == 0.5
+    assert call("PATCH", "/settings", {"opacity": 0.9, "mode": "animate"})[1]["opacity"] == 0.9
     code, body = call("PATCH", "/settings", {"mirror": True, "zoom": 99})
     assert (code, body["error"]["code"]) == (422, "config")
     assert call("GET", "/settings")[1]["mirror"] is False

@@ -18,6 +18,7 @@ VisardError
 ├── PersonaError              the library refuses a name, a consent or a file
 │   └── PersonaUnknown        there is no such persona
 ├── ConfigError               a setting is unknown or its value cannot be
+│   └── WouldReveal           the driver might be recognised, and nobody asked for that
 ├── InstallError              what starts Visard with the session cannot be set up
 └── DaemonError
     ├── DaemonRunning         another daemon of this user is at work
@@ -88,6 +89,10 @@ class ConfigError(VisardError):
     code = "config"
 
 
+class WouldReveal(ConfigError):
+    """Settings under which the driver may be recognised were asked for without saying so."""
+
+
 class InstallError(VisardError):
     """What starts Visard with the session cannot be set up."""
 
@@ -140,4 +145,5 @@ __all__ = [
     "SourceLost",
     "SourceUnavailable",
     "VisardError",
+    "WouldReveal",
 ]

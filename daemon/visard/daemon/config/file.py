@@ -12,8 +12,8 @@ import tomlkit
 from pydantic import Field, ValidationError
 from tomlkit.exceptions import TOMLKitError
 
-from visard.daemon.config.settings import Line, Mode, Settings
-from visard.daemon.errors import ConfigError
+from visard.daemon.config.settings import Line, Mode, Settings, concealing, reveals
+from visard.daemon.errors import ConfigError, WouldReveal
 from visard.engines.file_access import make_private, private_file, read_plain
 
 MAX_BYTES = 1 << 20
@@ -52,7 +52,11 @@ class ConfigFile:
         self.path = path
         self._lock = Lock()
         self._document = _parse(path) if path else tomlkit.parse(tomlkit.dumps(values or {}))
-        self._config = _validate(self._document.unwrap(), f"{path}: " if path else "")
+        read = _validate(self._document.unwrap(), f"{path}: " if path else "")
+        self.softened = concealing(read)
+        """What the file holds would have revealed the driver: these values are used instead."""
+        self._document.update(self.softened)
+        self._config = read.model_copy(update=self.softened)
 
     @property
     def config(self) -> Config:
@@ -65,10 +69,12 @@ class ConfigFile:
         None takes a field back to its default.
         """
         with self._lock:
-            wanted = {**self._document.unwrap(), **changes}
-            for key in changes:
-                check_key(key)
-            config = _validate({key: value for key, value in wanted.items() if value is not None})
+            config = self.checked(changes)
+            if reveals(config):
+                raise WouldReveal(
+                    "with these settings (opacity, mask_grow, mask_blur) others may recognise you;"
+                    " ask for it in so many words: visard settings set --reveal"
+                )
             document = tomlkit.parse(tomlkit.dumps(self._document))
             for key, value in config.model_dump(mode="json", include=set(changes)).items():
                 if changes[key] is None:
@@ -78,6 +84,13 @@ class ConfigFile:
             self._write(tomlkit.dumps(document))
             self._document, self._config = document, config
             return config
+
+    def checked(self, changes: Mapping[str, Any]) -> Config:
+        """Return what ``change`` would make of the configuration, changing nothing; raises ConfigError."""
+        for key in changes:
+            check_key(key)
+        wanted = {**self._document.unwrap(), **changes}
+        return _validate({key: value for key, value in wanted.items() if value is not None})
 
     def _write(self, text: str) -> None:
         if self.path is None:

@@ -5,7 +5,7 @@ Two immutable records that are replaced whole between two frames, so nothing nee
 
 from dataclasses import dataclass, field
 
-from visard.daemon.config.settings import Mode, Settings
+from visard.daemon.config.settings import Mode, Settings, reveals
 from visard.daemon.personas.prepare import PreparedPersona
 
 
@@ -37,6 +37,11 @@ class Switches:
     paused: bool = False
     reveal: bool = False
     """*Show my real face*: the only thing that lets the raw camera out."""
+
+    @property
+    def shown(self) -> bool:
+        """Whether the driver may be recognised by choice."""
+        return self.reveal or reveals(self.settings)
 
 
 @dataclass(frozen=True, slots=True)

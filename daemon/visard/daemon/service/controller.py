@@ -121,6 +121,11 @@ class Controller:
         self.idle.update(paused=switches.paused)
         self.tell()
 
+    def conceal(self, *, paused: bool) -> None:
+        """End everything that shows the real face: *Show my real face*, and settings that reveal."""
+        with self._lock:
+            self.set_switches(paused=paused, reveal=False, settings=_settings(self._config))
+
     def switch_persona(self, name: str, mode: Mode) -> None:
         """Put a persona on: now if it is prepared, else when it is; the old one goes on until then."""
         with self.telling():
@@ -138,7 +143,7 @@ class Controller:
         with self.telling():
             with self._lock:
                 before, self._config = self._config, after
-                if _settings(after) != _settings(before):
+                if _settings(after) != self.switches.settings:
                     self.set_switches(settings=_settings(after))
                 if not self.live.fits(after):
                     self._rebuild()

@@ -17,7 +17,7 @@ from visard.daemon.api.schema import (
 )
 from visard.daemon.config import paths
 from visard.daemon.config.file import Config, ConfigFile
-from visard.daemon.config.settings import Mode
+from visard.daemon.config.settings import Mode, Settings, reveals
 from visard.daemon.diagnostics import engine_report
 from visard.daemon.errors import ConfigError, PersonaError, PersonaUnknown, VisardError
 from visard.daemon.media.jpeg_stream import JpegStream
@@ -81,6 +81,13 @@ class Service:
         """Begin, and put on who is ``ready``, else who is configured; what takes long happens on threads."""
         self._unwatch = engine_report.watch(self._changed)
         self._controller.start()
+        if self._file.softened:
+            used = ", ".join(f"{name} {value:.2f}" for name, value in self._file.softened.items())
+            self._controller.trouble(
+                "would-reveal",
+                f"with the settings of the file others might recognise you; used instead: {used}",
+                blocking=False,
+            )
         config, names = self.config(), self._index.usable()
         first = config.persona or next(iter(names), None)
         if ready is not None:
@@ -171,13 +178,13 @@ class Service:
     def pause(self) -> None:
         """Show the card, and after a while let go of the camera."""
         with self._controller.telling():
-            self._controller.set_switches(paused=True, reveal=False)
+            self._controller.conceal(paused=True)
             self._remember(paused=True)
 
     def resume(self) -> None:
         """Show the persona: neither the card nor the real face."""
         with self._controller.telling():
-            self._controller.set_switches(paused=False, reveal=False)
+            self._controller.conceal(paused=False)
             self._remember(paused=False)
 
     def reveal(self, on: bool) -> None:
@@ -185,7 +192,7 @@ class Service:
         if on:
             self._controller.set_switches(reveal=True, paused=False)
         else:
-            self._controller.set_switches(reveal=False, paused=self.config().paused)
+            self._controller.conceal(paused=self.config().paused)
 
     def calibrate(self) -> None:
         """Take the next frame as the driver's neutral look."""
@@ -204,16 +211,27 @@ class Service:
         """Return the present configuration."""
         return self._file.config
 
-    def change(self, changes: Mapping[str, Any]) -> Config:
-        """Change settings (None: back to the default), persist and apply them; raises ConfigError."""
+    def change(self, changes: Mapping[str, Any], *, reveal: bool = False) -> Config:
+        """Change settings (None: back to the default), persist and apply them; raises ConfigError.
+
+        Those under which the driver may be recognised only with ``reveal``, and until something hides the
+        driver again; they are not persisted.
+        """
+        if reveal and reveals(wanted := self._file.checked(changes)):
+            self._controller.set_switches(
+                settings=Settings(**wanted.model_dump(include=set(Settings.model_fields)))
+            )
+            return wanted
+        if changes.get("paused") is True:
+            self.pause()  # before anything else may fail
         if isinstance(name := changes.get("persona"), str):
             changes = {**changes, "persona": self._library.get(name).name}
         with self._controller.telling():
             with self._lock:
                 before, after = self.config(), self._file.change(changes)
                 self._controller.apply(after)
-            if after.paused != before.paused:
-                self._controller.set_switches(paused=after.paused, reveal=False)
+            if "paused" in changes:
+                self._controller.conceal(paused=after.paused)
             if after.persona is not None and (after.persona, after.mode) != (before.persona, before.mode):
                 self._controller.switch_persona(after.persona, after.mode)
         self._restock(before.mode)
