@@ -28,7 +28,9 @@ upgrade=${1-}
 below=
 lock runtime pyproject.toml --extra camera --extra tray
 lock rtx pyproject.toml --extra camera --extra tray --extra rtx
-lock build - <<END
+below= # what builds the Debian package's wheel stands alone
+lock build - -c "$locked/runtime.txt" <<END
 hatchling>=1.27,<2
 END
+below="runtime rtx build"
 lock test pyproject.toml --extra camera --extra tray --extra rtx --extra dev

@@ -102,11 +102,11 @@ def test_the_lock_gives_what_is_declared(
     repository: Path, declared: dict[str, list[Requirement]], machine: dict[str, str]
 ) -> None:
     files = {"runtime": RUNTIME, "rtx": ("rtx",), "test": ("dev",)}
-    held: dict[str, list[str]] = {}
+    held: dict[str, set[str]] = {}
     for name in ("build", *files):
         for pin, _ in locked(repository, name):
             if not pin.marker or pin.marker.evaluate(machine):
-                held.setdefault(pin.name, []).append(str(pin.specifier).removeprefix("=="))
+                held.setdefault(pin.name, set()).add(str(pin.specifier).removeprefix("=="))
     for wanted in (one for extras in files.values() for extra in extras for one in declared[extra]):
         if wanted.marker and not wanted.marker.evaluate(machine):
             continue
