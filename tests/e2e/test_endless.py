@@ -16,7 +16,11 @@ from endless import endless
 
 from visard.daemon.api.client import Client
 from visard.daemon.errors import VisardError
+from visard.daemon.personas.library import Library
+from visard.daemon.personas.prepare import time_limit
 from visard.daemon.personas.record import Consent
+from visard.daemon.pipeline.sample import sample
+from visard.engines.errors import Cancelled
 
 pytestmark = pytest.mark.slow
 
@@ -76,33 +80,33 @@ def test_a_command_is_stopped(
 
 @pytest.mark.parametrize("constant", [False, True], ids=["run", "simplified"])
 def test_the_daemon_lives_on(daemons: Start, home: Path, tmp_path: Path, constant: bool) -> None:
-    """While it is compiled everything else answers; the job can be given up, and the daemon can end."""
+    """Putting it on can be given up, and the daemon can end while it is being added."""
     net = endless(tmp_path / "net.dfm", constant=constant)
+    Library().add(net, "evil", Consent.generated)
     process = daemons()
-    failures: list[VisardError] = []
-
-    def add() -> None:
-        with Client() as client:
-            try:
-                client.add_persona(net, "evil", Consent.generated)
-            except VisardError as error:
-                failures.append(error)
-
     with answering(process) as client:
-        adding = Thread(target=add)
+        client.switch_persona("evil")
+        children = compiling(process.pid)
+        (job,) = [job for job in client.status().jobs if not job.done and job.persona == "evil"]
+        client.cancel(job.id)
+        assert not psutil.wait_procs(children, timeout=LONG)[1]
+        assert client.switch_persona("marco").problems is not None
+
+        adding = Thread(target=add, args=(net,))
         adding.start()
         children = compiling(process.pid)
-        (job,) = [job for job in client.status().jobs if not job.done and "evil" in job.title]
-        client.cancel(job.id)
-        adding.join(LONG)
-        assert not adding.is_alive()
-        assert failures
-        assert not psutil.wait_procs(children, timeout=LONG)[1]
-        assert {persona.name for persona in client.personas()} >= {"clara", "marco"}
-
-        adding = Thread(target=add)
-        adding.start()
-        compiling(process.pid)
         process.terminate()
     assert ended(process)[0] == 0
+    assert not psutil.wait_procs(children, timeout=LONG)[1]
     adding.join(LONG)
+
+
+def add(net: Path) -> None:
+    with Client() as client, pytest.raises(VisardError):
+        client.add_persona(net, "worse", Consent.generated)
+
+
+def test_adding_has_a_limit(home: Path, tmp_path: Path) -> None:
+    made = Library().add(endless(tmp_path / "net.dfm", constant=False), "evil", Consent.generated)
+    with pytest.raises(Cancelled, match="took more than 4 s and was given up"):
+        sample(made, time_limit(4))

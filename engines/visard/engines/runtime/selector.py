@@ -9,7 +9,7 @@ from dataclasses import replace
 from weakref import WeakSet
 
 from visard.engines.errors import Cancelled, DeviceLost, EngineError, ModelRefused, NoNumbers, Wrong
-from visard.engines.interfaces import Progress
+from visard.engines.interfaces import Progress, Report
 from visard.engines.runtime import speed
 from visard.engines.runtime.candidates import FAILED, Candidate, CandidateState
 from visard.engines.runtime.opener import EngineOpener, OpenedEngine, Selection
@@ -29,6 +29,8 @@ class EngineSelector:
         self.building: Progress | None = None
         self.better: tuple[int, OpenedEngine] | None = None
         """What was found to be faster than what serves, and nobody has taken yet."""
+        self.report: Report = lambda _: None
+        """Hears how far compiling is; raising Cancelled ends it."""
         self._errors: list[tuple[type[EngineError], str]] = []
         self._lasting = True
         """Whether all that was found out holds at the next start, too."""
@@ -135,6 +137,7 @@ class EngineSelector:
     def _progress(self, progress: Progress) -> None:
         self.building = progress
         self._changed()
+        self.report(progress)
 
     def select(self, serving: int) -> None:
         """Try the others and leave the fastest in ``better``, unless it serves; what is known is believed."""
