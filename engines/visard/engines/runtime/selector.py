@@ -30,7 +30,8 @@ class EngineSelector:
         self.better: tuple[int, OpenedEngine] | None = None
         """What was found to be faster than what serves, and nobody has taken yet."""
         self.report: Report = lambda _: None
-        """Hears how far compiling is; raising Cancelled ends it."""
+        """Hears how far compiling is; what it raises ends it."""
+        self._given_up: Exception | None = None
         self._errors: list[tuple[type[EngineError], str]] = []
         self._lasting = True
         """Whether all that was found out holds at the next start, too."""
@@ -111,6 +112,9 @@ class EngineSelector:
             self._failed(index, CandidateState.refused, error)
             return None
         except Exception as error:  # a library may raise anything; the next candidate is there for that
+            if error is self._given_up:
+                self.mark(index, CandidateState.untried)
+                raise
             self._failed(index, CandidateState.refused, EngineError(f"{type(error).__name__}: {error}"))
             return None
         finally:
@@ -137,7 +141,11 @@ class EngineSelector:
     def _progress(self, progress: Progress) -> None:
         self.building = progress
         self._changed()
-        self.report(progress)
+        try:
+            self.report(progress)
+        except Exception as error:
+            self._given_up = error
+            raise
 
     def select(self, serving: int) -> None:
         """Try the others and leave the fastest in ``better``, unless it serves; what is known is believed."""

@@ -220,7 +220,7 @@ class Dfm:
             samples=samples,
             wait=False,
             isolated=True,
-            report=lambda progress: report(0.7 + 0.3 * progress.done, "opening the model"),
+            report=lambda progress: report(0.7 + 0.2 * progress.done, "opening the model"),
         )
         swap = DfmSwap(DfmNetwork(engine), _COPIES * path.stat().st_size, options)
         try:
