@@ -1,6 +1,7 @@
 """What every test may ask for."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from weakref import WeakSet
@@ -9,6 +10,9 @@ import pytest
 from leftovers import remember_threads
 
 pytest_plugins = ["media", "deb", "daemons"]
+
+# A shell that starts the tests with '&' has Ctrl-C ignored, in all that they start too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

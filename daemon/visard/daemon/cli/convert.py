@@ -48,7 +48,8 @@ def command(
 ) -> int:
     """Put a persona on everyone in the video or picture IN and write OUT, sound included.
 
-    IN may be a folder; then OUT is a folder too. Ctrl-C leaves a file that plays up to there.
+    IN may be a folder; then OUT is a folder too. Ctrl-C leaves a file that plays up to there;
+    a kill leaves that under another name beside it: out.part0.mp4 for out.mp4.
     """
     from visard.daemon.foreground.convert import check, convert, pairs
     from visard.daemon.personas.library import Library

@@ -117,7 +117,8 @@ def _signals(end: asyncio.Event) -> Iterator[None]:
     for name in _SIGNALS:
         with suppress(AttributeError, ValueError):  # not on this system; not on this thread
             number = getattr(signal, name)
-            before[number] = signal.signal(number, ask)
+            if name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN:  # nohup's is kept
+                before[number] = signal.signal(number, ask)
     try:
         yield
     finally:

@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from threading import RLock
+from threading import Event, RLock
 from typing import Any
 
+from visard.daemon.api.client import ADD_TIMEOUT
 from visard.daemon.api.engines import EnginesInfo
 from visard.daemon.api.requests import NewPersona
 from visard.daemon.api.schema import (
@@ -23,7 +25,7 @@ from visard.daemon.errors import ConfigError, PersonaError, PersonaUnknown, Visa
 from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.personas.describe import describe
 from visard.daemon.personas.library import Library
-from visard.daemon.personas.prepare import PreparedPersona, candidates, mode_for, typed_options
+from visard.daemon.personas.prepare import PreparedPersona, candidates, mode_for, time_limit, typed_options
 from visard.daemon.pipeline.recipe import Switches
 from visard.daemon.pipeline.sample import sample
 from visard.daemon.service import descriptors, memory, snapshot
@@ -37,6 +39,8 @@ from visard.daemon.sources._select import SourceSelector
 
 log = logging.getLogger(__name__)
 
+ADD_LIMIT = ADD_TIMEOUT - 30
+"""Seconds for adding a persona, so that whoever asked hears why it was given up."""
 NONE_THERE = "there is no persona; add one from a picture"
 
 
@@ -55,6 +59,7 @@ class Service:
     ) -> None:
         memory.few_heaps()
         descriptors.provide()
+        self._over = Event()
         self.result = JpegStream(self._looked)
         """What goes out, as JPEG. Looking at it counts as watching."""
         self.driver = JpegStream(self._looked)
@@ -108,6 +113,7 @@ class Service:
 
     def stop(self, settle: float = 0.0) -> None:
         """Stop everything in under a second; wait ``settle`` more for steps that are still at work."""
+        self._over.set()
         self._unwatch()
         self._controller.stop()
         self._controller.live.pipeline.settle(settle)
@@ -277,7 +283,7 @@ class Service:
         return thumbnail(self._library.get(name))
 
     def add_persona(self, wanted: NewPersona) -> PersonaInfo:
-        """Make a persona from a photo, which takes a second or so, or from a trained model."""
+        """Make a persona from a photo, in a second or so, or from a trained model, in up to ADD_LIMIT."""
         added = self._library.add(
             Path(wanted.path),
             wanted.name,
@@ -286,7 +292,7 @@ class Service:
             processor=wanted.processor,
             options=wanted.options,
             picture=Path(wanted.picture) if wanted.picture else None,
-            sample=sample,
+            sample=partial(sample, report=time_limit(ADD_LIMIT, self._over.is_set)),
         )
         return self._new(added.name)
 

@@ -51,14 +51,18 @@ class WorkerProcess:
         pipe: IO[bytes] = getattr(self._process, name)
         return pipe
 
-    def tell(self, backend: Backend, task: CompileTask, folder: Path) -> None:
-        """Give it the task; a child that is dead already is noticed when it is listened to."""
+    def tell(self, backend: Backend, task: CompileTask, folder: Path, *, compiling: bool = True) -> None:
+        """Give it the task, or only its reference to compute.
+
+        A child that is dead already is noticed when it is listened to.
+        """
         module, attribute = _whereabouts(backend)
         known = task.reference
         head: dict[str, Any] = {
             "parent": os.getpid(),
             "module": module,
             "attribute": attribute,
+            "compiling": compiling,
             "model": str(task.model.absolute()),
             "options": ipc.options_to(task.options),
             "has_samples": task.samples is not None,
