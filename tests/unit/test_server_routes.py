@@ -338,7 +338,7 @@ def test_every_exception_has_a_status() -> None:
         (PersonaUnknown, 404),
         (FaceUnusable, 409),
         (ModelRefused, 409),
-        (ProcessorUnknown, 422),
+        (ProcessorUnknown, 409),
         (ConfigError, 422),
         (DaemonAbsent, 503),
     ):

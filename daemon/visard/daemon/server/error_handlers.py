@@ -32,7 +32,7 @@ STATUS: Mapping[type[VisardError], int] = {
     PortraitError: 409,
     DaemonRunning: 409,
     ConfigError: 422,
-    ProcessorUnknown: 422,
+    ProcessorUnknown: 409,
     ModelRefused: 409,
     SourceError: 503,
     SinkError: 503,
