@@ -140,7 +140,7 @@ def test_a_processor_and_its_options_are_chosen(call: Ask, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("body", "status", "words"),
     [
-        ({"processor": "nonsense"}, 422, "there is no processor 'nonsense'; choose auto or one of:"),
+        ({"processor": "nonsense"}, 409, "there is no processor 'nonsense'; choose auto or one of:"),
         ({"processor": "dfm"}, 409, "dfm needs dfm, and clara is made of photo"),
         ({"processor": "tint", "options": {"strength": 2}}, 409, "less than or equal to 1, not 2"),
         ({"processor": "tint", "options": {"strenght": 1}}, 409, "tint has no option 'strenght'"),
