@@ -1,18 +1,15 @@
 """Programs that a script started with '&' or nohup: the shell has signals ignored in what it starts."""
 
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from daemons import answering
+from daemons import answering, start_program
 
 Start = Callable[..., subprocess.Popen[str]]
 
-VISARD = [sys.executable, "-m", "visard.daemon"]
 FOR_EVER = {
     "run": ["run", "--source", "demo", "--sink", "null", "--sink", "out.mp4"],
     "convert": ["convert", "clip.mp4", "out.mp4", "--mode", "animate"],
@@ -25,15 +22,8 @@ def start(home: Path, tmp_path: Path) -> Start:
     """Start ``visard`` with some signals ignored."""
 
     def run(ignored: signal.Signals, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            ["sh", "-c", f"trap '' {ignored.name[3:]}; exec \"$@\"", "sh", *VISARD, *arguments],
-            cwd=tmp_path,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "VISARD_HOME": str(home)},
-        )
+        shell = ["sh", "-c", f"trap '' {ignored.name[3:]}; exec \"$@\"", "sh"]
+        return start_program(tmp_path, home, *arguments, before=shell)
 
     return run
 

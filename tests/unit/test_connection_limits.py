@@ -11,6 +11,7 @@ import httpx
 import psutil
 import pytest
 from control import fake
+from limits import soft_limit
 from pages import cookie, running, visitor
 
 from visard.daemon.server.protocol import LimitedProtocol
@@ -118,23 +119,13 @@ def _until_admitted(client: httpx.Client) -> None:
     raise AssertionError("the place of who has gone is not given to others")
 
 
-@contextmanager
-def soft_limit(number: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (number, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
-
-
 def test_the_limit_of_descriptors_is_raised_and_never_lowered() -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     most = descriptors.WANTED if hard == resource.RLIM_INFINITY else min(hard, descriptors.WANTED)
-    with soft_limit(most // 2):
+    with soft_limit(resource.RLIMIT_NOFILE, most // 2):
         descriptors.provide()
         assert descriptors.limit() == most
-    with soft_limit(most):
+    with soft_limit(resource.RLIMIT_NOFILE, most):
         descriptors.provide()
         assert descriptors.limit() == most
 
@@ -145,5 +136,5 @@ def test_an_error_for_want_of_descriptors_is_known() -> None:
     silent = ValueError("no face")
     assert descriptors.caused(wrapped)
     assert not descriptors.caused(silent)
-    with soft_limit(psutil.Process().num_fds() + descriptors.SPARE // 2):
+    with soft_limit(resource.RLIMIT_NOFILE, psutil.Process().num_fds() + descriptors.SPARE // 2):
         assert descriptors.caused(silent)

@@ -53,6 +53,11 @@ def test_a_later_request_to_hide_always_hides(service, last):
             assert service.switches.paused, (first, second, last)
 
 
+def test_pausing_and_weak_settings_in_one_request_pause(service):
+    service.change({**WEAK, "paused": True}, reveal=True)
+    assert service.switches.paused
+
+
 def test_pausing_hides_although_nothing_can_be_saved(service, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

@@ -121,6 +121,10 @@ class Controller:
         self.idle.update(paused=switches.paused)
         self.tell()
 
+    def show(self, config: Config) -> None:
+        """Follow settings under which the driver may be recognised, until ``conceal``; nothing is kept."""
+        self.set_switches(settings=_settings(config))
+
     def conceal(self, *, paused: bool) -> None:
         """End everything that shows the real face: *Show my real face*, and settings that reveal."""
         with self._lock:

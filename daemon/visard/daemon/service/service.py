@@ -19,7 +19,7 @@ from visard.daemon.api.schema import (
 )
 from visard.daemon.config import paths
 from visard.daemon.config.file import Config, ConfigFile
-from visard.daemon.config.settings import Mode, Settings, reveals
+from visard.daemon.config.settings import Mode, reveals
 from visard.daemon.diagnostics import engine_report
 from visard.daemon.errors import ConfigError, PersonaError, PersonaUnknown, VisardError
 from visard.daemon.media.jpeg_stream import JpegStream
@@ -223,13 +223,11 @@ class Service:
         Those under which the driver may be recognised only with ``reveal``, and until something hides the
         driver again; they are not persisted.
         """
-        if reveal and reveals(wanted := self._file.checked(changes)):
-            self._controller.set_switches(
-                settings=Settings(**wanted.model_dump(include=set(Settings.model_fields)))
-            )
-            return wanted
         if changes.get("paused") is True:
             self.pause()  # before anything else may fail
+        if reveal and reveals(wanted := self._file.checked(changes)):
+            self._controller.show(wanted)
+            return wanted
         if isinstance(name := changes.get("persona"), str):
             changes = {**changes, "persona": self._library.get(name).name}
         with self._controller.telling():
