@@ -11,8 +11,7 @@ from leftovers import remember_threads
 
 pytest_plugins = ["media", "deb", "daemons"]
 
-# A shell that starts the tests with '&' has Ctrl-C ignored, and nohup the end of the terminal, in all that they
-# start too.
+# A shell that starts the tests with '&' has Ctrl-C ignored, and nohup a closed terminal, in their children too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
