@@ -11,7 +11,7 @@ from leftovers import remember_threads
 
 pytest_plugins = ["media", "deb", "daemons"]
 
-# A shell that starts the tests with '&' has Ctrl-C ignored, and nohup a closed terminal, in their children too.
+# Started with '&' tests have Ctrl-C ignored, under nohup a closed terminal, and so do their children.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
