@@ -50,6 +50,20 @@ class Face:
 
 
 @dataclass(frozen=True, slots=True)
+class UntrackedFace:
+    """A face without landmarks: one that only a detector sees, or that was there and was not seen to leave."""
+
+    id: int
+    """Shared with faces: once it has landmarks it keeps its id, and once it has lost them too."""
+    centre: tuple[float, float]
+    """Where it was last, pixels."""
+    size: float
+    """Longer side of its box, pixels."""
+    reach: float
+    """Radius around the centre in which it is by now, with hair and chin, pixels."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sighting:
     """What the tracker saw in one frame."""
 
@@ -57,4 +71,12 @@ class Sighting:
     missing: tuple[int, ...] = ()
     """Faces followed before and not found now, until the detector has confirmed that they left."""
     looks: int = field(default=0, compare=False)
-    """How often a detector has looked over a whole picture, up to this frame."""
+    """How often detectors have looked over the whole picture, up to this frame; ten a second at most."""
+    untracked: tuple[UntrackedFace, ...] = ()
+    """Every other face that is or may be in the picture, the missing ones among them."""
+
+    @property
+    def ids(self) -> frozenset[int]:
+        """Return every face that is or may be in the picture."""
+        others = (face.id for face in self.untracked)
+        return frozenset((*(face.id for face in self.faces), *self.missing, *others))

@@ -69,6 +69,9 @@ class Settings(BaseModel):
     sharpen: float = Field(0.0, ge=0, le=1, description="sharpen the swapped face")
     who: Who = Field(Who.all, description="which faces are swapped")
     max_faces: int = Field(4, ge=1, le=16, description="how many faces are followed")
+    bystanders: bool = Field(
+        False, description="let people be seen who were not chosen, and are not enrolled"
+    )
     when_lost: WhenLost = Field(WhenLost.blur, description="what goes out when the face is lost")
     mirror: bool = Field(False, description="mirror the output")
     zoom: float = Field(1.0, ge=1, le=4, description="zoom into the output")

@@ -3,11 +3,17 @@
 from dataclasses import dataclass
 from typing import final
 
-import cv2
-import numpy as np
-
+from visard.daemon.guard.blur import blurred
 from visard.daemon.guard.card import card
-from visard.daemon.guard.rules import FaceEvidence, Facts, GuardState, GuardVerdict, decide
+from visard.daemon.guard.rules import (
+    FaceCounts,
+    FaceEvidence,
+    Facts,
+    GuardState,
+    GuardVerdict,
+    count_faces,
+    decide,
+)
 from visard.daemon.media.frame import Frame
 from visard.daemon.media.letterbox import letterbox
 from visard.models.face import Image
@@ -19,15 +25,19 @@ _SEAL = object()
 class Cleared:
     """A picture that passed the guard. Only a Gate can make one, and sink threads accept nothing else."""
 
-    __slots__ = ("frame", "image", "verdict")
+    __slots__ = ("faces", "frame", "image", "verdict")
 
-    def __init__(self, image: Image, verdict: GuardVerdict, frame: Frame | None, *, seal: object) -> None:
+    def __init__(
+        self, image: Image, verdict: GuardVerdict, frame: Frame | None, faces: FaceCounts, *, seal: object
+    ) -> None:
         if seal is not _SEAL:
             raise TypeError("only a Gate clears pictures")
         self.image = image
         self.verdict = verdict
         self.frame = frame
         """The camera frame that this answers; None when a picture is repeated because nothing new came."""
+        self.faces = faces
+        """What became of the faces in that frame."""
 
 
 @dataclass(slots=True)
@@ -75,7 +85,8 @@ class Gate:
             self._good = made.picture
         self._raw = (made.picture if made else self._raw) if verdict is GuardVerdict.raw else None
         image = self._picture(verdict, facts, made, words)
-        return Cleared(image, verdict, made.frame if made else None, seal=_SEAL)
+        faces = count_faces(verdict, look)
+        return Cleared(image, verdict, made.frame if made else None, faces, seal=_SEAL)
 
     def _picture(self, verdict: GuardVerdict, facts: Facts, made: Composed | None, words: Words) -> Image:
         image: Image | None = None
@@ -89,12 +100,3 @@ class Gate:
         elif facts.animate and facts.covers and not facts.camera_gone and words.still is not None:
             image = letterbox(words.still, *self._size)
         return card(*self._size, words.text) if image is None else image
-
-
-def blurred(image: Image) -> Image:
-    """Blur past recognition: down to as many pixels as 16 x 9, smoothed, and up again."""
-    height, width = image.shape[:2]
-    scale = (16 * 9 / (width * height)) ** 0.5
-    size = max(round(width * scale), 2), max(round(height * scale), 2)
-    tiny = cv2.GaussianBlur(cv2.resize(image, size, interpolation=cv2.INTER_AREA), (0, 0), 1.2)
-    return np.asarray(cv2.resize(tiny, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)

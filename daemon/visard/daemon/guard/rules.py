@@ -6,7 +6,8 @@ situation                                              verdict
 camera gone                                            card
 the person chose *Show my real face*                   raw
 paused, no persona, nothing seen yet                   card
-every face that must be swapped was found and swapped  frame
+every face in view is swapped, blurred where it is, or
+shown by choice, and one at least is swapped           frame
 no frame, because a slow step is still at work         what went out last
 else, for less than HOLD seconds                       last_good
 else                                                   blur or card, as configured
@@ -67,6 +68,33 @@ class FaceEvidence:
     """Ids of the faces that must be swapped; None is every face."""
     swapped: frozenset[int]
     failed: bool = False
+    covered: frozenset[int] = frozenset()
+    """Ids of the faces that were blurred where they are."""
+    shown: frozenset[int] = frozenset()
+    """Ids of the faces that may be seen by the person's choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceCounts:
+    """What became of the faces in a frame."""
+
+    swapped: int = 0
+    covered: int = 0
+    """Blurred where they are, or not in the picture that went out instead."""
+    shown: int = 0
+    """Shown by choice."""
+
+
+def count_faces(verdict: GuardVerdict, look: FaceEvidence | None) -> FaceCounts:
+    """Return what became of the faces that ``look`` is about."""
+    if look is None:
+        return FaceCounts()
+    everybody = len(look.sighting.ids)
+    if verdict is GuardVerdict.raw:
+        return FaceCounts(shown=everybody)
+    if verdict is not GuardVerdict.frame:
+        return FaceCounts(covered=everybody)
+    return FaceCounts(len(look.swapped - look.shown), len(look.covered), len(look.shown))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +173,18 @@ def _objection(facts: Facts, look: FaceEvidence | None, tracks: tuple[FollowedFa
     wanted = found if look.wanted is None else look.wanted
     if facts.animate:
         wanted, tracks = look.swapped, ()
-    missing = wanted & set(look.sighting.missing) or (look.wanted is None and look.sighting.missing)
+    left = look.sighting.ids - look.swapped - look.covered - look.shown
+    if facts.animate:
+        left = frozenset()
     objections = (
         (look.failed, "swap failed"),
         (not found or not wanted, "no face"),
+        (wanted & set(look.sighting.missing), "a face is missing"),
         (not wanted <= look.swapped & found, "a face was not swapped"),
-        (missing and not facts.animate, "a face is missing"),
+        (left & set(look.sighting.missing), "a face is missing"),
+        (left, "a face is not covered"),
         (any(t.jumped is not None for t in tracks if t.id in wanted), "a face jumped"),
-        (look.wanted is None and _left_behind(tracks, found, look.sighting.looks), "a face has just gone"),
+        (look.wanted is None and _left_behind(tracks, found, look.sighting), "a face has just gone"),
     )
     return next((why for objects, why in objections if objects), "")
 
@@ -177,8 +209,8 @@ def _advance(old: FollowedFace | None, face: Face, now: float, looks: int) -> Fo
     return replace(new, jumped=old.jumped, steady=old.steady + 1)
 
 
-def _left_behind(tracks: tuple[FollowedFace, ...], found: set[int], looks: int) -> bool:
-    """Whether a face vanished moments ago from a place where no face is now."""
+def _left_behind(tracks: tuple[FollowedFace, ...], found: set[int], sighting: Sighting) -> bool:
+    """Whether a face vanished moments ago, without being missed, from a place where no face is now."""
     here = [t for t in tracks if t.id in found]
-    recent = (t for t in tracks if t.id not in found and looks - t.look < LEFT_LOOKS)
+    recent = (t for t in tracks if t.id not in sighting.ids and sighting.looks - t.look < LEFT_LOOKS)
     return any(not any(continues(gone, replace(t, seen=gone.seen)) for t in here) for gone in recent)

@@ -8,7 +8,8 @@ from typing import cast
 import cv2
 import numpy as np
 
-from visard.daemon.config.settings import Colour, Mode, Settings, Who
+from visard.daemon.config.settings import Colour, Mode, Settings, Who, reveals
+from visard.daemon.guard.blur import blur_face
 from visard.daemon.guard.gate import Composed
 from visard.daemon.guard.rules import GIVE_UP, FaceEvidence
 from visard.daemon.media.frame import Format, Frame
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 
 _MIDDLE = [1, 6, 50, 280, 205, 425]
 """Landmarks that every swapped face covers: nose and cheeks."""
+_HEAD = 0.95
+"""Sizes of a face from its centre within which all of a head is."""
 _LEAST = 0.1
 """Share of the mask there below which nothing was swapped, as when a network's mask comes out black."""
 
@@ -59,13 +62,15 @@ class Compositor:
         self, frame: Frame, sighting: Sighting | None, recipe: Recipe, switches: Switches, now: float
     ) -> Composed:
         """Return the picture made of ``frame``, whose image may be changed; ``sighting`` None: not looked."""
-        look, picture, settings = None, frame.image, switches.settings
-        if sighting is not None and recipe.persona is not None and not (switches.paused or switches.reveal):
+        look, picture, settings, animated = None, frame.image, switches.settings, False
+        if sighting is not None and switches.reveal:
+            look = FaceEvidence(sighting, None, frozenset(), shown=sighting.ids)
+        elif sighting is not None and recipe.persona is not None and not switches.paused:
             look, picture = self._fade(frame, sighting, recipe.persona, recipe.fade, settings, now)
+            animated = recipe.animates
         with frame.span("view"):
             if settings.landmarks and sighting is not None and not recipe.animates:
                 draw_landmarks(picture, sighting.faces)
-            animated = look is not None and recipe.animates
             return Composed(frame, viewed(picture, settings), look, animated)
 
     def _fade(
@@ -104,11 +109,21 @@ class Compositor:
             self._choice, who, sighting, self._format.width, self._format.height, now
         )
         faces = [face for face in sighting.faces if wanted is None or face.id in wanted]
+        others = sighting.ids - {face.id for face in faces}
         if animate:
             done, picture = self._animate(frame, faces, cast(Animation, persona.prepared), settings)
-        else:
-            done, picture = self._swap(frame, faces, persona.prepared, settings), frame.image
-        return FaceEvidence(sighting, wanted, frozenset(done), failed=len(done) < len(faces)), picture
+            return FaceEvidence(sighting, wanted, frozenset(done), len(done) < len(faces), others), picture
+        shown = (
+            frozenset[int]() if wanted is None or not settings.bystanders else others - set(sighting.missing)
+        )
+        with frame.span("cover"):
+            covered = cover(frame.image, sighting, others - shown)
+        done = self._swap(frame, faces, persona.prepared, settings)
+        if reveals(settings):
+            shown |= set(done)
+        return FaceEvidence(
+            sighting, wanted, frozenset(done), len(done) < len(faces), covered, shown
+        ), frame.image
 
     def _swap(self, frame: Frame, faces: Sequence[Face], prepared: Prepared, settings: Settings) -> list[int]:
         """Swap each face in place; return the ids of those that went well."""
@@ -154,6 +169,15 @@ class Compositor:
     def _report(self, step: str, error: Exception) -> None:
         if self._stats.failed(step, error):
             log.error("%s failed, the guard stands in: %s: %s", step, type(error).__name__, error)
+
+
+def cover(image: Image, sighting: Sighting, ids: frozenset[int]) -> frozenset[int]:
+    """Blur faces where they are; return which, since of some nobody may have said where they are."""
+    circles = {face.id: (face.centre, face.size, _HEAD * face.size) for face in sighting.faces}
+    circles |= {face.id: (face.centre, face.size, face.reach) for face in sighting.untracked}
+    for face in ids & circles.keys():
+        blur_face(image, *circles[face])
+    return ids & circles.keys()
 
 
 def _covers(patch: Patch, face: Face, frame: Image) -> bool:

@@ -3,12 +3,21 @@
 import math
 from dataclasses import dataclass
 
-from visard.daemon.config.settings import Who
+from visard.daemon.config.settings import Settings, Who
 from visard.daemon.guard.rules import FollowedFace, continues
 from visard.models.face import Face, Sighting
 
 PATIENCE = 5
 """Looks of the detector for which a chosen face that left is waited for before another may be chosen."""
+
+
+CHOICE = 4
+"""Faces among which one is chosen at least, so that a limit of one does not choose the first that came."""
+
+
+def followed(settings: Settings) -> int:
+    """Return how many faces must be followed."""
+    return settings.max_faces if settings.who is Who.all else max(settings.max_faces, CHOICE)
 
 
 @dataclass(frozen=True, slots=True)

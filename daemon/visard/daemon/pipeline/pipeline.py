@@ -19,6 +19,7 @@ from visard.daemon.media.ports import Sink, Source
 from visard.daemon.media.slot import Closed, Slot
 from visard.daemon.pipeline.capture import Capture, Presence
 from visard.daemon.pipeline.compositor import Compositor
+from visard.daemon.pipeline.face_selection import followed
 from visard.daemon.pipeline.guard_input import facts, words
 from visard.daemon.pipeline.recipe import Recipe, Switches
 from visard.daemon.pipeline.sink_thread import SinkThread
@@ -207,12 +208,12 @@ class Pipeline:
 
     def _track(self) -> None:
         pass_on = self._tracked.put if self.live else self._tracked.hand
-        tracker, openings, paused = self._new_tracker(self.switches.settings.max_faces), 1, False
+        tracker, openings, paused = self._new_tracker(followed(self.switches.settings)), 1, False
         cuts = SceneCuts()
         self._captured.dropped = 0  # what came while the networks were loading is no sign of slowness
         while (frame := self._captured.take()) is not None:
             switches = self.switches
-            tracker.max_faces = switches.settings.max_faces
+            tracker.max_faces = followed(switches.settings)
             if openings != self._source.openings:
                 openings = self._source.openings
                 self.calibrate()
@@ -278,7 +279,7 @@ class Pipeline:
         self._verdict = cleared.verdict.value
         if made:
             made.frame.trace["guard"] = time.perf_counter() - start
-            self.stats.cleared(made.frame, cleared.verdict, self._gate.why)
+            self.stats.cleared(made.frame, cleared.verdict, self._gate.why, cleared.faces)
         alive = [sink.send(cleared) for sink in self._sinks]
         if not any(alive):
             raise self._broken()

@@ -4,12 +4,12 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from threading import Lock
 
 import numpy as np
 
-from visard.daemon.guard.rules import GuardVerdict
+from visard.daemon.guard.rules import FaceCounts, GuardVerdict
 from visard.daemon.media.frame import Frame
 
 WINDOW = 900
@@ -47,6 +47,10 @@ class Snapshot:
     reasons: dict[str, int]
     """Why frames did not go out as they were, and how often."""
     errors: dict[str, int]
+    faces: FaceCounts
+    """What became of the faces of all frames together."""
+    faces_now: FaceCounts
+    """And of those in the last one."""
 
 
 class Stats:
@@ -65,8 +69,10 @@ class Stats:
             self._verdicts: Counter[str] = Counter()
             self._reasons: Counter[str] = Counter()
             self._errors: Counter[str] = Counter()
+            self._faces: Counter[str] = Counter()
+            self._faces_now = FaceCounts()
 
-    def cleared(self, frame: Frame, verdict: GuardVerdict, why: str) -> None:
+    def cleared(self, frame: Frame, verdict: GuardVerdict, why: str, faces: FaceCounts) -> None:
         """Note that the guard gave its verdict on a camera frame."""
         now = time.perf_counter()
         with self._lock:
@@ -74,6 +80,8 @@ class Stats:
                 self._arrivals.clear()
             self._arrivals.append(now)
             self._verdicts[verdict.value] += 1
+            self._faces.update(asdict(faces))
+            self._faces_now = faces
             if why:
                 self._reasons[why] += 1
             for step, seconds in frame.trace.items():
@@ -104,6 +112,8 @@ class Stats:
                 verdicts=dict(self._verdicts),
                 reasons=dict(self._reasons),
                 errors=dict(self._errors),
+                faces=FaceCounts(**self._faces),
+                faces_now=self._faces_now,
             )
 
 

@@ -1,7 +1,10 @@
-"""Follows faces from frame to frame: detect when needed, otherwise follow the landmarks' own region."""
+"""Follows faces from frame to frame by their own landmarks, while detectors look over the whole picture."""
 
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import combinations, count
 
 import numpy as np
 
@@ -9,17 +12,23 @@ from visard.models.face import Face, Image, Landmarks, Sighting
 from visard.models.track.crop import Region
 from visard.models.track.detector import Detection, Detector
 from visard.models.track.landmarker import Blendshapes, Landmarker
+from visard.models.track.search import FAINT, FaceSearch
 from visard.models.track.smooth import OneEuro
+from visard.models.track.untracked import GONE_AFTER, Circle, Place, UntrackedFaces
+
+__all__ = ["GONE_AFTER", "Tracker"]
 
 PRESENT = 0.5
-NEWCOMERS_EVERY = 0.2
-"""Seconds between looks of the detector while every face is followed."""
 LOOK_APART = 0.09
 """Seconds within which two looks count as one, since they see the same: three frames at 30 a second."""
-GONE_AFTER = 20
-"""Looks in a row that miss a face after which it has left: two seconds or more."""
 MAX_JUMP = 0.6
 """Face sizes that a face may move between two frames."""
+RETURN = 0.4, 2.0
+"""Seconds for which a face that moved too fast is taken for the same one, and face sizes of that."""
+TRY_AGAIN = 3
+"""Looks after which landmarks are tried again on what only a detector takes for a face."""
+CLEARER = 0.15
+"""Score by which a face must be clearer upside down to be taken so."""
 
 
 @dataclass
@@ -29,106 +38,214 @@ class _Track:
     id: int
     landmarks: Landmarks
     region: Region
-    seen: int
-    """The number of the look before this face was last found."""
+    before: Region
+    """Where it was in the frame before."""
+    seen: float
+    """When it was last found, seconds."""
+    look: int
+    """The number of the look before that."""
+    presence: float = 1.0
     smooth: OneEuro = field(default_factory=OneEuro)
-
-    @property
-    def centre(self) -> Landmarks:
-        return np.array([self.region.x, self.region.y], np.float32)
 
     @property
     def size(self) -> float:
         return self.region.size / 1.5
+
+    @property
+    def circle(self) -> Circle:
+        return self.region.x, self.region.y, self.size
+
+    @property
+    def moved(self) -> float:
+        """Pixels since the frame before."""
+        return float(np.hypot(self.region.x - self.before.x, self.region.y - self.before.y))
 
     def near(self, region: Region, reach: float) -> bool:
         """Whether ``region`` is within ``reach`` face sizes and of a like size."""
         apart = float(np.hypot(region.x - self.region.x, region.y - self.region.y))
         return apart < reach * self.size and 0.5 < region.size / self.region.size < 2
 
-    def accept(self, landmarks: Landmarks, looks: int) -> None:
-        self.landmarks, self.region, self.seen = landmarks, Region.around(landmarks), looks
+    def accept(self, landmarks: Landmarks, presence: float, now: float, look: int) -> None:
+        self.before, self.region = self.region, Region.around(landmarks)
+        self.landmarks, self.presence, self.seen, self.look = landmarks, presence, now, look
+
+    def go_back(self) -> None:
+        """Forget the last frame, in which another face was taken for this one."""
+        self.region = self.before
 
 
 class Tracker:
     """Landmarks, expression and a stable id for every face, frame after frame. Not thread-safe.
 
-    Without ``wait`` it starts with whatever engines are ready; better ones take over once they are compiled.
+    Up to ``max_faces`` get landmarks; where every other one is, is told too. Without ``wait`` it starts with
+    whatever engines are ready; better ones take over once they are compiled.
     """
 
     def __init__(self, max_faces: int = 4, *, threads: int = 1, wait: bool = True) -> None:
         self.max_faces = max_faces
         self._wait = wait
-        self._short = Detector.short_range(wait=wait)
+        self._search = FaceSearch(wait=wait)
         self._landmarker = Landmarker(threads=threads, wait=wait)
         self._blendshapes = Blendshapes(wait=wait)
+        self._searching = ThreadPoolExecutor(1, "visard search")
+        self._numbers = count(1)
         self._tracks: list[_Track] = []
-        self._next_id = 1
+        self._lost: dict[int, _Track] = {}
+        self._untracked = UntrackedFaces(lambda: next(self._numbers), wait=wait)
         self._looks = 0
-        self._looked = self._counted = float("-inf")
+        self._counted = float("-inf")
 
     @cached_property
-    def _full(self) -> Detector:
-        return Detector.full_range(wait=self._wait)
+    def _short(self) -> Detector:
+        return Detector.short_range(wait=self._wait)
 
     def update(self, image: Image, now: float) -> Sighting:
         """Find every face of one BGR picture; ``now`` is its capture time in seconds, rising."""
-        found = [track for track in self._tracks if self._follow(track, image)]
-        missing = [track for track in self._tracks if track not in found]
-        if missing or not found or now - self._looked >= NEWCOMERS_EVERY:
-            self._look(image, now, found, missing)
-        missing = [track for track in missing if self._looks - track.seen < GONE_AFTER]
-        self._tracks = found + missing
-        faces = tuple(self._face(track, now) for track in found)
-        return Sighting(faces, tuple(track.id for track in missing), self._looks)
+        known = [track.circle for track in (*self._tracks, *self._lost.values())]
+        searching = self._searching.submit(self._search, image, known)
+        self._follow(image, now)
+        detections = searching.result()
+        if self._lost or not self._tracks:
+            detections = [*detections, *self._short(image, threshold=FAINT)]
+        if now - self._counted >= LOOK_APART:
+            self._counted, self._looks = now, self._looks + 1
+        self._right_up(detections, image, now)
+        self._untracked.note(self._unclaimed(detections), now, self._looks)
+        self._adopt(detections, image, now)
+        self._untracked.clear_up(image, [track.circle for track in self._tracks], now, self._looks)
+        kept = set(self._untracked.missing)
+        self._lost = {face: track for face, track in self._lost.items() if face in kept}
+        faces = tuple(self._face(track, now) for track in self._tracks)
+        untracked = tuple(place.public(now) for place in self._untracked.places)
+        return Sighting(faces, self._untracked.missing, self._looks, untracked)
 
     def forget(self) -> None:
         """Start anew, as with a new source."""
         self._tracks.clear()
+        self._lost.clear()
+        self._untracked.places.clear()
+        self._search.forget()
 
-    def _follow(self, track: _Track, image: Image) -> bool:
+    def _follow(self, image: Image, now: float) -> None:
+        """Move every track to where its face is now; those that lost it, or share one, are lost."""
+        found = [track for track in self._tracks if self._found(track, image, now)]
+        for one, other in combinations(tuple(found), 2):
+            if one in found and other in found and one.near(other.region, 0.35):
+                slid = max(one, other, key=lambda track: track.moved / track.size)
+                slid.go_back()
+                found.remove(slid)
+        lost = [track for track in self._tracks if track not in found]
+        self._tracks = found
+        self._keep_within_limit()
+        for track in lost:
+            self._lost[track.id] = track
+            self._untracked.lost(track.id, track.circle, track.seen, track.look)
+        for track in list(self._lost.values()):  # it may only have looked away
+            if track not in lost and len(self._tracks) < self.max_faces:
+                self._find_again(track, image, now)
+
+    def _found(self, track: _Track, image: Image, now: float) -> bool:
         landmarks, presence = self._landmarker(image, track.region)
         if presence < PRESENT or not track.near(Region.around(landmarks), MAX_JUMP):
             return False
-        track.accept(landmarks, self._looks)
+        track.accept(landmarks, presence, now, self._looks)
         return True
 
-    def _look(self, image: Image, now: float, found: list[_Track], missing: list[_Track]) -> None:
-        """Run a detector; faces it finds are matched with missing ones or become new ones."""
-        self._looked = now
-        detections = self._short(image)
-        nobody = (missing or not found) and not self._unclaimed(detections, found)
-        if now - self._counted >= LOOK_APART:
-            self._counted, self._looks = now, self._looks + 1
-            if nobody:  # dearer, so not on every frame of an empty room
-                detections = self._full(image)
-        for detection in self._unclaimed(detections, found):
-            if len(found) >= self.max_faces:
-                return
-            self._adopt(detection.region, image, found, missing)
+    def _keep_within_limit(self) -> None:
+        while len(self._tracks) > self.max_faces:
+            smallest = min(self._tracks, key=lambda track: track.size)
+            self._tracks.remove(smallest)
+            self._untracked.places.append(Place(smallest.id, *smallest.circle, smallest.seen, smallest.look))
 
-    @staticmethod
-    def _unclaimed(detections: list[Detection], found: list[_Track]) -> list[Detection]:
-        return [d for d in detections if not any(track.near(d.region, 0.5) for track in found)]
-
-    def _adopt(self, region: Region, image: Image, found: list[_Track], missing: list[_Track]) -> None:
-        landmarks, presence = self._landmarker(image, region)
-        if presence < PRESENT:
-            return
-        landmarks, presence = self._landmarker(image, Region.around(landmarks))  # once more, well centred
+    def _find_again(self, track: _Track, image: Image, now: float) -> None:
+        """Look for a lost face where it was."""
+        landmarks, presence = self._landmarker(image, track.region)
         region = Region.around(landmarks)
-        if presence < PRESENT or any(track.near(region, 0.5) for track in found):
-            return
-        returned = [track for track in missing if track.near(region, 1.0)]
-        if returned:
-            track = min(returned, key=lambda t: float(np.hypot(region.x - t.region.x, region.y - t.region.y)))
-            missing.remove(track)
-        else:
-            track = _Track(self._next_id, landmarks, region, self._looks)
-            self._next_id += 1
-        track.accept(landmarks, self._looks)
-        found.append(track)
+        if presence >= PRESENT and track.near(region, MAX_JUMP) and not self._taken(region):
+            self._take(track, landmarks, presence, now)
+
+    def _taken(self, region: Region) -> bool:
+        return any(track.near(region, 0.5) for track in self._tracks)
+
+    def _take(self, track: _Track, landmarks: Landmarks, presence: float, now: float) -> None:
+        track.accept(landmarks, presence, now, self._looks)
+        self._lost.pop(track.id, None)
+        self._untracked.places = [place for place in self._untracked.places if place.id != track.id]
+        self._tracks.append(track)
+
+    def _right_up(self, detections: Sequence[Detection], image: Image, now: float) -> None:
+        """Turn a face that landmarks were put on upside down."""
+        for track in self._tracks:
+            claims = [d for d in detections if track.near(d.region, 0.5)]
+            upright = max((d.score for d in claims if not _opposed(d, track)), default=0.0)
+            turned = next((d for d in claims if _opposed(d, track) and d.score > upright + CLEARER), None)
+            if turned is not None:
+                landmarks, presence = self._placed(turned.region, image)
+                if presence >= track.presence and track.near(Region.around(landmarks), MAX_JUMP):
+                    track.accept(landmarks, presence, now, self._looks)
+
+    def _unclaimed(self, detections: Iterable[Detection]) -> list[Detection]:
+        """Return the detections of faces that have no landmarks; a face has one detection for its own."""
+        return [d for d in detections if not any(_claims(track, d) for track in self._tracks)]
+
+    def _adopt(self, detections: Iterable[Detection], image: Image, now: float) -> None:
+        """Put landmarks on faces that only a detector sees, largest first."""
+        for place in sorted(self._untracked.places, key=lambda place: -place.size):
+            if place.seen < now or (place.try_again > self._looks and not place.followed):
+                continue
+            at = min(detections, key=lambda d: place.apart(*d.centre))  # noqa: B023
+            if len(self._tracks) >= self.max_faces:
+                return
+            if not self._adopted(place, at.region, image, now):
+                place.try_again = self._looks + TRY_AGAIN
+
+    def _adopted(self, place: Place, region: Region, image: Image, now: float) -> bool:
+        landmarks, presence = self._placed(region, image)
+        region = Region.around(landmarks)
+        if presence < PRESENT or self._taken(region):
+            return False
+        track = self._lost.get(place.id) or self._returned(region, now)
+        if track is None:
+            track = _Track(place.id, landmarks, region, region, now, self._looks)
+        self._untracked.places.remove(place)
+        self._take(track, landmarks, presence, now)
+        return True
+
+    def _placed(self, region: Region, image: Image) -> tuple[Landmarks, float]:
+        """Place landmarks in a region that a detector found, either way up, then once more, well centred."""
+        both = [self._landmarker(image, region)]
+        if both[0][1] < 0.9:
+            around = Region(region.x, region.y, region.size, region.angle + np.pi)
+            both.append(self._landmarker(image, around))
+        landmarks, presence = max(both, key=lambda placed: placed[1])
+        return (
+            (landmarks, presence) if presence < PRESENT else self._landmarker(image, Region.around(landmarks))
+        )
+
+    def _returned(self, region: Region, now: float) -> _Track | None:
+        """Return the lost face that a new one must be."""
+        seconds, reach = RETURN
+        back = [
+            track
+            for track in self._lost.values()
+            if track.near(region, 1.0) or (now - track.seen < seconds and track.near(region, reach))
+        ]
+        return min(
+            back, key=lambda t: float(np.hypot(region.x - t.region.x, region.y - t.region.y)), default=None
+        )
 
     def _face(self, track: _Track, now: float) -> Face:
         smooth = track.smooth(track.landmarks, now, track.size)
         return Face(track.id, smooth, self._blendshapes(smooth), raw=track.landmarks)
+
+
+def _claims(track: _Track, detection: Detection) -> bool:
+    """Whether a detection is of a followed face; its box is looser where the head is turned."""
+    x, y = detection.centre
+    apart = float(np.hypot(x - track.region.x, y - track.region.y))
+    return apart < 0.6 * track.size and 0.4 < detection.size / track.size < 2.2
+
+
+def _opposed(detection: Detection, track: _Track) -> bool:
+    """Whether a detection says that a face is the other way up."""
+    return bool(np.cos(detection.region.angle - track.region.angle) < 0)

@@ -7,7 +7,7 @@ from people import portrait
 from scenes import LARGE, SMALL, photo
 
 from visard.daemon.config.settings import Mode
-from visard.daemon.guard.gate import blurred
+from visard.daemon.guard.blur import blurred
 from visard.daemon.personas.library import Library
 from visard.daemon.personas.prepare import prepare
 
