@@ -93,7 +93,8 @@ class Detector:
         centre, extent = raw[:, :2] + anchors, raw[:, 2:4]
         points = np.concatenate([centre - extent / 2, centre + extent / 2, *_keypoints(raw, anchors)], 1)
         upright = _turned_back(points.reshape(-1, 8, 2), turns)
-        return _merge(confidence[keep], (upright * self._side - (left, top)) / scale)
+        pixels = (upright * self._side - (left, top)).astype(np.float64) / scale
+        return _merge(confidence[keep], pixels)
 
 
 def _keypoints(raw: Floats, anchors: Floats) -> list[Floats]:
@@ -113,7 +114,8 @@ def _letterbox(image: Image, side: int) -> tuple[Image, float, int, int]:
     scale = side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     if scale < 0.3:  # a mean of four pixels for each does, and the other half of the time is for reading
-        image = cv2.resize(image, (2 * size[0], 2 * size[1]), interpolation=cv2.INTER_NEAREST)
+        double = 2 * size[0], 2 * size[1]
+        image = np.asarray(cv2.resize(image, double, interpolation=cv2.INTER_NEAREST), np.uint8)
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     left, top = (side - size[0]) // 2, (side - size[1]) // 2
     square = np.zeros((side, side, 3), np.uint8)

@@ -38,4 +38,4 @@ class PersonSegmenter:
         steps = ((np.arange(_CELLS) + 0.5) / _CELLS - 0.5) * size
         points = np.stack(np.meshgrid(x + steps, y + steps), -1).reshape(-1, 2)
         inside = ((points >= 0) & (points < image.shape[1::-1])).all(1)
-        return shares.reshape(-1)[inside], points[inside]
+        return np.asarray(shares, np.float32).reshape(-1)[inside], points[inside]

@@ -1,7 +1,6 @@
-"""Looks for faces over the whole picture of every frame: what is seen there is all that can be covered."""
+"""Looks for faces over the whole picture of every frame: what is not seen there cannot be covered."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,109 +11,133 @@ from visard.models.track.detector import Detection, Detector
 
 FAINT = 0.15
 """Score from which a detection says that a face known before is still there."""
-SIDEWAYS_EVERY = 8
+SIDEWAYS_EVERY = 16
 """Frames between two looks at the picture turned, by half and by either quarter in turn."""
-_GRID = 64, 36
-"""Width and height of the picture in which changes are looked for."""
+_PARTS = tuple((x / 9, y / 9) for y in (0, 2, 4, 6) for x in (0, 2, 4, 6))
+"""Where parts begin, in shares of width and height; each is a third of both."""
 _LARGE = 0.45
 """Share of a part's longer side above which a face is the whole picture's business."""
-_MOTION = 6.0
+_GRID = 72, 36
+"""Width and height of the picture in which changes are looked for."""
+_MOTION = 6
 """Grey levels by which a cell differs that something moved into."""
+_ENTRY = 3
+"""Cells at the picture's edge from which on something comes in."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A quarter of the picture's area, in shares of its width and height."""
-
-    x: float
-    y: float
-
-    def window(self, width: int, height: int) -> tuple[slice, slice]:
-        """Return its rows and columns in a picture of that size."""
-        left, top = round(self.x * width), round(self.y * height)
-        return slice(top, top + (height + 1) // 2), slice(left, left + (width + 1) // 2)
-
-
-_PARTS = tuple(_Part(x / 4, y / 4) for y in range(3) for x in range(3))
+Circle = tuple[float, float, float]
+"""Centre and size of a face: x, y, longer side, pixels."""
+Cells = npt.NDArray[np.int16]
 
 
 class FaceSearch:
     """All of every picture at once, and for far faces a part of it every second time. Not thread-safe.
 
     Of the parts, the one that changed most where no face is known and the one not looked at for longest
-    take turns. The first picture after ``forget`` is searched thoroughly.
+    take turns. The first picture after ``forget`` is searched thoroughly. The short-range network knows
+    faces better that are cut by the picture's edge, so it is asked when something moves there.
     """
 
     def __init__(self, *, wait: bool = True) -> None:
-        self._detector = Detector.full_range(wait=wait)
+        self._full = Detector.full_range(wait=wait)
+        self._short = Detector.short_range(wait=wait)
         self.forget()
 
     def forget(self) -> None:
         """Start anew, as with a new source."""
         self._count = 0
-        self._before = [np.zeros(_GRID[::-1], np.int16) for _ in _PARTS]
+        self._before: Cells = np.zeros(_GRID[::-1], np.int16)
+        self._looked_at = [self._before] * len(_PARTS)
         self._last = [0] * len(_PARTS)
 
-    def __call__(self, image: Image, known: Sequence[tuple[float, float, float]]) -> list[Detection]:
+    def __call__(self, image: Image, known: Sequence[Circle], *, closely: bool) -> list[Detection]:
         """Return every face in a BGR picture that scores ``FAINT``, best first.
 
-        ``known``: x, y and size in pixels of faces where a change says nothing of a new one.
+        ``known`` are faces where a change says nothing of a new one; ``closely``: one of them was lost.
         """
-        found = self._detector(image, threshold=FAINT)
-        for detection in self._closer(image, known):
-            if not any(_same(detection, other) for other in found):
-                found.append(detection)
+        tiny = cv2.resize(image, _GRID, interpolation=cv2.INTER_NEAREST)
+        cells: Cells = cv2.cvtColor(tiny, cv2.COLOR_BGR2GRAY).astype(np.int16)
+        unknown = _unknown(image, known)
+        entered = _at_edges((np.abs(cells - self._before) > _MOTION) & unknown) >= _ENTRY
+        self._before = cells
+        found = self._full(image, threshold=FAINT)
+        if closely or entered or self._count % 2 == 0:
+            _add(found, self._short(image, threshold=FAINT))
+        _add(found, self._further(image, cells, unknown))
         self._count += 1
         return sorted(found, key=lambda detection: -detection.score)
 
-    def _closer(self, image: Image, known: Sequence[tuple[float, float, float]]) -> Iterator[Detection]:
-        grey = cv2.cvtColor(cv2.resize(image, _GRID, interpolation=cv2.INTER_NEAREST), cv2.COLOR_BGR2GRAY)
+    def _further(self, image: Image, cells: Cells, unknown: npt.NDArray[np.bool_]) -> Iterator[Detection]:
         if self._count == 0:
             for turns in (2, 1, 3):
-                yield from self._detector(image, threshold=FAINT, turns=turns)
+                yield from self._full(image, threshold=FAINT, turns=turns)
             for number in range(len(_PARTS)):
-                yield from self._part(image, number, grey)
+                yield from self._part(image, number, cells)
         elif self._count % 2:
-            yield from self._part(image, self._next(grey, image, known), grey)
+            yield from self._part(image, self._next(cells, unknown), cells)
         elif self._count % SIDEWAYS_EVERY == 0:
             turns = (2, 1, 3)[self._count // SIDEWAYS_EVERY % 3]
-            yield from self._detector(image, threshold=FAINT, turns=turns)
+            yield from self._full(image, threshold=FAINT, turns=turns)
 
-    def _next(
-        self, grey: npt.NDArray[np.uint8], image: Image, known: Sequence[tuple[float, float, float]]
-    ) -> int:
+    def _next(self, cells: Cells, unknown: npt.NDArray[np.bool_]) -> int:
         """Return the part to look at now."""
         oldest = int(np.argmin(self._last))
         if self._count % 4 == 1:
             return oldest
-        unknown = np.full(grey.shape, 1, np.uint8)
-        scale = grey.shape[1] / image.shape[1], grey.shape[0] / image.shape[0]
-        for x, y, size in known:
-            axes = round(size * scale[0]), round(size * scale[1])
-            cv2.ellipse(unknown, (round(x * scale[0]), round(y * scale[1])), axes, 0, 0, 360, (0,), -1)
         changes = []
-        for part, before in zip(_PARTS, self._before, strict=True):
-            window = part.window(*_GRID)
-            moved = (np.abs(grey[window] - before[window]) > _MOTION) & (unknown[window] > 0)
+        for number, before in enumerate(self._looked_at):
+            window = _window(number, *_GRID)
+            moved = (np.abs(cells[window] - before[window]) > _MOTION) & unknown[window]
             changes.append(int(np.count_nonzero(moved)))
         return int(np.argmax(changes)) if max(changes) else oldest
 
-    def _part(self, image: Image, number: int, grey: npt.NDArray[np.uint8]) -> Iterator[Detection]:
+    def _part(self, image: Image, number: int, cells: Cells) -> Iterator[Detection]:
         """Look at one part; what is cut by its edges is seen whole in another one."""
-        self._last[number], self._before[number] = self._count + 1, grey.astype(np.int16)
+        self._last[number], self._looked_at[number] = self._count + 1, cells
         height, width = image.shape[:2]
-        rows, columns = _PARTS[number].window(width, height)
-        for found in self._detector(image[rows, columns], threshold=FAINT):
+        rows, columns = _window(number, width, height)
+        for found in self._full(image[rows, columns], threshold=FAINT):
             detection = found.moved(columns.start, rows.start)
             left, top, right, bottom = detection.box
             cut = (
-                (left < columns.start and columns.start > 0)
-                or (top < rows.start and rows.start > 0)
-                or (right > columns.stop and columns.stop < width)
-                or (bottom > rows.stop and rows.stop < height)
+                left < columns.start > 0
+                or top < rows.start > 0
+                or right > columns.stop < width
+                or bottom > rows.stop < height
             )
-            if not cut and detection.size < _LARGE * max(width, height) / 2:
+            if not cut and detection.size < _LARGE * max(width, height) / 3:
                 yield detection
+
+
+def _window(number: int, width: int, height: int) -> tuple[slice, slice]:
+    """Return the rows and columns of a part in a picture of that size."""
+    x, y = _PARTS[number]
+    left, top = round(x * width), round(y * height)
+    return slice(top, min(top + height // 3 + 1, height)), slice(left, min(left + width // 3 + 1, width))
+
+
+def _unknown(image: Image, known: Sequence[Circle]) -> npt.NDArray[np.bool_]:
+    """Return the cells that no known face, with its hair and chin, is in."""
+    unknown = np.ones(_GRID[::-1], np.uint8)
+    across, down = _GRID[0] / image.shape[1], _GRID[1] / image.shape[0]
+    for x, y, size in known:
+        axes = round(size * across), round(size * down)
+        cv2.ellipse(unknown, (round(x * across), round(y * down)), axes, 0, 0, 360, (0,), -1)
+    return unknown.astype(bool)
+
+
+def _at_edges(cells: npt.NDArray[np.bool_]) -> int:
+    """Count cells at the edges."""
+    return int(cells.sum() - cells[2:-2, 2:-2].sum())
+
+
+def _add(found: list[Detection], others: Iterator[Detection] | list[Detection]) -> None:
+    """Add those of faces that are not among those found yet, or are clearer."""
+    for other in others:
+        known = next((detection for detection in found if _same(detection, other)), None)
+        if known is None:
+            found.append(other)
+        elif other.score > known.score:
+            found[found.index(known)] = other
 
 
 def _same(one: Detection, other: Detection) -> bool:

@@ -3,18 +3,17 @@
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import combinations, count
 
 import numpy as np
 
 from visard.models.face import Face, Image, Landmarks, Sighting
 from visard.models.track.crop import Region
-from visard.models.track.detector import Detection, Detector
+from visard.models.track.detector import Detection
 from visard.models.track.landmarker import Blendshapes, Landmarker
-from visard.models.track.search import FAINT, FaceSearch
+from visard.models.track.search import Circle, FaceSearch
 from visard.models.track.smooth import OneEuro
-from visard.models.track.untracked import GONE_AFTER, Circle, Place, UntrackedFaces
+from visard.models.track.untracked import GONE_AFTER, Place, UntrackedFaces
 
 __all__ = ["GONE_AFTER", "Tracker"]
 
@@ -83,7 +82,6 @@ class Tracker:
 
     def __init__(self, max_faces: int = 4, *, threads: int = 1, wait: bool = True) -> None:
         self.max_faces = max_faces
-        self._wait = wait
         self._search = FaceSearch(wait=wait)
         self._landmarker = Landmarker(threads=threads, wait=wait)
         self._blendshapes = Blendshapes(wait=wait)
@@ -95,18 +93,13 @@ class Tracker:
         self._looks = 0
         self._counted = float("-inf")
 
-    @cached_property
-    def _short(self) -> Detector:
-        return Detector.short_range(wait=self._wait)
-
     def update(self, image: Image, now: float) -> Sighting:
         """Find every face of one BGR picture; ``now`` is its capture time in seconds, rising."""
         known = [track.circle for track in (*self._tracks, *self._lost.values())]
-        searching = self._searching.submit(self._search, image, known)
+        closely = bool(self._lost or not self._tracks)
+        searching = self._searching.submit(self._search, image, known, closely=closely)
         self._follow(image, now)
         detections = searching.result()
-        if self._lost or not self._tracks:
-            detections = [*detections, *self._short(image, threshold=FAINT)]
         if now - self._counted >= LOOK_APART:
             self._counted, self._looks = now, self._looks + 1
         self._right_up(detections, image, now)
@@ -193,7 +186,7 @@ class Tracker:
         for place in sorted(self._untracked.places, key=lambda place: -place.size):
             if place.seen < now or (place.try_again > self._looks and not place.followed):
                 continue
-            at = min(detections, key=lambda d: place.apart(*d.centre))  # noqa: B023
+            at = min(detections, key=lambda d: place.apart(*d.centre))
             if len(self._tracks) >= self.max_faces:
                 return
             if not self._adopted(place, at.region, image, now):

@@ -9,6 +9,7 @@ import numpy as np
 from visard.models.face import Image, UntrackedFace
 from visard.models.track.detector import Detection
 from visard.models.track.person import PersonSegmenter
+from visard.models.track.search import Circle
 
 NEWCOMER = 0.3
 """Score from which a detection is a face where none was known."""
@@ -26,9 +27,6 @@ _SOMEBODY = 0.25
 """Share of person where a face was below which nobody is there."""
 _HIDDEN = 0.8
 """Share of a place that other faces hide from which nothing can be said of who is behind them."""
-
-Circle = tuple[float, float, float]
-"""Centre and size of a face: x, y, longer side, pixels."""
 
 
 @dataclass(slots=True)
@@ -108,7 +106,7 @@ class UntrackedFaces:
         for detection in detections:
             match = min(
                 (place for place in free if _matches(place, detection, now)),
-                key=lambda place: place.apart(*detection.centre),  # noqa: B023
+                key=lambda place: place.apart(*detection.centre),
                 default=None,
             )
             if match is not None:
@@ -123,9 +121,8 @@ class UntrackedFaces:
         unseen = [place for place in self.places if place.seen < now]
         for place in unseen:
             waited = look - place.look
-            if place.sightings < DOUBTFUL and waited >= DROPPED_AFTER:
-                self.places.remove(place)
-            elif not place.followed and _claimed(place, faces):
+            doubtful = place.sightings < DOUBTFUL and waited >= DROPPED_AFTER
+            if doubtful or (not place.followed and _claimed(place, faces)):
                 self.places.remove(place)
         ripe = [p for p in unseen if p in self.places and look - p.look >= GONE_AFTER - DOUBTFUL]
         if not ripe:
@@ -143,7 +140,7 @@ class UntrackedFaces:
         )
 
     def _nobody(self, image: Image, place: Place, faces: Sequence[Circle]) -> bool:
-        """Whether nobody is at a place, beside those whose faces are known; or only they can be seen there."""
+        """Whether nobody is at a place, beside those whose faces are known; or they hide it."""
         shares, points = self._segmenter(image, place.x, place.y, place.size)
         if not len(points):
             return True
@@ -156,8 +153,9 @@ class UntrackedFaces:
 
 
 def _matches(place: Place, detection: Detection, now: float) -> bool:
-    near = place.apart(*detection.centre) < max(place.reach(now), place.size)
-    return near and 0.5 < detection.size / place.size < 2
+    """Whether a detection is of the face at a place: a faint one where it was, a clear one in its reach."""
+    within = place.reach(now) if detection.score >= NEWCOMER else 0.8 * place.size
+    return place.apart(*detection.centre) < within and 0.5 < detection.size / place.size < 2
 
 
 def _claimed(place: Place, faces: Sequence[Circle]) -> bool:
