@@ -18,6 +18,8 @@ VisardError
 ├── PersonaError              the library refuses a name, a consent or a file
 │   └── PersonaUnknown        there is no such persona
 ├── ConfigError               a setting is unknown or its value cannot be
+├── EnrolmentError            a driver cannot be enrolled or forgotten
+│   └── EnrolmentDamaged      who is enrolled cannot be read
 ├── InstallError              what starts Visard with the session cannot be set up
 └── DaemonError
     ├── DaemonRunning         another daemon of this user is at work
@@ -88,6 +90,18 @@ class ConfigError(VisardError):
     code = "config"
 
 
+class EnrolmentError(VisardError):
+    """A driver cannot be enrolled or forgotten."""
+
+    code = "enrolment"
+
+
+class EnrolmentDamaged(EnrolmentError):
+    """Who is enrolled cannot be read."""
+
+    code = "enrolment-damaged"
+
+
 class InstallError(VisardError):
     """What starts Visard with the session cannot be set up."""
 
@@ -124,6 +138,8 @@ __all__ = [
     "DaemonError",
     "DaemonRunning",
     "EngineError",
+    "EnrolmentDamaged",
+    "EnrolmentError",
     "FaceUnusable",
     "InstallError",
     "ModelRefused",

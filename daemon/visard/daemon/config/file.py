@@ -14,6 +14,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from visard.daemon.config.settings import Mode, Settings
 from visard.daemon.errors import ConfigError
+from visard.engines.file_access import private_file
 
 
 class Config(Settings):
@@ -88,10 +89,13 @@ class ConfigFile:
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Replace a file as one step: readers, and a crash, find the old or the new one whole. Raises OSError."""
+    """Replace a file as one step: readers, and a crash, find the old or the new one whole, and it is private.
+
+    Raises OSError.
+    """
     target = path.resolve()  # people keep their configuration elsewhere and link to it
     beside = target.with_suffix(".new")
-    with beside.open("w", encoding="utf-8") as file:
+    with open(beside, "w", encoding="utf-8", opener=private_file) as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
