@@ -55,6 +55,12 @@ class Generate(_Body):
     name: str | None = None
 
 
+class EnrolRequest(_Body):
+    """Where the driver is to be seen."""
+
+    path: str | None = Field(None, description="a photo or clip of this machine; null: the camera")
+
+
 class PersonaChange(ProcessorRequest):
     """A persona's new name, and what shall put it on."""
 

@@ -8,6 +8,7 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from threading import Thread
 
@@ -41,6 +42,15 @@ Measured on three people, the driver stays above a cosine of 0.5 down to these l
 """
 ABSENT = 0.5
 """Seconds after which a face that comes back is a new one."""
+
+
+class Flaw(StrEnum):
+    """Why a face says little about who it is."""
+
+    small = "small"
+    turned = "turned"
+    dark = "dark"
+    blurred = "blurred"
 
 
 @dataclass(slots=True)
@@ -163,7 +173,7 @@ class Identifier:
     def _look(self, id_: int, known: _Known, aligned: Image, landmarks: Landmarks) -> None:
         try:
             cosine = float((self._views @ self._embed(aligned)).max())
-            self._answer = _Look(id_, known, cosine, _clear(aligned, landmarks))
+            self._answer = _Look(id_, known, cosine, find_flaw(aligned, landmarks) is None)
         except Exception as error:  # nobody is known then, and the call goes on
             log.error("a face could not be recognised: %s: %s", type(error).__name__, error)
 
@@ -189,11 +199,17 @@ def _meet(one: _Known, other: _Known) -> bool:
     return math.dist(one.centre, other.centre) < 0.6 * (one.size + other.size)
 
 
-def _clear(aligned: Image, landmarks: Landmarks) -> bool:
-    """Whether a face is seen well enough to say who it is not."""
+def find_flaw(aligned: Image, landmarks: Landmarks) -> Flaw | None:
+    """Return why a face is not seen well enough to say who it is not; None: it is."""
     yaw, pitch, _ = fit_pose(landmarks).degrees
-    apart = float(np.linalg.norm(landmarks[IRIS_LEFT, :2] - landmarks[IRIS_RIGHT, :2]))
     grey = cv2.cvtColor(aligned, cv2.COLOR_BGR2GRAY)
-    sharp = float(cv2.Laplacian(grey, cv2.CV_32F).var())
-    seen = sharp >= SHARP and float(grey.mean()) >= BRIGHT
-    return seen and abs(yaw) < TURNED and abs(pitch) < TILTED and apart >= EYES_APART
+    flaws = (
+        (
+            float(np.linalg.norm(landmarks[IRIS_LEFT, :2] - landmarks[IRIS_RIGHT, :2])) < EYES_APART,
+            Flaw.small,
+        ),
+        (abs(yaw) > TURNED or abs(pitch) > TILTED, Flaw.turned),
+        (float(grey.mean()) < BRIGHT, Flaw.dark),
+        (float(cv2.Laplacian(grey, cv2.CV_32F).var()) < SHARP, Flaw.blurred),
+    )
+    return next((flaw for true, flaw in flaws if true), None)
