@@ -58,7 +58,7 @@ def _enrol(output: Output, kept: "EnrolmentFile", source: Path | None) -> None:
     from visard.daemon.api.client import Client
     from visard.daemon.errors import DaemonAbsent
 
-    say = _Steps(output)
+    say = _Steps(output, shown=source is None)
     try:
         with Client() as daemon:
             _watch(daemon, source, say)
@@ -90,13 +90,14 @@ def _watch(daemon: "Client", source: Path | None, say: "_Steps") -> None:
 
 
 class _Steps:
-    """Says each thing to do once, on stderr."""
+    """Says each thing to do once, on stderr; ``shown``: somebody is there to do it."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, *, shown: bool) -> None:
         self._output = output
+        self._shown = shown
         self._said = ""
 
     def __call__(self, _share: float, step: str) -> None:
-        if step and step != self._said:
+        if self._shown and step and step != self._said:
             self._said = step
             self._output.note(f"{step} ...")

@@ -87,8 +87,8 @@ class Enrolment:
         with self._driver.subscribe():
             while True:
                 taken = self._driver.after(number)
-                if self._controller.selector.demo:
-                    raise EnrolmentError("there is no camera, so the demo driver plays; plug one in")
+                if self._controller.selector.demo or self._controller.selector.name == "demo":
+                    raise EnrolmentError("the demo driver plays; plug in a camera, or choose one")
                 if taken is not None:
                     number, empty = taken[0], 0
                     image = cv2.imdecode(np.frombuffer(taken[1], np.uint8), cv2.IMREAD_COLOR)
