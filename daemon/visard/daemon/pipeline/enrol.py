@@ -56,7 +56,7 @@ def enrol(pictures: Iterable[tuple[Image, float]], report: Report, patience: flo
         if views.complete(now):
             break
         if now - max(views.taken, began) > patience:
-            raise EnrolmentError(views.wrong or NOBODY)
+            raise EnrolmentError(views.wish)
     if not views.front:
         raise EnrolmentError(views.wrong or "there is no picture; nobody was enrolled")
     return Enrolled(np.array([*views.front, *views.aside]))
