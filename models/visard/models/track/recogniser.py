@@ -28,7 +28,7 @@ def align_for_recognition(image: Image, landmarks: Landmarks) -> Image:
 class Recogniser:
     """Turns faces into embeddings; two above a cosine of 0.363 are one person, by SFace's authors.
 
-    Opening it takes a moment and 40 MB, so it is opened where somebody is enrolled. Not thread-safe.
+    Opening it takes a moment and 75 MB, so it is opened where somebody is enrolled. Not thread-safe.
     """
 
     def __init__(self, *, threads: int = 1, wait: bool = True) -> None:
