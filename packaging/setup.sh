@@ -9,11 +9,13 @@ stop() {
 }
 
 case "${1-}" in
-    "") extras=camera,tray ;;
-    --test) extras=camera,tray,dev,rtx ;; # compiles for GPUs without having one
+    "")
+        sets="runtime build"
+        [ ! -e /proc/driver/nvidia/version ] || sets="$sets rtx"
+        ;;
+    --test) sets="runtime build rtx test" ;; # compiles for GPUs without having one
     *) stop "usage: $0 [--test]" ;;
 esac
-[ ! -e /proc/driver/nvidia/version ] || extras=$extras,rtx
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then
@@ -44,4 +46,10 @@ python=$(find_python)
 "$python" -c 'import ensurepip, venv' 2>/dev/null || apt "$python-venv"
 .venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv
 [ -t 1 ] || quiet=-q
-.venv/bin/python -m pip install ${quiet-} --disable-pip-version-check -e ".[$extras]"
+install() {
+    .venv/bin/python -m pip install ${quiet-} --disable-pip-version-check "$@"
+}
+
+# Every file is one that packaging/lock.sh has seen, and Visard itself is built with those.
+install --require-hashes $(printf -- '-r packaging/locked/%s.txt ' $sets)
+install --no-deps --no-build-isolation -e .

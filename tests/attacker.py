@@ -1,5 +1,6 @@
-"""A web page of somebody else's, on this computer, and what its scripts may try on the preview page."""
+"""A web page of somebody else's, on this computer, and another user: what they may try on the page."""
 
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -52,3 +53,42 @@ BLIND = {
     " f.submit(); return new Promise(y => setTimeout(y, 500))})(document.createElement('form'))",
 }
 """What needs no answer to do harm."""
+
+_SCRIPT = r"""
+import encodings.idna, os, socket, struct, sys
+os.setuid(65534)
+host, port, how, biscuit = sys.argv[1:]
+
+def told(other):
+    pieces = []
+    try:
+        while piece := other.recv(65536):
+            pieces.append(piece)
+    except ConnectionResetError:
+        pass
+    return b"".join(pieces).decode()
+
+if how == "idle":
+    many = [socket.create_connection((host, int(port)), 60) for _ in range(int(biscuit))]
+    print(sum(told(one).startswith("HTTP/1.1 403") for one in many), "sent away", flush=True)
+    sys.stdin.readline()
+    sys.exit()
+other = socket.create_connection((host, int(port)), 60)
+name = f"127.0.0.1:{port}"
+head = f"POST /pause HTTP/1.1\r\nHost: {name}\r\nOrigin: http://{name}\r\nCookie: {biscuit}\r\n"
+other.sendall(f"{head}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
+if how == "half-close":
+    other.shutdown(socket.SHUT_WR)
+elif how != "stay":
+    other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", how == "reset", 0))
+    other.close()
+print("sent", flush=True)
+sys.stdin.readline()
+if how in ("stay", "half-close"):
+    print(told(other))
+"""
+AS_NOBODY = sys.executable, "-c", _SCRIPT
+"""Becomes another user and connects; wants a host, a port, how, and a cookie or for "idle" how many.
+
+Tells when all was sent, and goes on after a line from us.
+"""

@@ -1,6 +1,7 @@
 """What every test may ask for."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from weakref import WeakSet
@@ -9,6 +10,11 @@ import pytest
 from leftovers import remember_threads
 
 pytest_plugins = ["media", "deb", "daemons"]
+
+# Started with '&' tests have Ctrl-C ignored, under nohup a closed terminal, and so do their children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

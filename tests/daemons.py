@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -70,6 +70,19 @@ def answering(process: Process) -> Client:
 def ended(process: Process) -> tuple[int, str]:
     _, err = process.communicate(timeout=LONG)
     return process.returncode, err
+
+
+def start_program(folder: Path, home: Path, *arguments: str, before: Sequence[str] = ()) -> Process:
+    """Start ``visard`` in a folder, by the words of ``before`` where there are some."""
+    return subprocess.Popen(
+        [*before, sys.executable, "-m", "visard.daemon", *arguments],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "VISARD_HOME": str(home)},
+    )
 
 
 def visard(*arguments: str) -> tuple[int, str, str]:

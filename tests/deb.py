@@ -11,7 +11,7 @@ from filelock import FileLock
 
 INGREDIENTS = (
     *("daemon", "engines", "models", "tray"),
-    *("packaging/deb", "packaging/v4l2loopback"),
+    *("packaging/deb", "packaging/locked", "packaging/v4l2loopback"),
     *("pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "NOTICE"),
 )
 KEPT = 2

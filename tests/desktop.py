@@ -31,6 +31,15 @@ PANEL = """<channel name="xfce4-panel" version="1.0">
 <property name="plugins" type="empty"><property name="plugin-1" type="string" value="systray"/></property>
 </channel>"""
 
+BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen>
+<servicedir>{folder}</servicedir><policy context="default">
+<allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>
+</policy></busconfig>"""
+SERVICE = Path("/usr/share/dbus-1/services/org.xfce.Xfconf.service")
+"""What the panel has its settings from: the only one of this machine's services that the bus may start."""
+
 
 def until(look: Callable[[], T], why: str) -> T:
     """Return what ``look`` gives as soon as it is something."""
@@ -122,7 +131,9 @@ def process(command: list[str], environment: dict[str, str], **how: Any) -> Iter
 @contextmanager
 def desktop(folder: Path) -> Iterator[Desktop]:
     """Start X, bus and panel; skips the test where they are not installed."""
-    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    missing = [name for name in PROGRAMS if shutil.which(name) is None] + [SERVICE.name] * (
+        not SERVICE.exists()
+    )
     if missing:
         pytest.skip(f"needs {', '.join(missing)}")
     _panel_configuration(folder / ".config")
@@ -135,7 +146,7 @@ def desktop(folder: Path) -> Iterator[Desktop]:
         os.close(writing)
         with os.fdopen(reading) as told:
             environment["DISPLAY"] = ":" + told.readline().strip()
-        command = ["dbus-daemon", "--session", "--nofork", "--print-address"]
+        command = ["dbus-daemon", f"--config-file={_bus(folder)}", "--nofork", "--print-address"]
         bus = stack.enter_context(
             process(command, environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         )
@@ -159,6 +170,15 @@ def _environment(folder: Path) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "GTK_THEME": "Adwaita",
     }
+
+
+def _bus(folder: Path) -> Path:
+    """Write the configuration of a bus that starts nothing of this machine's but the panel's own part."""
+    services, configuration = folder / "services", folder / "bus.conf"
+    services.mkdir()
+    shutil.copy(SERVICE, services)
+    configuration.write_text(BUS.format(folder=services))
+    return configuration
 
 
 def _panel_configuration(folder: Path) -> None:
@@ -190,6 +210,11 @@ class StatusItem:
             return bool(self._get_all(watcher, "/StatusNotifierWatcher", watcher))
         except self._glib.Error:
             return False
+
+    def startable(self) -> set[str]:
+        """Return the names of all services that the bus would start."""
+        bus = "org.freedesktop.DBus"
+        return set(self._call(bus, "/org/freedesktop/DBus", bus, "ListActivatableNames", None)[0])
 
     def properties(self) -> dict[str, Any]:
         """Return what the item says of itself; empty while there is none."""

@@ -203,7 +203,7 @@ class FakeService(Service):
     def config(self) -> Config:
         return self._file.config
 
-    def change(self, changes: Mapping[str, Any]) -> Config:
+    def change(self, changes: Mapping[str, Any], *, reveal: bool = False) -> Config:
         if isinstance(name := changes.get("persona"), str):
             self.persona(name)
         config = self._file.change(changes)

@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, TypeVar
 
 import httpx
@@ -21,6 +21,7 @@ class Running:
 
     def __init__(self, service: FakeService, idle: float = IDLE_TIMEOUT) -> None:
         self._loop = asyncio.new_event_loop()
+        self._released = Event()
         self._thread = Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self.broadcaster, self.page = self.do(self._make(service, idle))
@@ -35,6 +36,19 @@ class Running:
 
     def link(self) -> str:
         return self.do(self.page.link())
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let the page look at nothing until ``release``, or the end of the block."""
+        self._released.clear()
+        self._loop.call_soon_threadsafe(self._released.wait)
+        try:
+            yield
+        finally:
+            self.release()
+
+    def release(self) -> None:
+        self._released.set()
 
     def close(self) -> None:
         self.do(self.page.close())

@@ -38,12 +38,15 @@ make_environment() { # a virtual environment that stays one wherever the tree li
 }
 
 install_libraries() {
-    local wheels=$1/wheels
+    local builder=$1/builder wheels=$1/wheels locked=$checkout/packaging/locked
     say "building Visard's wheel"
-    pip wheel --no-deps --wheel-dir "$wheels" "$checkout"
+    pip --python "$python" install --target "$builder" --no-warn-conflicts --require-hashes -r "$locked/build.txt"
+    mkdir "$wheels"
+    (cd "$checkout" && PYTHONPATH=$builder "$python" -m hatchling build -t wheel -d "$wheels" >/dev/null)
     say "installing it with its libraries"
     pip --python "$python" install --target "$site" --no-compile --only-binary=:all: --no-warn-conflicts \
-        "$(echo "$wheels"/visard-*.whl)[camera,tray]" pip
+        --require-hashes -r "$locked/runtime.txt"
+    pip --python "$python" install --target "$site" --no-compile --no-deps "$wheels"/visard-*.whl
 }
 
 pip() { # whichever pip there is can install for the system's Python

@@ -21,7 +21,7 @@ def test_commands_drive_it_and_say_so_when_it_is_not_there(pretended: Process, h
     assert visard("resume")[1] == "marco is on\n"
     assert "hide it with: visard reveal --off" in visard("reveal")[1]
     assert visard("reveal", "--off")[1] == "marco is on\n"
-    assert visard("settings", "set", "opacity", "0.5") == (0, "opacity = 0.5\n", "")
+    assert visard("settings", "set", "opacity", "0.9") == (0, "opacity = 0.9\n", "")
     assert visard("settings", "set", "camera=0")[1] == "camera = 0\n"
     assert visard("settings", "get", "camera")[1] == "0\n"
     assert visard("settings", "unset", "camera")[1] == "camera = auto\n"

@@ -24,7 +24,7 @@ def test_a_client_that_never_reads_holds_nobody_up(pretended: Process, home: Pat
     with Client() as client:
         for round_ in range(4):
             for number in range(60):
-                client.change({"opacity": number / 60})
+                client.change({"opacity": 1 - number / 600})
             if round_ == 0:
                 before = watched.memory_info().rss
         assert watched.memory_info().rss - before < 20 << 20

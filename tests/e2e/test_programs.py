@@ -1,17 +1,18 @@
 """The program as people start it: a process, its exit status, its output, the files it leaves."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
+from daemons import start_program
 
 from visard.daemon.personas.library import SHIPPED
 from visard.daemon.personas.record import PICTURE
@@ -27,18 +28,7 @@ def start(home: Path, tmp_path: Path) -> Start:
     folder = tmp_path / "work"
     folder.mkdir()
 
-    def run(*arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "visard.daemon", *arguments],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "VISARD_HOME": str(home)},
-        )
-
-    return run
+    return partial(start_program, folder, home)
 
 
 def finished(process: subprocess.Popen[str]) -> tuple[int, Any, str]:

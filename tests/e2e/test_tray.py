@@ -50,6 +50,11 @@ def running(screen: Desktop, home: Path) -> Iterator[Session]:
         yield made
 
 
+def test_the_bus_starts_nothing_of_this_machine(screen: Desktop) -> None:
+    item = StatusItem(screen.environment["DBUS_SESSION_BUS_ADDRESS"])
+    assert item.startable() == {"org.freedesktop.DBus", "org.xfce.Xfconf"}
+
+
 def test_pause_and_a_persona_are_chosen_with_the_mouse(running: Session) -> None:
     running.open_menu(GREEN)
     third, fourth = running.persona(2), running.persona(3)

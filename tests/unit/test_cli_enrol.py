@@ -13,6 +13,8 @@ from visard.daemon.api import address
 from visard.daemon.cli import main
 from visard.daemon.config import paths
 from visard.daemon.config.enrolment import FILE, EnrolmentFile
+from visard.daemon.foreground import convert
+from visard.daemon.pipeline.recipe import Switches
 
 PHOTO = people.DAEMON / "personas/shipped/walter/picture.jpg"
 Call = Callable[..., tuple[int, str, str]]
@@ -22,7 +24,7 @@ Call = Callable[..., tuple[int, str, str]]
 def call(home: Path, capsys: pytest.CaptureFixture[str]) -> Call:
     def run(*arguments: str) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as left:
-            main(("enrol", *arguments))
+            main(arguments if arguments[:1] == ("convert",) else ("enrol", *arguments))
         out, err = capsys.readouterr()
         return int(left.value.code or 0), out, err
 
@@ -50,6 +52,12 @@ def test_a_refusal_leaves_what_was_enrolled(call: Call, tmp_path: Path) -> None:
     status, out, _ = call("--from", str(tmp_path / "none.jpg"), "--json")
     assert (status, json.loads(out)["error"]["code"]) == (1, "source-unavailable")
     assert (paths.config() / FILE).read_bytes() == before
+
+
+def test_control_characters_are_refused(call: Call) -> None:
+    status, _, err = call("--from", "a\x1b[2J.jpg")
+    assert status == 2
+    assert r"'a\x1b[2J.jpg' holds control characters" in err
 
 
 def test_forgetting_takes_no_file(call: Call) -> None:
@@ -89,3 +97,29 @@ def test_a_daemon_does_it_and_is_watched(
             assert made.calls == ["enrol None", "forget"]
         assert set(err.splitlines()) <= {"look straight ahead ...", "turn your head a little ..."}
     assert not (paths.config() / FILE).exists()
+
+
+def test_films_are_converted_with_the_enrolment_or_without(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[Switches] = []
+
+    def note(_start: Path, end: Path, work: tuple[object, Switches], *_: object) -> convert.Summary:
+        used.append(work[1])
+        return convert.Summary(end)
+
+    monkeypatch.setattr(convert, "_convert_picture", note)
+    film = ("convert", str(PHOTO), str(tmp_path / "out.png"), "--persona", "marco")
+    assert call(*film)[0] == 0
+    call("--from", str(PHOTO))
+    assert call(*film)[0] == 0
+    (paths.config() / FILE).write_text("{")
+    status, out, err = call(*film, "--json")
+    error = json.loads(out)["error"]
+    assert (status, error["code"], err) == (1, "enrolment-damaged", "")
+    assert "enrol again: visard enrol" in error["message"]
+    assert call(*film, "--ignore-enrolment")[0] == 0
+    nobody, driver, ignored = (switches.enrolled for switches in used)
+    assert nobody is ignored is None
+    assert driver is not None
+    assert driver.embeddings.shape == (1, 128)

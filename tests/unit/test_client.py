@@ -103,7 +103,7 @@ def test_everything_can_be_asked_for(tmp_path: Path, tcp: bool) -> None:
         assert client.cancel(0).wanted is None
         assert client.thumbnail("robin").startswith(b"\xff\xd8")
         assert client.settings().persona == "marco"
-        assert client.change({"camera": CAMERA, "opacity": 0.5}).opacity == 0.5
+        assert client.change({"camera": CAMERA, "opacity": 0.9}).opacity == 0.9
         assert client.cameras()[0].chosen
         assert [each.name for each in client.engines().backends] == ["onnxruntime", "tensorrt"]
         assert client.unset("camera").camera == "auto"

@@ -37,9 +37,9 @@ def test_no_file_is_the_defaults_and_none_is_made(path: Path) -> None:
 
 
 def test_a_change_is_there_after_a_restart(path: Path) -> None:
-    changed = ConfigFile(path).change({"opacity": 0.5, "persona": "nico", "fps": 25.0, "colour": "none"})
+    changed = ConfigFile(path).change({"opacity": 0.9, "persona": "nico", "fps": 25.0, "colour": "none"})
     assert ConfigFile(path).config == changed
-    assert tomllib.loads(path.read_text()) == {"opacity": 0.5, "persona": "nico", "fps": 25, "colour": "none"}
+    assert tomllib.loads(path.read_text()) == {"opacity": 0.9, "persona": "nico", "fps": 25, "colour": "none"}
     assert [file.name for file in path.parent.iterdir()] == ["config.toml"]
 
 
@@ -51,7 +51,7 @@ def test_none_takes_a_field_back_and_out_of_the_file(path: Path) -> None:
 
 
 def test_what_people_wrote_stays(path: Path) -> None:
-    text = "# mine\nopacity = 0.5  # soft\n\nmirror = true\n"
+    text = "# mine\nopacity = 0.9  # soft\n\nmirror = true\n"
     ConfigFile(written(path, text)).change({"zoom": 2})
     assert path.read_text() == text + "zoom = 2.0\n"
 

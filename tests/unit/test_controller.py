@@ -1,6 +1,10 @@
 """What the controller decides by itself: which wish counts, and when another pipeline is needed."""
 
+import errno
+import os
 from collections.abc import Callable, Iterator
+from queue import Queue, SimpleQueue
+from threading import Thread
 
 import pytest
 from fakes import Mask, worn
@@ -11,6 +15,7 @@ from visard.daemon.errors import PersonaError
 from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.personas.prepare import PreparedPersona
 from visard.daemon.pipeline.recipe import Switches
+from visard.daemon.service import controller as module
 from visard.daemon.service.controller import Controller
 from visard.daemon.service.live import PreviewStreams
 from visard.engines.errors import Cancelled
@@ -24,6 +29,7 @@ class Prepared:
     def __init__(self) -> None:
         self.ready: dict[str, PreparedPersona] = {}
         self.orders: dict[str, Then] = {}
+        self.ordered: SimpleQueue[Then] = SimpleQueue()
         self.in_use: Callable[[], tuple[PreparedPersona, ...]] = tuple
 
     def get(self, name: str, mode: Mode) -> PreparedPersona | None:
@@ -31,6 +37,7 @@ class Prepared:
 
     def order(self, name: str, mode: Mode, then: Then) -> None:
         self.orders[name] = then
+        self.ordered.put(then)
 
     def sweep(self) -> None:
         """Nothing is kept here."""
@@ -84,6 +91,34 @@ def test_only_the_newest_wish_counts(controller: Controller, prepared: Prepared)
     prepared.orders["ben"](worn(name="ben"))
     prepared.orders["anna"](worn(name="anna"))
     assert name(controller) == "ben"
+
+
+def test_a_persona_that_lacked_descriptors_is_tried_again(
+    controller: Controller, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AGAIN", 0.01)
+    controller.switch_persona("anna", Mode.swap)
+    for _ in range(2):
+        order = prepared.ordered.get(timeout=60)
+        order(OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
+        assert "persona-unusable" in controller.troubles
+    prepared.ordered.get(timeout=60)(worn(name="anna"))
+    assert (name(controller), controller.troubles) == ("anna", {})
+
+
+def test_what_lacked_descriptors_gives_way_to_a_newer_wish(
+    controller: Controller, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: Queue[Thread] = Queue()
+    monkeypatch.setattr(module, "Thread", lambda **how: begun.put(thread := Thread(**how)) or thread)
+    monkeypatch.setattr(module, "AGAIN", 0.01)
+    controller.switch_persona("anna", Mode.swap)
+    with controller._lock:  # nothing is tried before the newer wish
+        prepared.orders["anna"](OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
+        controller.switch_persona("ben", Mode.swap)
+    begun.get(timeout=60).join(60)
+    assert controller.wanted == ("ben", Mode.swap)
+    assert prepared.ordered.qsize() == 2
 
 
 def test_an_earlier_wish_does_not_replace_what_was_ready_at_once(

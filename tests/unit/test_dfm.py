@@ -8,6 +8,8 @@ import dfm_files
 import numpy as np
 import onnx
 import pytest
+from endless import endless
+from leftovers import no_thread_left
 from people import driver, moved, shown
 
 from visard.engines.errors import EngineError, ModelRefused
@@ -213,11 +215,31 @@ def test_preparing_can_be_cancelled(home: Path, model: Path) -> None:
 
         return report
 
-    for last in (0.0, 0.3, 0.5, 0.7, 1.0):
+    shares = (0.0, 0.3, 0.5, 0.7, 1.0)
+    for last in shares:
         with pytest.raises(Enough):
             find_processor("dfm").prepare(Material(model=model), DfmOptions(), until(last))
         assert told[-1] == last
-    assert told == [0, 0, 0.3, 0, 0.3, 0.5, 0, 0.5, 0.7, 0, 0.5, 0.7, 1]
+    steps = [share for share in told if share in shares]  # without those of compiling
+    assert steps[:12] == [0, 0, 0.3, 0, 0.3, 0.5, 0, 0.5, 0.7, 0, 0.5, 0.7]
+    assert steps.count(1) == 1
+
+
+def test_compiling_can_be_cancelled(home: Path, tmp_path: Path) -> None:
+    model = endless(tmp_path / "net.dfm", constant=False)
+
+    class Enough(Exception):
+        pass
+
+    opening = iter((False, True))  # the second time that it is told comes from compiling
+
+    def report(share: float, text: str) -> None:
+        if text == "opening the model" and next(opening):
+            raise Enough
+
+    with pytest.raises(Enough):
+        find_processor("dfm").prepare(Material(model=model), DfmOptions(), report)
+    assert no_thread_left()
 
 
 def test_what_it_cannot_prepare(home: Path, tmp_path: Path, model: Path) -> None:

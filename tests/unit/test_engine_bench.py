@@ -1,6 +1,7 @@
 """A network on every engine, side by side."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,8 @@ def test_all_are_measured_in_turns_and_the_fastest_is_first(
     monkeypatch.setattr(interfaces.backends, "_found", {fake.name: fake for fake in fakes})
     monkeypatch.setattr(speed, "clock", CLOCK)
     monkeypatch.setattr(engine_bench, "measure", REAL)
-    found = engine_bench.bench(network, engine_bench.trials(precisions=("fp32",)), 3, quiet)
+    here = replace(network, isolated=False)  # these backends are in this process only
+    found = engine_bench.bench(here, engine_bench.trials(precisions=("fp32",)), 3, quiet)
     assert [(each.backend, each.state) for each in found] == [
         ("fast", "ok"), ("wrong", "wrong"), ("slow", "ok"), ("lost", "lost"), ("missing", "unavailable"),
     ]  # fmt: skip

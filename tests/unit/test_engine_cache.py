@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from fake_engines import Fake
 from graphs import small
+from limits import soft_limit
 
 from visard.engines import interfaces, load
 from visard.engines.accuracy import ReferenceResults
@@ -165,20 +166,10 @@ def test_a_file_in_the_folders_place(tmp_path: Path) -> None:
     assert (cache.entries(), cache.clear(), cache.size()) == ([], [], 0)
 
 
-@contextlib.contextmanager
-def file_size_limit(size: int):
-    old = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, old[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, old)
-
-
 @pytest.mark.parametrize("limit", [0, 100, 5000, 20_000])
 def test_without_room_nothing_half_is_left(cache: Cache, limit: int) -> None:
     content = made(size=30_000)
-    with file_size_limit(limit):
+    with soft_limit(resource.RLIMIT_FSIZE, limit):
         stored = cache.store(content)
     assert stored.entry.path is None
     assert "could not be kept" in stored.entry.warning

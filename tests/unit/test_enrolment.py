@@ -30,7 +30,7 @@ from visard.daemon.service.prepared import PreparedPersonas
 from visard.daemon.service.service import Service
 from visard.daemon.sources._select import SourceSelector
 from visard.models.face import Image
-from visard.models.portrait import read_picture
+from visard.models.picture_file import read_picture
 from visard.models.track.recogniser import Recogniser
 
 PHOTO = people.DAEMON / "personas/shipped/walter/picture.jpg"
@@ -298,6 +298,13 @@ def test_who_is_enrolled_stays_so_through_pause_settings_and_another_pipeline(
     made.pause()
     made.resume()
     made.change({"opacity": 0.8})
+    made.change({"opacity": 0.3}, reveal=True)
+    assert made.switches.shown
+    made.reveal(False)
+    made.reveal(True)
+    made.reveal(False)
+    made.change({"opacity": None, "paused": True})
+    made.change({"paused": None})
     made.change({"width": 320, "height": 240})
     assert made.switches.enrolled is enrolled
 

@@ -11,7 +11,8 @@ from visard.daemon.personas.library import SHIPPED, Library
 from visard.models import generate
 from visard.models.errors import NetworkUnavailable
 from visard.models.generate import WHEEL, Generator, install, installed
-from visard.models.portrait import examine, read_picture
+from visard.models.picture_file import read_picture
+from visard.models.portrait import examine
 from visard.models.wheel_download import WheelSpec, check, fetch, unpack
 
 

@@ -40,7 +40,7 @@ def test_reset_view_touches_only_the_view():
 def test_any_number_of_presses_stays_valid(key, field):
     settings = after(key * 60).settings
     assert type(settings).model_validate(settings.model_dump()) == settings
-    assert getattr(settings, field) == {"zoom": 4, "pan_x": 1, "pan_y": 1, "opacity": 0.5}[field]
+    assert getattr(settings, field) == {"zoom": 4, "pan_x": 1, "pan_y": 1, "opacity": 0.8}[field]
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,11 @@
 import resource
 import shutil
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from limits import soft_limit
 from PIL import Image
 
 from visard.daemon.api.schema import Consent
@@ -23,7 +22,7 @@ from visard.daemon.personas.record import (
     PersonaKind,
     check_name,
 )
-from visard.models.portrait import read_picture
+from visard.models.picture_file import read_picture
 
 
 @pytest.fixture
@@ -151,20 +150,9 @@ def test_a_photo_without_a_face_is_refused_and_nothing_written(library: Library,
     assert own(library) == []
 
 
-@contextmanager
-def room_for(size: int) -> Iterator[None]:
-    """Let no file of this process grow past ``size`` bytes, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 @pytest.mark.parametrize("size", [0, 5_000, 65_000])
 def test_a_full_disk_leaves_nothing_half_written(library: Library, photo: Path, size: int) -> None:
-    with room_for(size), pytest.raises(PersonaError, match="cannot be written"):
+    with soft_limit(resource.RLIMIT_FSIZE, size), pytest.raises(PersonaError, match="cannot be written"):
         library.add(photo, "may", Consent.self)
     assert own(library) == []
 

@@ -17,7 +17,8 @@ from visard.models.face import Image
 from visard.models.geometry.canonical import canonical
 from visard.models.geometry.pose import Pose, fit_pose
 from visard.models.geometry.raster import Raster, resample
-from visard.models.portrait import LONGEST, examine, read_picture, shrink
+from visard.models.picture_file import read_picture, shrink
+from visard.models.portrait import LONGEST, examine
 
 BLINKS = {"d0.mp4": 66, "desk.mov": 27, "d3.mp4": 240}
 """Frames of the shared clips in which both eyes are closed."""
@@ -282,7 +283,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path = tmp_path / "a.png"
     path.write_bytes(b"x")
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Pillow, "open", refuse)

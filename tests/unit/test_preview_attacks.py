@@ -4,34 +4,42 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import httpx
 import pytest
+from attacker import AS_NOBODY
 from control import fake
 from fake_service import FakeService
-from pages import cookie, raw, running, visitor
+from pages import Running, cookie, raw, running, visitor
 
 from visard.daemon.config.settings import Mode
 
 
+class Everything(NamedTuple):
+    service: FakeService
+    page: Running
+    client: httpx.Client
+
+
 @pytest.fixture(scope="module")
-def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FakeService, httpx.Client]]:
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Everything]:
     """One page and one visitor for all: what is refused leaves no trace."""
     service = fake(tmp_path_factory.mktemp("page"))
     with running(service) as page, visitor(page.link()) as client:
-        yield service, client
+        yield Everything(service, page, client)
 
 
 @pytest.fixture
-def service(everything: tuple[FakeService, httpx.Client]) -> FakeService:
-    everything[0].switch_persona("clara", Mode.swap)
-    everything[0].calls.clear()
-    return everything[0]
+def service(everything: Everything) -> FakeService:
+    everything.service.switch_persona("clara", Mode.swap)
+    everything.service.calls.clear()
+    return everything.service
 
 
 @pytest.fixture
-def client(everything: tuple[FakeService, httpx.Client], service: FakeService) -> httpx.Client:
-    return everything[1]
+def client(everything: Everything, service: FakeService) -> httpx.Client:
+    return everything.client
 
 
 def _ours(client: httpx.Client) -> dict[str, str]:
@@ -192,22 +200,39 @@ def test_thumbnails_are_only_of_personas(client: httpx.Client, name: str) -> Non
     assert client.get("/thumbnail/clara").content.startswith(b"\xff\xd8")
 
 
-AS_NOBODY = r"""
-import encodings.idna, os, socket, sys
-os.setuid(65534)
-port, biscuit = sys.argv[1:]
-with socket.create_connection(("127.0.0.1", int(port))) as other:
-    head = f"GET /status HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {biscuit}\r\nConnection: close\r\n\r\n"
-    other.sendall(head.encode())
-    print(other.makefile("rb").read().decode())
-"""
+BEING_NOBODY = pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0, reason="becomes another user: needs root on Linux"
+)
 
 
-def test_another_user_is_kept_out_even_with_the_cookie(client: httpx.Client) -> None:
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("becomes another user: needs root on Linux")
-    command = [sys.executable, "-c", AS_NOBODY, str(client.base_url.port), cookie(client)]
-    told = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert told.stdout.startswith("HTTP/1.1 403")
-    assert "belongs to another user" in told.stdout
-    assert client.get("/status").status_code == 200  # the same cookie, the right user
+@BEING_NOBODY
+@pytest.mark.parametrize("how", ["stay", "half-close", "close", "reset"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "::ffff:127.0.0.1"])
+def test_another_user_is_kept_out_even_with_the_cookie(
+    everything: Everything, service: FakeService, client: httpx.Client, host: str, how: str
+) -> None:
+    command = [*AS_NOBODY, host, str(client.base_url.port), how, cookie(client)]
+    with (
+        everything.page.held(),  # so that all was sent, and the end begun, before any of it is looked at
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as stranger,
+    ):
+        assert stranger.stdout
+        assert stranger.stdout.readline() == "sent\n"
+        everything.page.release()
+        told, _ = stranger.communicate("\n")
+    assert client.get("/status").status_code == 200  # the same cookie, the right user, and after the other
+    assert service.calls == []
+    if how in ("stay", "half-close"):
+        assert told.startswith("HTTP/1.1 403")
+        assert "belongs to another user" in told
+
+
+@BEING_NOBODY
+def test_another_user_takes_no_place_and_no_descriptor(client: httpx.Client) -> None:
+    """Every one of many that ask for nothing is sent away, while the page goes on."""
+    command = [*AS_NOBODY, "127.0.0.1", str(client.base_url.port), "idle", "300"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as strangers:
+        assert strangers.stdout
+        assert strangers.stdout.readline() == "300 sent away\n"
+        assert client.get("/status").status_code == 200
+        strangers.communicate("\n")

@@ -1,12 +1,13 @@
 """What the preview page's door knows: links, sessions, and whose a connection is."""
 
 import os
+import socket
 import sys
 from pathlib import Path
 
 import pytest
 
-from visard.daemon.server.preview.checks import is_another_user
+from visard.daemon.server.preview import peer
 from visard.daemon.server.preview.sessions import LINK_LIFE, MOST, SESSION_LIFE, Sessions
 
 
@@ -97,23 +98,45 @@ ENDS = ("127.0.0.1", 40000), ("127.0.0.1", 8080)
 
 @pytest.mark.skipif(sys.byteorder == "big", reason="the tables of a big-endian kernel look different")
 @pytest.mark.parametrize(
-    ("theirs", "strange"),
+    ("theirs", "users"),
     [
-        ([("01", os.geteuid())], False),
-        ([("01", 0)], False),
-        ([("01", 54321)], True),
-        ([("06", 0)], True),  # let go: nobody is left to get the answer
-        ([], True),
+        ([("01", 0)], [0]),
+        ([("01", 54321)], [54321]),
+        ([("02", 54321)], []),  # not there yet
+        ([("04", 0)], []),  # from here on it may have been let go: then it is called root's
+        ([("05", 0)], []),
+        ([("06", 0)], []),
+        ([("08", 54321)], []),
+        ([], []),
     ],
 )
 def test_the_kernel_tells_whose_a_connection_is(
-    tmp_path: Path, theirs: list[tuple[str, int]], strange: bool
+    tmp_path: Path, theirs: list[tuple[str, int]], users: list[int]
 ) -> None:
     ours = ROW.format(HERE, THERE, "01", os.geteuid())
     rows = [ROW.format(THERE, HERE, state, user) for state, user in theirs]
-    assert is_another_user(*ENDS, _table(tmp_path, ours, *rows)) is strange
+    assert list(peer.owners(*ENDS, _table(tmp_path, ours, *rows))) == users
+    assert list(peer.owners(*ENDS, (("", tmp_path / "missing"),))) == []
 
 
-def test_where_the_kernel_tells_nothing_nobody_is_a_stranger(tmp_path: Path) -> None:
-    assert not is_another_user(*ENDS, (("", tmp_path / "missing"),))
-    assert not is_another_user(*ENDS, _table(tmp_path))
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+@pytest.mark.parametrize("host", ["127.0.0.1", "::ffff:127.0.0.1"])
+@pytest.mark.parametrize("told", [True, False], ids=["asked", "tables"])
+def test_what_cannot_be_attributed_is_not_this_users(
+    monkeypatch: pytest.MonkeyPatch, host: str, told: bool
+) -> None:
+    if not told:
+        monkeypatch.setattr(peer, "_BY_FAMILY", 9999)  # the kernel knows of no such message
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = socket.create_connection((host, server.getsockname()[1]))
+        with client, server.accept()[0] as ours:
+            assert peer.is_this_user(ours)
+            for user in (None, os.geteuid() + 1):
+                with monkeypatch.context() as patch:
+                    patch.setattr(peer, "owner", lambda *_, user=user: user)
+                    assert not peer.is_this_user(ours)
+            monkeypatch.setattr(peer, "owner", lambda *_: os.geteuid())  # of a port that is used again
+            assert peer.is_this_user(ours)
+            client.shutdown(socket.SHUT_WR)
+            assert ours.recv(1) == b""
+            assert not peer.is_this_user(ours)

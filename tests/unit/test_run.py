@@ -12,6 +12,8 @@ from foreground import Camera, make_up, prepare
 from leftovers import no_thread_left
 from PIL import Image as Pillow
 
+from visard.daemon.config import paths
+from visard.daemon.config.enrolment import FILE, NUMBERS, Enrolled, EnrolmentFile
 from visard.daemon.config.settings import Mode, Settings
 from visard.daemon.errors import PersonaError, SinkError, SinkUnavailable, SourceUnavailable
 from visard.daemon.foreground import endpoints
@@ -58,6 +60,7 @@ def test_a_signal_ends_it_and_closes_what_it_wrote(basket: Basket, ending: signa
     status = run("camera", "marco", ["out.mp4"], Settings(max_faces=2))
     assert (status.persona, status.mode, status.camera.state) == ("marco", Mode.swap, "ok")
     assert (status.output.where, status.settings.max_faces) == ("basket", 2)
+    assert not status.enrolled
     assert basket.closed
     assert no_thread_left()
 
@@ -129,11 +132,22 @@ def test_the_preview_is_served_by_the_program_itself(
             body = {"name": "hanna"}
             answers.append(client.post(f"{origin}/persona", json=body, headers={"Origin": origin}))
             answers.append(client.get(link[0]))
+            client.cookies.clear()
+            answers.extend(client.get(f"{origin}{path}") for path in ("/", "/status", "/result", "/driver"))
+            answers.append(client.post(f"{origin}/pause", headers={"Origin": origin}))
         os.kill(os.getpid(), signal.SIGINT)
 
     after(5, basket, lambda: Thread(target=visit, daemon=True).start())
     status = run("camera", None, ["out.mp4", "preview"])
-    assert [answer.status_code for answer in answers] == [200, 200, 403], "a link is good for one visit"
+    seen = [answer.status_code for answer in answers]
+    assert seen[:3] == [200, 200, 403], "a link is good for one visit"
+    assert seen[3:] == [403] * 5, "and without one there is nothing"
+    assert not status.paused
     assert "hanna" in (status.persona, status.wanted)
     assert status.output.where == "basket, preview"
     assert no_thread_left()
+
+
+def test_who_is_enrolled_is_known(basket: Basket) -> None:
+    EnrolmentFile(paths.config() / FILE).save(Enrolled(np.eye(2, NUMBERS, dtype=np.float32)))
+    assert run("camera", "marco", ["out.mp4"], seconds=0.1).enrolled

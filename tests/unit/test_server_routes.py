@@ -128,7 +128,8 @@ def test_the_driver_is_enrolled_and_forgotten(call: Ask, service: FakeService) -
     assert call("GET", "/status")[1]["enrolled"]
     assert call("DELETE", "/enrolment") == (204, None)
     assert not call("GET", "/status")[1]["enrolled"]
-    assert call("POST", "/enrolment", {"path": 7})[0] == 422
+    for path in (7, "a\nb.jpg", "a\0.jpg", "x" * 5000):
+        assert call("POST", "/enrolment", {"path": path})[0] == 422
 
 
 def test_a_processor_and_its_options_are_chosen(call: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +155,7 @@ def test_a_processor_and_its_options_are_chosen(call: Ask, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("body", "status", "words"),
     [
-        ({"processor": "nonsense"}, 422, "there is no processor 'nonsense'; choose auto or one of:"),
+        ({"processor": "nonsense"}, 409, "there is no processor 'nonsense'; choose auto or one of:"),
         ({"processor": "dfm"}, 409, "dfm needs dfm, and clara is made of photo"),
         ({"processor": "tint", "options": {"strength": 2}}, 409, "less than or equal to 1, not 2"),
         ({"processor": "tint", "options": {"strenght": 1}}, 409, "tint has no option 'strenght'"),
@@ -225,7 +226,7 @@ def test_a_thumbnail_is_a_jpeg(service: FakeService) -> None:
 
 
 def test_settings_change_all_or_none_and_go_back(call: Ask, service: FakeService) -> None:
-    assert call("PATCH", "/settings", {"opacity": 0.5, "mode": "animate"})[1]["opacity"] == 0.5
+    assert call("PATCH", "/settings", {"opacity": 0.9, "mode": "animate"})[1]["opacity"] == 0.9
     code, body = call("PATCH", "/settings", {"mirror": True, "zoom": 99})
     assert (code, body["error"]["code"]) == (422, "config")
     assert call("GET", "/settings")[1]["mirror"] is False
@@ -352,7 +353,7 @@ def test_every_exception_has_a_status() -> None:
         (PersonaUnknown, 404),
         (FaceUnusable, 409),
         (ModelRefused, 409),
-        (ProcessorUnknown, 422),
+        (ProcessorUnknown, 409),
         (ConfigError, 422),
         (DaemonAbsent, 503),
     ):

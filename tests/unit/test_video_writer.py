@@ -337,11 +337,47 @@ def test_ctrl_c_leaves_a_playable_file(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_kill_leaves_a_playable_part(tmp_path: Path, suffix: str) -> None:
+def test_a_kill_leaves_all_but_the_end(tmp_path: Path, suffix: str) -> None:
     written = run_until(tmp_path / f"out{suffix}", 300, signal.SIGKILL)
     (part,) = tmp_path.iterdir()
     assert part.name == f"out.part0{suffix}"
-    assert len(times(part)) > written - 150
+    assert len(times(part)) > written - 100
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("audio", [None, "aac"])
+def test_a_kill_at_any_moment_leaves_what_plays_or_nothing(
+    make_clip: MakeClip, tmp_path: Path, suffix: str, audio: str | None
+) -> None:
+    folder = tmp_path / "killed"
+    folder.mkdir()
+    program = Path(__file__).parent.parent / "killed_writer.py"
+    original = [str(make_clip(frames=120, audio=audio))] if audio else []
+    told = subprocess.run(
+        [sys.executable, str(program), str(folder), suffix, str(len(suffix)), *original],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert len(told.stdout.splitlines()) == 12
+    left = sorted(folder.iterdir())
+    assert left, "some were killed late"
+    for path in left:
+        assert times(path), f"{path.name}: {told.stdout}"
+
+
+def test_where_a_file_that_is_there_cannot_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", refused)
+    writer = VideoWriter(tmp_path / "out.mp4", SMALL)
+    for number in range(100):
+        writer.write(picture(160, 120, number))
+    assert len(times(tmp_path / "out.part0.mp4")) > 50
+    writer.close()
+    assert len(times(tmp_path / "out.mp4")) == 100
+    assert names(tmp_path) == ["out.mp4"]
 
 
 def test_reading_while_it_is_written(tmp_path: Path) -> None:

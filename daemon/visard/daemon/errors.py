@@ -18,6 +18,7 @@ VisardError
 ├── PersonaError              the library refuses a name, a consent or a file
 │   └── PersonaUnknown        there is no such persona
 ├── ConfigError               a setting is unknown or its value cannot be
+│   └── WouldReveal           the driver might be recognised, and nobody asked for that
 ├── EnrolmentError            a driver cannot be enrolled or forgotten
 │   └── EnrolmentDamaged      who is enrolled cannot be read
 ├── InstallError              what starts Visard with the session cannot be set up
@@ -90,6 +91,10 @@ class ConfigError(VisardError):
     code = "config"
 
 
+class WouldReveal(ConfigError):
+    """Settings under which the driver may be recognised were asked for without saying so."""
+
+
 class EnrolmentError(VisardError):
     """A driver cannot be enrolled or forgotten."""
 
@@ -156,4 +161,5 @@ __all__ = [
     "SourceLost",
     "SourceUnavailable",
     "VisardError",
+    "WouldReveal",
 ]

@@ -3,9 +3,12 @@
 import logging
 import os
 import sys
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 
 from visard.daemon.config import paths
+from visard.daemon.errors import ConfigError
+from visard.engines.file_access import private_file
 
 SIZE, KEPT = 1 << 20, 3
 """Bytes of one file, and how many older ones are kept."""
@@ -18,6 +21,14 @@ class _Journal(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         mark = f"<{_PRIORITY.get(record.levelno, 5)}>"
         return "\n".join(mark + line for line in super().format(record).splitlines())
+
+
+class _PrivateFile(RotatingFileHandler):
+    """Its files are for this user alone."""
+
+    def _open(self) -> TextIOWrapper:
+        handle = private_file(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        return TextIOWrapper(os.fdopen(handle, "ab"), encoding=self.encoding)
 
 
 def start(*, verbose: bool = False) -> None:
@@ -54,10 +65,10 @@ def _own() -> list[logging.Handler]:
 def _file() -> logging.Handler:
     """Return the rotating file; a folder that cannot be written leaves only stderr."""
     try:
-        handler: logging.Handler = RotatingFileHandler(
+        handler: logging.Handler = _PrivateFile(
             paths.logs() / "visard.log", maxBytes=SIZE, backupCount=KEPT, encoding="utf-8"
         )
-    except OSError:
+    except (OSError, ConfigError):
         handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     return handler

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from visard.engines.cache.cache import Cache
 from visard.engines.errors import EngineError
-from visard.engines.interfaces import Precision, Range, Samples
+from visard.engines.interfaces import Precision, Range, Report, Samples
 from visard.engines.runtime.candidates import interim_candidates, list_candidates, parse_precision
 from visard.engines.runtime.managed import ManagedEngine
 from visard.engines.runtime.opener import EngineOpener
@@ -21,20 +21,26 @@ def load(  # noqa: PLR0913 - all but the model are named
     wait: bool = True,
     cache: Cache | None = None,
     ranges: tuple[Range, ...] = (),
+    isolated: bool = False,
+    report: Report = lambda _: None,
 ) -> ManagedEngine:
     """Return the fastest engine of those that give the network's own results in fp32.
 
     What is ``auto`` is measured once, and kept. Without ``wait`` the first that is ready serves at once, and
     faster ones take over as they are found. ``samples`` are what is checked with; they are made up otherwise.
-    Raises BackendUnavailable when what was named is not here, ModelRefused when nothing takes the network,
-    EngineError with every reason otherwise.
+    A network that somebody else made should be ``isolated``: compiled and first run in a process that can be
+    killed, as it may never end. ``report`` is called again and again while the caller waits; what it raises
+    gives it up. Raises BackendUnavailable when what was named is not here, ModelRefused when nothing takes
+    the network, EngineError with every reason otherwise.
     """
     if not model.is_file():
         raise EngineError(f"{model} is missing; reinstall Visard to restore it")
     candidates = list_candidates(backend, device, parse_precision(precision))
     if not wait:
         candidates += interim_candidates(candidates)
-    opener = EngineOpener(model, cache or Cache(), threads=threads, ranges=ranges, samples=samples)
+    opener = EngineOpener(
+        model, cache or Cache(), threads=threads, ranges=ranges, samples=samples, isolated=isolated
+    )
     engine = ManagedEngine(candidates, opener)
-    engine.start(wait=wait)
+    engine.start(wait=wait, report=report)
     return engine

@@ -4,19 +4,19 @@ from pathlib import Path
 from typing import Any
 
 from visard.engines import Engine, load
-from visard.models.assets import asset
+from visard.models.assets import FOLDER, asset
 from visard.models.check_inputs import samples
 
 
 def shipped() -> dict[str, Path]:
-    """Return the networks we ship by name."""
-    return {path.stem: path for path in sorted(asset("SHA256SUMS").parent.glob("*.onnx"))}
+    """Return where the networks we ship are by name; ``asset`` says whether one is intact."""
+    return {path.stem: path for path in sorted(FOLDER.glob("*.onnx"))}
 
 
 def network(name: str, **options: Any) -> Engine:
     """Open a network we ship, checked with faces; ``options`` are those of ``engines.load``.
 
     In fp32: half precision passes the check and still doubles the jitter of landmarks
-    (docs/cpu-2026-11-20.md), and networks this small gain little by it.
+    (docs/cpu-2026-11-20.md), and networks this small gain little by it. Raises AssetDamaged.
     """
     return load(asset(f"{name}.onnx"), precision="fp32", samples=samples(name), **options)

@@ -11,6 +11,7 @@ from visard.models.assets import asset
 from visard.models.blendshapes import SUBSET
 from visard.models.face import Image
 from visard.models.geometry.canonical import canonical
+from visard.models.picture_file import read_picture
 
 _PEOPLE = 3
 _SIDE = 256
@@ -26,8 +27,7 @@ def samples(name: str) -> list[tuple[Array, ...]]:
 @cache
 def pictures() -> tuple[Image, ...]:
     """Return the three people, one face each, BGR [256, 256, 3]."""
-    paths = [str(asset(f"sample_{number + 1}.jpg")) for number in range(_PEOPLE)]
-    return tuple(np.asarray(cv2.imread(path)) for path in paths)
+    return tuple(read_picture(asset(f"sample_{number + 1}.jpg")) for number in range(_PEOPLE))
 
 
 def _signed(side: int) -> Callable[[Image], Array]:

@@ -5,7 +5,8 @@ VisardError
 │   ├── PictureUnreadable  missing, broken, too large or not a picture
 │   └── FaceUnusable       no face, several, too small, closed eyes, strong profile
 ├── ProcessorUnknown   no swapper and no animator of this name can be used here
-└── NetworkUnavailable a network that is not shipped cannot be fetched or is not the one expected
+├── NetworkUnavailable a network that is not shipped cannot be fetched or is not the one expected
+└── AssetDamaged       a file that ships with Visard is not the one that we made
 """
 
 from visard.engines.errors import VisardError
@@ -39,3 +40,9 @@ class NetworkUnavailable(VisardError):
     """A network that is not shipped cannot be fetched, or the file is not the one expected."""
 
     code = "network-unavailable"
+
+
+class AssetDamaged(VisardError):
+    """A file that ships with Visard is missing or not the one that we made; a new installation helps."""
+
+    code = "asset-damaged"

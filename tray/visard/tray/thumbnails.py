@@ -38,7 +38,7 @@ class Thumbnails:
 def small(jpeg: bytes) -> Image.Image:
     """Return the picture as a disc of SIZE pixels, RGBA; raises OSError when it is none."""
     side = SIZE * _FINE
-    with Image.open(BytesIO(jpeg)) as picture:
+    with Image.open(BytesIO(jpeg), formats=("JPEG",)) as picture:
         square = min(picture.size)
         left, top = (picture.width - square) // 2, (picture.height - square) // 2
         crop = picture.convert("RGB").crop((left, top, left + square, top + square))

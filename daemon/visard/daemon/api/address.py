@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from visard.daemon.errors import DaemonAbsent, DaemonError
+from visard.engines.file_access import make_private, read_plain
 
 MAX_PATH = 107 if sys.platform == "linux" else 103
 """Bytes that the path of a Unix socket may have."""
@@ -96,7 +97,7 @@ def withdraw(folder: Path) -> None:
 def read(folder: Path) -> Tcp:
     """Return what ``publish`` wrote; raises DaemonAbsent."""
     try:
-        known = json.loads((folder / _TCP).read_text())
+        known = json.loads(read_plain(folder / _TCP, 4096, links=False))
         return Tcp(int(known["port"]), str(known["token"]))
     except FileNotFoundError as error:
         raise DaemonAbsent.here() from error
@@ -107,7 +108,7 @@ def read(folder: Path) -> Tcp:
 def private(folder: Path) -> Path:
     """Make the folder if it is missing and return it if nobody else can use it; else raise DaemonError."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(folder)
         facts = folder.lstat()
     except OSError as error:
         raise DaemonError(f"{folder} cannot be made ({error.strerror}); see who owns it") from error

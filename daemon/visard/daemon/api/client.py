@@ -174,9 +174,12 @@ class Client:
         """Return everything that is remembered."""
         return self._ask("GET", "/settings", Config)
 
-    def change(self, changes: Mapping[str, Any]) -> Config:
-        """Change some settings, all or none; None takes one back to its default."""
-        return self._ask("PATCH", "/settings", Config, dict(changes))
+    def change(self, changes: Mapping[str, Any], *, reveal: bool = False) -> Config:
+        """Change some settings, all or none; None takes one back to its default.
+
+        With ``reveal`` also those under which the driver may be recognised.
+        """
+        return self._ask("PATCH", f"/settings{'?reveal=true' if reveal else ''}", Config, dict(changes))
 
     def unset(self, key: str) -> Config:
         """Take a setting back to its default."""

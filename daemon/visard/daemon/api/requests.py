@@ -6,7 +6,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from visard.daemon.api.schema import Consent
 from visard.daemon.config.file import whole
-from visard.daemon.config.settings import Mode
+from visard.daemon.config.settings import Line, Mode
+
+Name = Annotated[Line, Field(max_length=200)]
+FilePath = Annotated[Line, Field(max_length=4096)]
 
 
 class _Body(BaseModel):
@@ -16,7 +19,7 @@ class _Body(BaseModel):
 class PersonaRequest(_Body):
     """Which persona to put on, and how."""
 
-    name: str
+    name: Name
     mode: Mode | None = None
 
 
@@ -26,14 +29,17 @@ class RevealRequest(_Body):
     on: bool = Field(True, strict=True)
 
 
-OptionValue = Annotated[bool | int | float | str | None, Field(description="null: the default again")]
+OptionValue = Annotated[
+    bool | int | float | Annotated[str, Field(max_length=1000)] | None,
+    Field(description="null: the default again"),
+]
 
 
 class ProcessorRequest(_Body):
     """What shall put a persona on; what is left out stays as it is."""
 
-    processor: str | None = Field(None, description="the name of a processor; auto or null: the best one")
-    options: dict[str, OptionValue] | None = Field(
+    processor: Name | None = Field(None, description="the name of a processor; auto or null: the best one")
+    options: dict[Name, OptionValue] | None = Field(
         {}, description="options of the processor, which /processors lists; null: all defaults again"
     )
 
@@ -41,27 +47,29 @@ class ProcessorRequest(_Body):
 class NewPersona(ProcessorRequest):
     """A photo or a trained model of this machine, and why its face may be worn."""
 
-    path: str
-    name: str
+    path: FilePath
+    name: Name
     consent: Consent
-    title: str | None = None
-    picture: str | None = Field(None, description="a photo for a trained model, to be shown and animated")
+    title: Name | None = None
+    picture: FilePath | None = Field(
+        None, description="a photo for a trained model, to be shown and animated"
+    )
 
 
 class Generate(_Body):
     """Draw a person who does not exist."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32, strict=True), BeforeValidator(whole)] | None = None
-    name: str | None = None
+    name: Name | None = None
 
 
 class EnrolRequest(_Body):
     """Where the driver is to be seen."""
 
-    path: str | None = Field(None, description="a photo or clip of this machine; null: the camera")
+    path: FilePath | None = Field(None, description="a photo or clip of this machine; null: the camera")
 
 
 class PersonaChange(ProcessorRequest):
     """A persona's new name, and what shall put it on."""
 
-    name: str = ""
+    name: Name = ""

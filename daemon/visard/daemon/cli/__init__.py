@@ -1,6 +1,7 @@
 """The command line. Each command's module is imported when it is called, so that help is quick."""
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -103,8 +104,10 @@ def program() -> None:
     """Run the command the person typed and end the process.
 
     A step that is still inside a network or a camera driver cannot be stopped, and Python's own way out would
-    abort the process under it; then the process ends at once. Everything was closed before.
+    abort the process under it; then the process ends at once. Everything was closed before. Ctrl-C works also
+    where a script's shell has it ignored, as it does for what it starts with '&'.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main()
     except SystemExit as end:

@@ -43,7 +43,7 @@ def _stop() -> None:
     with Client() as daemon:
         daemon.shutdown()
     try:
-        with FileLock(address.lock(address.home()), timeout=ENDING):
+        with FileLock(address.lock(address.home()), timeout=ENDING, mode=0o600):
             pass
     except Timeout:
         raise DaemonError(f"the daemon has not ended within {ENDING:g} s; its log may say why") from None

@@ -1,15 +1,23 @@
 """``visard enrol``: who the driver is."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from visard.daemon.cli.output import Output, common, pass_output
+from visard.daemon.config.settings import CONTROL
 
 if TYPE_CHECKING:
     from visard.daemon.api.client import Client
     from visard.daemon.config.enrolment import EnrolmentFile
+
+
+def _checked(_ctx: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
+    if path and re.search(CONTROL, str(path)):
+        raise click.BadParameter(f"{str(path)!r} holds control characters; write it without them")
+    return path
 
 
 @click.command("enrol")
@@ -18,6 +26,7 @@ if TYPE_CHECKING:
     "source",
     metavar="CLIP|PHOTO",
     type=click.Path(path_type=Path),
+    callback=_checked,
     help="Learn it from a file instead of the camera; works without a daemon too.",
 )
 @click.option("--forget", is_flag=True, help="Forget what you look like.")

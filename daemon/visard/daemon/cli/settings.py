@@ -37,9 +37,10 @@ def get(output: Output, key: str | None) -> None:
 @command.command("set")
 @click.argument("key")
 @click.argument("value", required=False)
+@click.option("--reveal", is_flag=True, help="Also if others may recognise you then; until you hide again.")
 @common
 @pass_output
-def set_(output: Output, key: str, value: str | None) -> None:
+def set_(output: Output, key: str, value: str | None, reveal: bool) -> None:
     """Change a setting: KEY VALUE, or KEY=VALUE."""
     from visard.daemon.api.client import Client
 
@@ -48,7 +49,7 @@ def set_(output: Output, key: str, value: str | None) -> None:
         if not equals:
             raise click.UsageError(f"Give a value: {key}=VALUE.")
     with Client() as daemon:
-        _answer(output, key, daemon.change({key: _value(key, value)}))
+        _answer(output, key, daemon.change({key: _value(key, value)}, reveal=reveal))
 
 
 @command.command("unset")

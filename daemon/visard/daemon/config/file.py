@@ -12,18 +12,21 @@ import tomlkit
 from pydantic import Field, ValidationError
 from tomlkit.exceptions import TOMLKitError
 
-from visard.daemon.config.settings import Mode, Settings
-from visard.daemon.errors import ConfigError
-from visard.engines.file_access import private_file
+from visard.daemon.config.settings import Line, Mode, Settings, concealing, reveals
+from visard.daemon.errors import ConfigError, WouldReveal
+from visard.engines.file_access import make_private, private_file, read_plain
+
+MAX_BYTES = 1 << 20
+"""Of a configuration."""
 
 
 class Config(Settings):
     """Everything that is remembered: how it looks, and how the daemon works."""
 
-    persona: str | None = Field(None, description="the persona that is on; none: the first of the library")
+    persona: Line | None = Field(None, description="the persona that is on; none: the first of the library")
     mode: Mode = Field(Mode.swap, description="swap the face, or animate the persona's portrait")
     paused: bool = Field(False, description="show a card instead of the camera, also after a restart")
-    camera: str = Field(
+    camera: Line = Field(
         "auto", min_length=1, max_length=500, description="auto, a camera's id or name, demo, or a video file"
     )
     width: int = Field(
@@ -31,7 +34,7 @@ class Config(Settings):
     )
     height: int = Field(720, ge=120, le=2160, multiple_of=2, description="height of the virtual camera")
     fps: int = Field(30, ge=1, le=120, description="frames a second to ask the camera for")
-    output: str = Field(
+    output: Line = Field(
         "camera", min_length=1, max_length=500, description="the virtual camera: camera, or camera:LABEL"
     )
     always_on: bool = Field(False, description="keep the camera on also while nobody watches")
@@ -49,7 +52,11 @@ class ConfigFile:
         self.path = path
         self._lock = Lock()
         self._document = _parse(path) if path else tomlkit.parse(tomlkit.dumps(values or {}))
-        self._config = _validate(self._document.unwrap(), f"{path}: " if path else "")
+        read = _validate(self._document.unwrap(), f"{path}: " if path else "")
+        self.softened = concealing(read)
+        """What the file holds would have revealed the driver: these values are used instead."""
+        self._document.update(self.softened)
+        self._config = read.model_copy(update=self.softened)
 
     @property
     def config(self) -> Config:
@@ -62,10 +69,12 @@ class ConfigFile:
         None takes a field back to its default.
         """
         with self._lock:
-            wanted = {**self._document.unwrap(), **changes}
-            for key in changes:
-                check_key(key)
-            config = _validate({key: value for key, value in wanted.items() if value is not None})
+            config = self.checked(changes)
+            if reveals(config):
+                raise WouldReveal(
+                    "with these settings (opacity, mask_grow, mask_blur) others may recognise you;"
+                    " ask for it in so many words: visard settings set --reveal"
+                )
             document = tomlkit.parse(tomlkit.dumps(self._document))
             for key, value in config.model_dump(mode="json", include=set(changes)).items():
                 if changes[key] is None:
@@ -76,11 +85,18 @@ class ConfigFile:
             self._document, self._config = document, config
             return config
 
+    def checked(self, changes: Mapping[str, Any]) -> Config:
+        """Return what ``change`` would make of the configuration, changing nothing; raises ConfigError."""
+        for key in changes:
+            check_key(key)
+        wanted = {**self._document.unwrap(), **changes}
+        return _validate({key: value for key, value in wanted.items() if value is not None})
+
     def _write(self, text: str) -> None:
         if self.path is None:
             return
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self.path.parent)
             replace_file(self.path, text)
         except OSError as error:
             raise ConfigError(
@@ -115,7 +131,7 @@ def _sync(folder: Path) -> None:
 
 def _parse(path: Path) -> tomlkit.TOMLDocument:
     try:
-        return tomlkit.parse(path.read_text(encoding="utf-8"))
+        return tomlkit.parse(read_plain(path, MAX_BYTES).decode("utf-8"))
     except FileNotFoundError:
         return tomlkit.document()
     except OSError as error:

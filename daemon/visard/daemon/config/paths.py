@@ -1,7 +1,14 @@
 """Where a user's own files live; the environment variable VISARD_HOME puts all of them in one folder."""
 
+import logging
 import os
+import stat
 from pathlib import Path
+
+from visard.daemon.errors import ConfigError
+from visard.engines.file_access import make_private
+
+log = logging.getLogger(__name__)
 
 
 def data() -> Path:
@@ -38,9 +45,25 @@ _KINDS = {
 
 
 def _private(kind: str, name: str) -> Path:
+    """Make a folder of Visard's own and close it to others; raises ConfigError for somebody else's."""
     folder = _place(kind, name)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(folder)
+    if "VISARD_HOME" not in os.environ and folder.parent.name == "visard":
+        _close(folder.parent)
+    _close(folder)
     return folder
+
+
+def _close(folder: Path) -> None:
+    status = folder.stat()
+    if os.name != "posix" or (stat.S_IMODE(status.st_mode) & 0o077 == 0 and status.st_uid == os.geteuid()):
+        return
+    if status.st_uid != os.geteuid():
+        raise ConfigError(
+            f"{folder} belongs to another user; remove it, or set VISARD_HOME to a folder of yours"
+        )
+    folder.chmod(0o700)
+    log.warning("%s was open to other users; it is closed to them now", folder)
 
 
 def _place(kind: str, name: str) -> Path:

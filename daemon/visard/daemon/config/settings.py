@@ -1,8 +1,24 @@
 """Everything about the picture that a person can change while it runs."""
 
+import re
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+CONTROL = r"[\x00-\x1f\x7f]"
+"""Characters that no name of a device or file should have, and that no system call may be given."""
+
+
+def _line(text: str) -> str:
+    if re.search(CONTROL, text):
+        raise PydanticCustomError("control", "Input should be text without control characters")
+    return text
+
+
+Line = Annotated[str, AfterValidator(_line), Field(json_schema_extra={"pattern": r"^[^\x00-\x1f\x7f]*$"})]
+"""Text without control characters."""
 
 
 class Mode(StrEnum):
@@ -59,3 +75,29 @@ class Settings(BaseModel):
     pan_x: float = Field(0.0, ge=-1, le=1, description="move the zoomed view, -1 left to 1 right")
     pan_y: float = Field(0.0, ge=-1, le=1, description="move the zoomed view, -1 up to 1 down")
     landmarks: bool = Field(False, description="draw the landmarks over the output")
+
+
+def reveals(settings: Settings) -> bool:
+    """Whether so little of the persona is left that the driver may be recognised; several weak ones add up.
+
+    Measured: at the limit the driver's likeness (SFace) is up to 0.15 above the default's, at twice 0.34.
+    """
+    return _weakness(settings) > 1 + 1e-6
+
+
+def concealing(settings: Settings) -> dict[str, float]:
+    """Return the values nearest to these settings that do not reveal: only what must be changed."""
+    excess = _weakness(settings)
+    if not reveals(settings):
+        return {}
+    safe = {
+        "opacity": 1 - (1 - settings.opacity) / excess,
+        "mask_grow": min(settings.mask_grow, 0.0) / excess,
+        "mask_blur": settings.mask_blur / excess,
+    }
+    return {name: value for name, value in safe.items() if name != "mask_grow" or settings.mask_grow < 0}
+
+
+def _weakness(settings: Settings) -> float:
+    """How far what hides the driver is weakened; 1 is the limit."""
+    return (1 - settings.opacity) / 0.2 + max(-settings.mask_grow, 0) / 0.05 + settings.mask_blur / 0.05

@@ -67,21 +67,12 @@ def _cores() -> int:
 
 
 def _networks() -> Iterator[Finding]:
-    from visard.models.assets import asset
+    from visard.models.assets import damaged
 
-    lines = [line.split() for line in asset("SHA256SUMS").read_text().splitlines()]
-    bad = [name for digest, name in lines if _digest(asset(name)) != digest]
-    if bad:
-        detail = f"damaged or missing: {', '.join(bad)}"
-        yield Finding("networks", FindingState.problem, detail, REINSTALL)
+    if bad := damaged():
+        yield Finding("networks", FindingState.problem, f"damaged or missing: {', '.join(bad)}", REINSTALL)
     else:
-        yield Finding("networks", FindingState.ok, f"all {len(lines)} are here and intact")
-
-
-def _digest(path: Path) -> str:
-    import hashlib
-
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        yield Finding("networks", FindingState.ok, "all that ship with Visard are here and intact")
 
 
 def _faces() -> Iterator[Finding]:

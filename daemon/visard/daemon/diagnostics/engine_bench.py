@@ -45,6 +45,8 @@ class NetworkUnderTest:
     threads: int = 1
     cache: Cache = field(default_factory=Cache)
     timeout: float = TIMEOUT
+    isolated: bool = False
+    """Whether somebody else made it: then it is tried in a process that can be killed."""
 
 
 @dataclass(slots=True)
@@ -92,8 +94,13 @@ def begin(
     """Return a network, by name or file, with its shapes, inputs and reference results."""
     network = find(model)
     bounds = ranges(network, shapes)
-    reference = compute_reference(network.path, samples, bounds, threads)
-    return NetworkUnderTest(network.path, reference, bounds, threads, timeout=timeout)
+    options, isolated = Options(threads=threads, ranges=bounds), model not in shipped()
+    if isolated:
+        job = CompileJob(network.path, backends.get("onnxruntime"), options, samples=samples, timeout=timeout)
+        reference = job.reference()
+    else:
+        reference = compute_reference(network.path, samples, bounds, threads)
+    return NetworkUnderTest(network.path, reference, bounds, threads, timeout=timeout, isolated=isolated)
 
 
 def choose(backend: str, device: str, precision: str) -> Trial:
@@ -167,7 +174,7 @@ def run(
     try:
         job = CompileJob(
             network.model, backends.get(trial.backend), options, cache=network.cache, report=report,
-            timeout=network.timeout, reference=network.reference,
+            timeout=network.timeout, reference=network.reference, isolated=network.isolated,
         )  # fmt: skip
         content = job.make()
     except Cancelled:

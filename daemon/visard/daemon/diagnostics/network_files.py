@@ -8,6 +8,7 @@ from pathlib import Path
 from visard.daemon.errors import EngineError, ModelRefused
 from visard.engines import TensorSpec
 from visard.engines.interfaces import Range
+from visard.models.assets import asset
 from visard.models.bundled import shipped
 
 
@@ -21,10 +22,13 @@ class Network:
 
 
 def find(text: str) -> Network:
-    """Return the network of this name or in this file; raise EngineError for what is neither."""
+    """Return the network of this name or in this file; raise EngineError for what is neither.
+
+    Raises AssetDamaged for one of ours that is not intact.
+    """
     known, path = shipped(), Path(text).expanduser()
     if text in known:
-        path = known[text]
+        path = asset(known[text].name)
     elif not path.is_file():
         raise EngineError(_neither(text, path, list(known)))
     return Network(text if text in known else path.name, path, _inputs(path))

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from visard.daemon.config.enrolment import Enrolled
 from visard.daemon.config.settings import Settings
 from visard.daemon.errors import FaceUnusable, SinkError, SinkUnavailable, SourceUnavailable
 from visard.daemon.guard.rules import GuardVerdict
@@ -18,13 +19,13 @@ from visard.daemon.pipeline.recipe import Recipe, Switches
 from visard.daemon.pipeline.tracking import Tracking, every_frame
 from visard.daemon.sources._replay import FileReplay, PictureReplay
 from visard.models.face import Image
+from visard.models.picture_file import SUFFIXES, read_picture
 
 Progress = Callable[[int, int | None], None]
 """Called with the frames done and, where the file tells, how many there are."""
 
 _Work = tuple[Recipe, Switches]
 
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 _READS = frozenset({*CONTAINERS, ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp", ".ogv"})
 
 
@@ -80,6 +81,7 @@ def convert(
     settings: Settings,
     on_progress: Progress | None = None,
     *,
+    enrolled: Enrolled | None = None,
     tracking: Callable[[int], Tracking] | None = None,
 ) -> Summary:
     """Convert one video or picture; Ctrl-C keeps what was done so far, any error leaves ``target`` alone.
@@ -88,8 +90,8 @@ def convert(
     """
     check(source, target)
     tracking = tracking or every_frame
-    work = Recipe(persona), Switches(settings)
-    if source.suffix.lower() in PICTURES:
+    work = Recipe(persona), Switches(settings, enrolled=enrolled)
+    if source.suffix.lower() in SUFFIXES:
         return _convert_picture(source, target, work, tracking)
     return _convert_video(source, target, work, on_progress or (lambda *_: None), tracking)
 
@@ -99,15 +101,15 @@ def pairs(source: Path, target: Path) -> Iterator[tuple[Path, Path]]:
     if not source.is_dir():
         yield source, target / source.name if target.is_dir() else target
         return
-    files = [f for f in sorted(source.iterdir()) if f.suffix.lower() in PICTURES | _READS and f.is_file()]
+    files = [f for f in sorted(source.iterdir()) if f.suffix.lower() in SUFFIXES | _READS and f.is_file()]
     if not files:
         raise SourceUnavailable(f"there is no video and no picture in {source}")
     if target.exists() and not target.is_dir():
         raise SinkUnavailable(f"{target} is a file; give a folder to put the results of {source} in")
     target.mkdir(parents=True, exist_ok=True)
     for file in files:
-        lasting = file.suffix.lower() in PICTURES - {".gif"} | CONTAINERS.keys()
-        added = "" if lasting else ".png" if file.suffix.lower() in PICTURES else ".mp4"
+        lasting = file.suffix.lower() in SUFFIXES - {".gif"} | CONTAINERS.keys()
+        added = "" if lasting else ".png" if file.suffix.lower() in SUFFIXES else ".mp4"
         yield file, target / (file.name + added)  # the old ending stays, so that no two become one
 
 
@@ -164,8 +166,6 @@ def _summary(target: Path, pipeline: Pipeline | None, seconds: float, complete: 
 
 
 def _convert_picture(source: Path, target: Path, work: _Work, tracking: Callable[[int], Tracking]) -> Summary:
-    from visard.models.portrait import read_picture
-
     start = time.monotonic()
     image = read_picture(source)
     height, width = image.shape[:2]
@@ -185,8 +185,8 @@ def save(image: Image, target: Path) -> None:
     """Write a BGR picture in the format of the name's ending, whole or not at all. Raises SinkError."""
     from PIL import Image as Pillow
 
-    if target.suffix.lower() not in PICTURES:
-        choices = ", ".join(sorted(PICTURES))
+    if target.suffix.lower() not in SUFFIXES:
+        choices = ", ".join(sorted(SUFFIXES))
         raise SinkUnavailable(f"{target.name}: a picture's name must end in one of {choices}")
     if not target.parent.is_dir():
         raise SinkUnavailable(f"there is no folder {target.parent}; create it first")

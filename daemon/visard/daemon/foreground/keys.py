@@ -72,8 +72,8 @@ _CHANGES: dict[str, Callable[[Switches], Switches]] = {
     "k": _step("pan_x", 0.1, -1, 1),
     "Z": _reset,
     # The real face shows through below this, and that is never a slip of a finger.
-    "z": _step("opacity", -0.1, 0.5, 1),
-    "c": _step("opacity", 0.1, 0.5, 1),
+    "z": _step("opacity", -0.1, 0.8, 1),
+    "c": _step("opacity", 0.1, 0.8, 1),
     "t": _toggle("mirror"),
     "o": _toggle("landmarks"),
 }

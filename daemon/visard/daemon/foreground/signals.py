@@ -8,14 +8,17 @@ from threading import current_thread, main_thread
 
 @contextmanager
 def terminating() -> Iterator[None]:
-    """Raise KeyboardInterrupt for a termination or a closed terminal too, on the main thread."""
+    """Raise KeyboardInterrupt for a termination or, without nohup, a closed terminal; on the main thread."""
     if current_thread() is not main_thread():
         yield
         return
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {name: signal.signal(getattr(signal, name), signal.default_int_handler) for name in names}
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in before.items():
+        if number == signal.SIGTERM or handler is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     try:
         yield
     finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)

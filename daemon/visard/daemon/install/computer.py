@@ -11,7 +11,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from visard.daemon.config.file import replace_file
 from visard.daemon.errors import InstallError
+from visard.engines.file_access import make_private
 
 if TYPE_CHECKING:
     import psutil
@@ -75,10 +77,8 @@ class InstallRecord:
             self.path.parent.rmdir()
 
     def _save(self) -> None:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        beside = self.path.with_suffix(".new")
-        beside.write_text(json.dumps({"files": self._files, "folders": self._folders}, indent=1), "utf-8")
-        beside.replace(self.path)
+        make_private(self.path.parent)
+        replace_file(self.path, json.dumps({"files": self._files, "folders": self._folders}, indent=1))
 
 
 class Computer:

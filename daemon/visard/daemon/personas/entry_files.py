@@ -1,6 +1,7 @@
 """What a persona's folder holds, written; and a persona of a file that is not in the library."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,9 @@ from visard.daemon.personas.record import (
     ProcessorChoice,
     Record,
     new_record,
+    shown,
 )
+from visard.engines.file_access import open_plain, private_file
 
 if TYPE_CHECKING:
     from visard.models.face import Image
@@ -40,15 +43,22 @@ def write_pictures(folder: Path, image: "Image") -> None:
 
 def write_thumbnail(folder: Path, image: "Image") -> None:
     """Write a persona's thumbnail, BGR, of at most 256 pixels; raises OSError."""
-    from visard.models.portrait import shrink
+    from visard.models.picture_file import shrink
 
     _save_jpeg(folder / THUMBNAIL, shrink(image, 256), 88)
+
+
+def copy_model(model: Path, place: Path) -> None:
+    """Copy a trained model into a persona's folder; raises OSError."""
+    with open_plain(model) as source, open(place, "wb", opener=private_file) as copy:
+        shutil.copyfileobj(source, copy, 1 << 20)
 
 
 def _save_jpeg(path: Path, image: "Image", quality: int) -> None:
     from PIL import Image as Pillow
 
-    Pillow.fromarray(image[:, :, ::-1]).save(path, quality=quality, subsampling=0)
+    with open(path, "wb", opener=private_file) as file:
+        Pillow.fromarray(image[:, :, ::-1]).save(file, "JPEG", quality=quality, subsampling=0)
 
 
 def from_file(path: Path) -> Persona:
@@ -56,26 +66,15 @@ def from_file(path: Path) -> Persona:
 
     Raises PersonaError where it is neither.
     """
+    from visard.models.picture_file import is_picture
     from visard.models.processor import PHOTO, processors
 
     models = {f".{kind}" for one in processors().values() for kind in one.accepts - {PHOTO}}
     if path.suffix.lower() in models:
-        record = new_record(path.stem, PersonaKind.model, title=path.name)
+        record = new_record(shown(path.stem), PersonaKind.model, title=shown(path.name))
         return Persona(record.model_copy(update={"files": (path.name,)}), path.parent, None, saved=False)
-    if not _may_be_picture(path):
+    if not is_picture(path):
         endings = ", ".join(sorted(models))
         raise PersonaError(f"{path.name} is neither a picture nor a trained model, which ends in {endings}")
-    return Persona(new_record(path.stem, PersonaKind.photo, title=path.name), path.parent, path, saved=False)
-
-
-def _may_be_picture(path: Path) -> bool:
-    """Whether a file has the name or the content of a picture; a broken one has its name."""
-    from PIL import Image as Pillow
-
-    if path.suffix.lower() in Pillow.registered_extensions():
-        return True
-    try:
-        with Pillow.open(path):
-            return True
-    except Exception:  # Pillow raises many kinds for what it cannot read
-        return False
+    record = new_record(shown(path.stem), PersonaKind.photo, title=shown(path.name))
+    return Persona(record, path.parent, path, saved=False)

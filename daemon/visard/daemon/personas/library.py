@@ -21,6 +21,7 @@ from visard.daemon.api.schema import Consent
 from visard.daemon.config import paths
 from visard.daemon.errors import PersonaError, PersonaUnknown
 from visard.daemon.personas.entry_files import (
+    copy_model,
     from_file,
     write_choice,
     write_pictures,
@@ -28,6 +29,7 @@ from visard.daemon.personas.entry_files import (
     write_thumbnail,
 )
 from visard.daemon.personas.record import (
+    MAX_BYTES,
     Damaged,
     Persona,
     PersonaKind,
@@ -38,6 +40,7 @@ from visard.daemon.personas.record import (
     new_record,
     read,
 )
+from visard.engines.file_access import make_private, read_plain
 
 if TYPE_CHECKING:
     from visard.models.face import Image
@@ -49,7 +52,7 @@ _BIN = ".removed"
 
 def _own_folder() -> Path:
     folder = paths.data() / "personas"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    make_private(folder)
     return folder
 
 
@@ -159,7 +162,7 @@ class Library:
         sample: Callable[[Persona], "Image"] | None,
     ) -> Persona:
         with self._new_folder(record.name) as folder:
-            shutil.copyfile(model, folder / record.files[0])
+            copy_model(model, folder / record.files[0])
             if portrait is not None:
                 write_pictures(folder, portrait.image)
             write_record(folder, record)
@@ -187,7 +190,7 @@ class Library:
                 record = persona.record.model_copy(update=choice.model_dump())
                 self.guest = replace(persona, record=record)
             elif persona.shipped:
-                self._choices.mkdir(mode=0o700, exist_ok=True)
+                make_private(self._choices)
                 write_choice(self._choices / f"{persona.name}.json", choice)
             else:
                 write_record(persona.folder, persona.record.model_copy(update=choice.model_dump()))
@@ -203,9 +206,8 @@ class Library:
 
     def _with_choice(self, persona: Persona) -> Persona:
         try:
-            choice = ProcessorChoice.model_validate_json(
-                (self._choices / f"{persona.name}.json").read_bytes()
-            )
+            kept = read_plain(self._choices / f"{persona.name}.json", MAX_BYTES, links=False)
+            choice = ProcessorChoice.model_validate_json(kept)
         except (OSError, ValidationError):
             return persona
         return replace(persona, record=persona.record.model_copy(update=choice.model_dump()))
@@ -262,7 +264,7 @@ class Library:
         if entry.folder.parent == self.shipped:
             raise PersonaError(f"{entry.name} ships with Visard and cannot be removed")
         place = self.root / _BIN / f"{entry.folder.name}.{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
-        place.parent.mkdir(mode=0o700, exist_ok=True)
+        make_private(place.parent)
         entry.folder.rename(place)
         if forever:
             shutil.rmtree(place)

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from visard.daemon.config.settings import Mode
 from visard.daemon.errors import PersonaError
 from visard.daemon.personas.record import AUTO, Persona, ProcessorChoice
+from visard.engines.errors import Cancelled
 from visard.models.face import Face, Image
 from visard.models.processor import ASK, Material, Prepared, Processor, Report, find_processor, processors
 
@@ -72,6 +73,21 @@ def prepare(
             break
     assert fastest is not None, "there is a candidate, or candidates would have raised"
     return PreparedPersona(persona.name, fastest[1].name, mode, fastest[2], _still(persona, mode))
+
+
+def time_limit(seconds: float, over: Callable[[], bool] = lambda: False) -> Report:
+    """Return a report that gives up ``seconds`` from now, or when it is ``over``, by raising Cancelled."""
+    end = time.monotonic() + seconds
+
+    def report(_share: float, step: str) -> None:
+        if over():
+            raise Cancelled(f"{step} was given up, Visard ends")
+        if time.monotonic() > end:
+            raise Cancelled(
+                f"{step} took more than {seconds:g} s and was given up; the file is of no use here"
+            )
+
+    return report
 
 
 def candidates(persona: Persona, mode: Mode, processor: str | None = None) -> list[Processor]:
@@ -187,9 +203,10 @@ def typed_options(persona: Persona) -> dict[str, BaseModel]:
 def _still(persona: Persona, mode: Mode) -> Image | None:
     if mode is not Mode.animate or persona.picture is None:
         return None
-    from visard.models.portrait import LONGEST, read_picture, shrink
+    from visard.models.picture_file import read_picture
+    from visard.models.portrait import LONGEST
 
-    return shrink(read_picture(persona.picture), LONGEST)
+    return read_picture(persona.picture, LONGEST)
 
 
 def frames_per_second(prepared: Prepared) -> float:

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from visard.daemon.api.schema import Consent
+from visard.daemon.config.settings import Line
 from visard.daemon.errors import PersonaError
+from visard.engines.file_access import open_plain, read_plain
 
 if TYPE_CHECKING:
     from visard.models.processor import Material
@@ -19,6 +22,11 @@ RECORD, PICTURE, THUMBNAIL = "persona.json", "picture.jpg", "thumbnail.jpg"
 PICTURES = (PICTURE, "picture.png")
 AUTO = "auto"
 """Instead of a processor's name: the best that the material and this machine allow."""
+MAX_BYTES = 1 << 16
+"""Of a record."""
+MAX_MODEL_BYTES = 4 << 30
+"""Of a trained model, more than any is known to have."""
+_MAX_PICTURE_BYTES = 256 << 20
 
 
 class PersonaKind(StrEnum):
@@ -30,27 +38,42 @@ class PersonaKind(StrEnum):
     """Somebody trained it."""
 
 
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise PydanticCustomError("printable", "Input should be one line of printable text")
+    return text
+
+
+_Text = Annotated[str, Field(max_length=255), AfterValidator(_printable)]
+_Word = Annotated[str, Field(max_length=100)]
+_Value = bool | int | float | Annotated[str, Field(max_length=1000)] | None
+
+
 class ProcessorChoice(BaseModel):
     """What puts a persona on."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
-    processor: str = Field(AUTO, description="auto, or the name of a processor")
-    options: dict[str, dict[str, Any]] = Field({}, description="options that were chosen, by processor")
+    processor: Line = Field(AUTO, max_length=100, description="auto, or the name of a processor")
+    options: dict[_Word, dict[_Word, _Value]] = Field(
+        {}, description="options that were chosen, by processor"
+    )
 
 
 class Record(ProcessorChoice):
     """What persona.json holds."""
 
-    name: str
-    title: str
+    name: _Text
+    title: _Text
     consent: Consent | None = None
     kind: PersonaKind
     created: datetime
     seed: int | None = None
-    warnings: tuple[str, ...] = ()
-    aliases: tuple[str, ...] = Field((), description="other names it answers to")
-    files: tuple[str, ...] = Field((), description="what it is made of besides its picture: a trained model")
+    warnings: tuple[Annotated[Line, Field(max_length=500)], ...] = Field((), max_length=20)
+    aliases: tuple[_Text, ...] = Field((), max_length=20, description="other names it answers to")
+    files: tuple[_Text, ...] = Field(
+        (), max_length=20, description="what it is made of besides its picture: a trained model"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +127,43 @@ def new_record(
 def read(folder: Path, *, shipped: bool = False) -> Persona | Damaged:
     """Read one entry; never raises for what is inside the folder."""
     try:
-        record = Record.model_validate_json((folder / RECORD).read_bytes())
+        return _read(folder, shipped)
     except OSError as error:
-        return Damaged(folder.name, folder, f"{RECORD} cannot be read ({error.strerror})")
+        reason = f"{Path(error.filename or RECORD).name} cannot be read ({error.strerror})"
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
-        return Damaged(folder.name, folder, f"{RECORD} is broken ({problem['msg']})")
+        reason = f"{RECORD} is broken ({'.'.join(map(str, problem['loc']))[:100]}: {problem['msg']})"
+    except PersonaError as error:
+        reason = str(error)
+    return Damaged(shown(folder.name), folder, reason)
+
+
+def _read(folder: Path, shipped: bool) -> Persona:
+    if not folder.name.isprintable():
+        raise PersonaError("the name of its folder is no text; rename the folder")
+    record = Record.model_validate_json(read_plain(folder / RECORD, MAX_BYTES, links=False))
     record = record.model_copy(update={"name": folder.name})
     for name in record.files:
-        if Path(name).name != name or not (folder / name).is_file():
-            return Damaged(folder.name, folder, f"its file {name} is missing")
-    picture = next((path for path in (folder / name for name in PICTURES) if path.is_file()), None)
-    if picture is None and not record.files:
-        return Damaged(folder.name, folder, "its picture is missing")
-    return Persona(record, folder, picture, shipped)
+        if Path(name).name != name or not _is_there(folder / name, MAX_MODEL_BYTES):
+            raise PersonaError(f"its file {name} is missing")
+    pictures = [folder / name for name in PICTURES if _is_there(folder / name, _MAX_PICTURE_BYTES)]
+    if not pictures and not record.files:
+        raise PersonaError("its picture is missing")
+    return Persona(record, folder, next(iter(pictures), None), shipped)
+
+
+def _is_there(path: Path, limit: int) -> bool:
+    """Whether there is such a file; raises OSError for any but a plain one of a sensible size."""
+    try:
+        open_plain(path, limit, links=False).close()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def shown(name: str) -> str:
+    """Return a file's name with a replacement for what cannot be printed."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name)
 
 
 def check_name(name: str) -> str:

@@ -10,10 +10,9 @@ from visard.daemon.config.enrolment import Enrolled
 from visard.daemon.errors import EnrolmentError, SourceUnavailable
 from visard.daemon.media.video import VideoReader
 from visard.daemon.pipeline.identify import DRIVER, Flaw, find_flaw
-from visard.daemon.sources.picture import SUFFIXES
 from visard.models.face import Face, Image
 from visard.models.geometry.pose import fit_pose
-from visard.models.portrait import read_picture
+from visard.models.picture_file import SUFFIXES, read_picture
 from visard.models.processor import Report
 from visard.models.track.recogniser import Embedding, Recogniser, align_for_recognition
 from visard.models.track.tracker import Tracker

@@ -6,7 +6,7 @@ Two immutable records that are replaced whole between two frames, so nothing nee
 from dataclasses import dataclass, field
 
 from visard.daemon.config.enrolment import Enrolled
-from visard.daemon.config.settings import Mode, Settings
+from visard.daemon.config.settings import Mode, Settings, reveals
 from visard.daemon.personas.prepare import PreparedPersona
 
 
@@ -40,6 +40,11 @@ class Switches:
     """*Show my real face*: the only thing that lets the raw camera out."""
     enrolled: Enrolled | None = field(default=None, repr=False)
     """The driver, who alone is given the persona; None: everybody is."""
+
+    @property
+    def shown(self) -> bool:
+        """Whether the driver may be recognised by choice."""
+        return self.reveal or reveals(self.settings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The one table from an exception to the answer a client gets, and nothing of the program's inside in it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -33,7 +34,7 @@ STATUS: Mapping[type[VisardError], int] = {
     EnrolmentError: 409,
     DaemonRunning: 409,
     ConfigError: 422,
-    ProcessorUnknown: 422,
+    ProcessorUnknown: 409,
     ModelRefused: 409,
     SourceError: 503,
     SinkError: 503,
@@ -43,6 +44,15 @@ STATUS: Mapping[type[VisardError], int] = {
     VisardError: 500,
 }
 """A class stands for its subclasses that have no line of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why a request is not answered: HTTP status, a code for machines, a sentence for people."""
+
+    status: int
+    code: str
+    message: str
 
 
 def status_of(error: VisardError) -> int:

@@ -11,20 +11,20 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from visard.daemon.api import address
 from visard.daemon.server.app import build
 from visard.daemon.server.deps import Api
-from visard.daemon.server.error_handlers import answer
+from visard.daemon.server.protocol import LimitedProtocol
 from visard.daemon.server.sd_notify import Notifier, report
 from visard.daemon.server.socket import ListeningSocket, listening_socket
 from visard.daemon.service.service import Service
 
 GRACE = 0.3
 """Seconds that answers under way have at the end."""
+_BACKLOG = 256
+"""Connections that are accepted in one go."""
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK")
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,8 @@ async def serve(service: Service, listening: ListeningSocket, notifier: Notifier
 def _config(app: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=_Protocol,
+        http=LimitedProtocol,
+        backlog=_BACKLOG,
         ws="none",
         lifespan="off",  # what fails at the start must reach the person as one line
         log_config=None,
@@ -69,25 +70,6 @@ def _config(app: Any) -> uvicorn.Config:
         server_header=False,
         date_header=False,
     )
-
-
-class _Protocol(H11Protocol):
-    """Answers what is not even HTTP in the form of every other error."""
-
-    def send_400_response(self, msg: str) -> None:
-        body = bytes(answer(400, "bad-request", msg).body)
-        headers = [
-            ("Content-Type", "application/json"),
-            ("Content-Length", str(len(body))),
-            ("Connection", "close"),
-        ]
-        for event in (
-            h11.Response(status_code=400, headers=headers),
-            h11.Data(data=body),
-            h11.EndOfMessage(),
-        ):
-            self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
 
 
 class _DaemonServer(uvicorn.Server):
@@ -135,7 +117,8 @@ def _signals(end: asyncio.Event) -> Iterator[None]:
     for name in _SIGNALS:
         with suppress(AttributeError, ValueError):  # not on this system; not on this thread
             number = getattr(signal, name)
-            before[number] = signal.signal(number, ask)
+            if name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN:  # nohup's is kept
+                before[number] = signal.signal(number, ask)
     try:
         yield
     finally:

@@ -15,6 +15,7 @@ from visard.daemon.devices.hotplug import Hotplug
 from visard.daemon.errors import VisardError
 from visard.daemon.personas.prepare import PreparedPersona
 from visard.daemon.pipeline.recipe import Fade, Recipe, Switches
+from visard.daemon.service import descriptors
 from visard.daemon.service.idle import Demand, IdleMonitor
 from visard.daemon.service.live import LivePipeline, OpenedSinks, PreviewStreams
 from visard.daemon.service.memory import give_back
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 STUCK = 45.0
 """Seconds that a step may work on one frame before it counts as hung."""
 AGAIN = 1.0
-"""Seconds before a pipeline that broke is built anew."""
+"""Seconds before a pipeline that broke is built anew, or a persona prepared that lacked descriptors."""
 
 
 class Controller:
@@ -45,6 +46,8 @@ class Controller:
         self.selector = selector
         self.wanted: Key | None = None
         """The persona that goes on when it is prepared."""
+        self._failure: Exception | None = None
+        """Why the persona that was asked for last could not be prepared."""
         self.troubles: dict[str, Problem] = {}
         self.idle = IdleMonitor(self._wake, self._sleep, demand=Demand(readers=0))
         self._config = config
@@ -118,11 +121,20 @@ class Controller:
         self.idle.update(paused=switches.paused)
         self.tell()
 
+    def show(self, config: Config) -> None:
+        """Follow settings under which the driver may be recognised, until ``conceal``; nothing is kept."""
+        self.set_switches(settings=_settings(config))
+
+    def conceal(self, *, paused: bool) -> None:
+        """End everything that shows the real face: *Show my real face*, and settings that reveal."""
+        with self._lock:
+            self.set_switches(paused=paused, reveal=False, settings=_settings(self._config))
+
     def switch_persona(self, name: str, mode: Mode) -> None:
         """Put a persona on: now if it is prepared, else when it is; the old one goes on until then."""
         with self.telling():
             with self._lock:
-                self.wanted = name, mode
+                self.wanted, self._failure = (name, mode), None
             ready = self._prepared.get(name, mode)
             if ready is None:
                 self._prepared.order(name, mode, lambda made: self._made((name, mode), made))
@@ -135,7 +147,7 @@ class Controller:
         with self.telling():
             with self._lock:
                 before, self._config = self._config, after
-                if _settings(after) != _settings(before):
+                if _settings(after) != self.switches.settings:
                     self.set_switches(settings=_settings(after))
                 if not self.live.fits(after):
                     self._rebuild()
@@ -162,12 +174,23 @@ class Controller:
                 self.tell()
                 if isinstance(made, PreparedPersona):
                     self._put_on(made)
-            bad = isinstance(made, Exception) and not isinstance(made, Cancelled)
+                elif not isinstance(made, Cancelled):
+                    self._failure = made
+                failure = self._failure
             self.trouble(
                 "persona-unusable",
-                f"{key[0]} cannot be put on: {made}" if bad else "",
+                f"{key[0]} cannot be put on: {failure}" if failure else "",
                 blocking=self.recipe.persona is None,
             )
+            if failure and descriptors.caused(failure):
+                Thread(target=self._try_again, args=(key, failure), name="visard again", daemon=True).start()
+
+    def _try_again(self, key: Key, failure: Exception) -> None:
+        """Put a persona on that lacked descriptors, unless another wish came meanwhile."""
+        if not self._ending.wait(AGAIN):
+            with self._lock:
+                if self._failure is failure:
+                    self.switch_persona(*key)
 
     def _put_on(self, made: PreparedPersona) -> None:
         old, seconds = self.recipe.persona, self._config.crossfade

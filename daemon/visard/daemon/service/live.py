@@ -116,9 +116,8 @@ class LivePipeline:
     @property
     def trouble(self) -> str:
         """What is wrong with where pictures go; empty when nothing is known to be."""
-        if self._opened is None:
-            return self._output.trouble
-        return "; ".join(f"{where}: {error}" for where, error in self.pipeline.sinks.items() if error)
+        failed = (f"{where}: {error}" for where, error in self.pipeline.sinks.items() if error)
+        return "; ".join(filter(None, (self._output.trouble, *failed)))
 
     def wake(self, camera: str) -> None:
         """Open what the setting ``camera`` means, and keep trying while it cannot be."""

@@ -1,15 +1,20 @@
 """The library as the API tells of it, read anew only when it changed."""
 
+from contextlib import suppress
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from visard.daemon.api.schema import PersonaInfo
+from visard.daemon.errors import PictureUnreadable
 from visard.daemon.personas.library import Library
 from visard.daemon.personas.prepare import suitable
 from visard.daemon.personas.record import THUMBNAIL, Damaged, Persona
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from PIL.Image import Image as Pillow
+
+    from visard.models.face import Image
 
 
 class PersonaIndex:
@@ -58,22 +63,32 @@ def info(entry: Persona | Damaged) -> PersonaInfo:
 
 
 def thumbnail(persona: Persona) -> bytes:
-    """Return a JPEG of at most 256 pixels."""
+    """Return a JPEG of at most 256 pixels: the thumbnail that is kept if it is a picture, else a new one."""
     import io
 
     from PIL import Image as Pillow
 
-    kept = persona.folder / THUMBNAIL
-    if kept.is_file():
-        return kept.read_bytes()
-    made = io.BytesIO()
-    with Pillow.open(persona.picture) if persona.picture else _nobody() as picture:
-        picture.thumbnail((256, 256))
-        picture.convert("RGB").save(made, "JPEG", quality=88)
+    kept = persona.folder / THUMBNAIL if persona.saved else None
+    made, image = io.BytesIO(), _small(kept, links=False)
+    if image is None:
+        image = _small(persona.picture)
+    picture = _nobody() if image is None else Pillow.fromarray(image[:, :, ::-1])
+    picture.save(made, "JPEG", quality=88)
     return made.getvalue()
 
 
-def _nobody() -> "Image":
+def _small(path: Path | None, *, links: bool = True) -> "Image | None":
+    """Return a picture as BGR of at most 256 pixels; None where none can be read."""
+    from visard.models.picture_file import read_picture
+
+    if path is None or (path.is_symlink() and not links):
+        return None
+    with suppress(PictureUnreadable):
+        return read_picture(path, 256)
+    return None
+
+
+def _nobody() -> "Pillow":
     """Draw head and shoulders of nobody, for a model that was never seen at work."""
     from PIL import Image as Pillow
     from PIL import ImageDraw

@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from threading import RLock
+from threading import Event, RLock
 from typing import Any
 
+from visard.daemon.api.client import ADD_TIMEOUT
 from visard.daemon.api.engines import EnginesInfo
 from visard.daemon.api.requests import NewPersona
 from visard.daemon.api.schema import (
@@ -18,16 +20,16 @@ from visard.daemon.api.schema import (
 )
 from visard.daemon.config import enrolment, paths
 from visard.daemon.config.file import Config, ConfigFile
-from visard.daemon.config.settings import Mode
+from visard.daemon.config.settings import Mode, reveals
 from visard.daemon.diagnostics import engine_report
 from visard.daemon.errors import ConfigError, PersonaError, PersonaUnknown, VisardError
 from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.personas.describe import describe
 from visard.daemon.personas.library import Library
-from visard.daemon.personas.prepare import PreparedPersona, candidates, mode_for, typed_options
+from visard.daemon.personas.prepare import PreparedPersona, candidates, mode_for, time_limit, typed_options
 from visard.daemon.pipeline.recipe import Switches
 from visard.daemon.pipeline.sample import sample
-from visard.daemon.service import memory, snapshot
+from visard.daemon.service import descriptors, memory, snapshot
 from visard.daemon.service.controller import Controller
 from visard.daemon.service.enrolment import Enrolment
 from visard.daemon.service.jobs import Jobs
@@ -40,6 +42,8 @@ from visard.models.processor import Report
 
 log = logging.getLogger(__name__)
 
+ADD_LIMIT = ADD_TIMEOUT - 30
+"""Seconds for adding a persona, so that whoever asked hears why it was given up."""
 NONE_THERE = "there is no persona; add one from a picture"
 
 
@@ -57,6 +61,8 @@ class Service:
         opened: OpenedSinks | None = None,
     ) -> None:
         memory.few_heaps()
+        descriptors.provide()
+        self._over = Event()
         self.result = JpegStream(self._looked)
         """What goes out, as JPEG. Looking at it counts as watching."""
         self.driver = JpegStream(self._looked)
@@ -86,6 +92,13 @@ class Service:
         """Begin, and put on who is ``ready``, else who is configured; what takes long happens on threads."""
         self._unwatch = engine_report.watch(self._changed)
         self._controller.start()
+        if self._file.softened:
+            used = ", ".join(f"{name} {value:.2f}" for name, value in self._file.softened.items())
+            self._controller.trouble(
+                "would-reveal",
+                f"with the settings of the file others might recognise you; used instead: {used}",
+                blocking=False,
+            )
         config, names = self.config(), self._index.usable()
         first = config.persona or next(iter(names), None)
         if ready is not None:
@@ -106,6 +119,7 @@ class Service:
 
     def stop(self, settle: float = 0.0) -> None:
         """Stop everything in under a second; wait ``settle`` more for steps that are still at work."""
+        self._over.set()
         self._unwatch()
         self._controller.stop()
         self._controller.live.pipeline.settle(settle)
@@ -176,13 +190,13 @@ class Service:
     def pause(self) -> None:
         """Show the card, and after a while let go of the camera."""
         with self._controller.telling():
-            self._controller.set_switches(paused=True, reveal=False)
+            self._controller.conceal(paused=True)
             self._remember(paused=True)
 
     def resume(self) -> None:
         """Show the persona: neither the card nor the real face."""
         with self._controller.telling():
-            self._controller.set_switches(paused=False, reveal=False)
+            self._controller.conceal(paused=False)
             self._remember(paused=False)
 
     def reveal(self, on: bool) -> None:
@@ -190,7 +204,7 @@ class Service:
         if on:
             self._controller.set_switches(reveal=True, paused=False)
         else:
-            self._controller.set_switches(reveal=False, paused=self.config().paused)
+            self._controller.conceal(paused=self.config().paused)
 
     def calibrate(self) -> None:
         """Take the next frame as the driver's neutral look."""
@@ -209,16 +223,25 @@ class Service:
         """Return the present configuration."""
         return self._file.config
 
-    def change(self, changes: Mapping[str, Any]) -> Config:
-        """Change settings (None: back to the default), persist and apply them; raises ConfigError."""
+    def change(self, changes: Mapping[str, Any], *, reveal: bool = False) -> Config:
+        """Change settings (None: back to the default), persist and apply them; raises ConfigError.
+
+        Those under which the driver may be recognised only with ``reveal``, and until something hides the
+        driver again; they are not persisted.
+        """
+        if changes.get("paused") is True:
+            self.pause()  # before anything else may fail
+        if reveal and reveals(wanted := self._file.checked(changes)):
+            self._controller.show(wanted)
+            return wanted
         if isinstance(name := changes.get("persona"), str):
             changes = {**changes, "persona": self._library.get(name).name}
         with self._controller.telling():
             with self._lock:
                 before, after = self.config(), self._file.change(changes)
                 self._controller.apply(after)
-            if after.paused != before.paused:
-                self._controller.set_switches(paused=after.paused, reveal=False)
+            if "paused" in changes:
+                self._controller.conceal(paused=after.paused)
             if after.persona is not None and (after.persona, after.mode) != (before.persona, before.mode):
                 self._controller.switch_persona(after.persona, after.mode)
         self._restock(before.mode)
@@ -264,7 +287,7 @@ class Service:
         return thumbnail(self._library.get(name))
 
     def add_persona(self, wanted: NewPersona) -> PersonaInfo:
-        """Make a persona from a photo, which takes a second or so, or from a trained model."""
+        """Make a persona from a photo, in a second or so, or from a trained model, in up to ADD_LIMIT."""
         added = self._library.add(
             Path(wanted.path),
             wanted.name,
@@ -273,7 +296,7 @@ class Service:
             processor=wanted.processor,
             options=wanted.options,
             picture=Path(wanted.picture) if wanted.picture else None,
-            sample=sample,
+            sample=partial(sample, report=time_limit(ADD_LIMIT, self._over.is_set)),
         )
         return self._new(added.name)
 

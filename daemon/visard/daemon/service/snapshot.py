@@ -54,7 +54,7 @@ def status(
         wanted=wanted[0] if wanted else None,
         mode=recipe.persona.mode if recipe.persona else config.mode,
         paused=switches.paused,
-        revealed=switches.reveal,
+        revealed=switches.shown,
         enrolled=switches.enrolled is not None,
         watched=demand.watched,
         guard=GuardStatus(verdict=running.verdict, why=running.why),
@@ -187,7 +187,7 @@ def state(
 ) -> State:
     """Return how it is at a glance; ``frames`` came since the start."""
     told = (
-        (switches.reveal, State.revealed),
+        (switches.shown, State.revealed),
         (any(problem.blocking for problem in troubles), State.problem),
         (switches.paused, State.paused),
         (live.capture.presence is Presence.resting, State.sleeping),

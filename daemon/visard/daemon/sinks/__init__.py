@@ -1,7 +1,9 @@
 """Sinks: where frames go. A module here with ``sink`` is found by itself."""
 
+import re
 from typing import Protocol
 
+from visard.daemon.config.settings import CONTROL
 from visard.daemon.errors import SinkUnavailable
 from visard.daemon.media.frame import Format
 from visard.daemon.media.ports import Sink
@@ -29,6 +31,8 @@ sinks: Registry[SinkKind] = Registry("visard.daemon.sinks", "sink")
 
 def find_sink(spec: str) -> SinkKind:
     """Return the kind that ``spec`` names, or raise SinkUnavailable listing the kinds."""
+    if re.search(CONTROL, spec):
+        raise SinkUnavailable(f"{spec!r} is no sink: it holds control characters; write it without them")
     kinds = sorted(sinks.all().values(), key=lambda kind: kind.rank)
     for kind in kinds:
         if kind.claims(spec):

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from visard.daemon.errors import SinkError
 from visard.daemon.media.ports import Sink
@@ -47,7 +48,7 @@ class ReconnectingSink:
         if self._sink is not None:
             try:
                 self._sink.write(image)
-            except SinkError as error:
+            except Exception as error:  # drivers and their libraries raise what they like
                 self._lose(error)
 
     def close(self) -> None:
@@ -59,15 +60,18 @@ class ReconnectingSink:
     def _open(self) -> None:
         try:
             self._sink = self._opening()
-        except SinkError as error:
+            self._changed(self._sink)
+        except Exception as error:  # drivers and their libraries raise what they like
             self._lose(error)
             return
         self.where, self.trouble = self._sink.where, ""
-        self._changed(self._sink)
 
-    def _lose(self, error: SinkError) -> None:
-        if str(error) != self.trouble:
-            log.warning("no pictures go out: %s", error)
-        self.close()
-        self.trouble, self._due = str(error), time.monotonic() + RETRY
+    def _lose(self, error: Exception) -> None:
+        known = isinstance(error, SinkError)
+        why = str(error) if known else f"{self.where} failed ({type(error).__name__}: {error})"
+        if why != self.trouble:
+            log.warning("no pictures go out: %s", why, exc_info=None if known else error)
+        self.trouble, self._due = why, time.monotonic() + RETRY
+        with suppress(Exception):  # it is lost already
+            self.close()
         self._changed(None)

@@ -1,7 +1,9 @@
 """Sources: where frames come from. A module here with ``source`` is found by itself."""
 
+import re
 from typing import Protocol
 
+from visard.daemon.config.settings import CONTROL
 from visard.daemon.errors import SourceUnavailable
 from visard.daemon.media.frame import Format
 from visard.daemon.media.ports import Source
@@ -41,6 +43,8 @@ sources: Registry[SourceKind] = Registry("visard.daemon.sources", "source")
 
 def find_source(spec: str) -> SourceKind:
     """Return the kind that ``spec`` names, or raise SourceUnavailable listing the kinds."""
+    if re.search(CONTROL, spec):
+        raise SourceUnavailable(f"{spec!r} is no source: it holds control characters; write it without them")
     kinds = sorted(sources.all().values(), key=lambda kind: kind.rank)
     for kind in kinds:
         if kind.claims(spec):

@@ -4,11 +4,13 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from visard.daemon.config.file import replace_file
 from visard.daemon.errors import SourceError, SourceUnavailable
 from visard.daemon.media.frame import Format
 from visard.daemon.media.ports import Source
 from visard.daemon.sources import find_source, sources
 from visard.daemon.sources._cameras import CameraDevice, list_cameras
+from visard.engines.file_access import read_plain
 
 log = logging.getLogger(__name__)
 
@@ -96,12 +98,12 @@ class SourceSelector:
         self.name, self.path, self.demo = name, camera.path if camera else None, demo
         if camera is not None and not camera.is_called(self._remembered()):
             try:
-                self._memory.write_text(camera.stable_id + "\n")
+                replace_file(self._memory, camera.stable_id + "\n")
             except OSError as error:
                 log.warning("the camera used last cannot be remembered: %s", error)
 
     def _remembered(self) -> str:
         try:
-            return self._memory.read_text().strip()
+            return read_plain(self._memory, 4096).decode(errors="replace").strip()
         except OSError:
             return ""

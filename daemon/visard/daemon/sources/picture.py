@@ -8,11 +8,9 @@ from visard.daemon.media.frame import Format
 from visard.daemon.media.letterbox import letterbox
 from visard.daemon.sources._playback import Pictures, Playback
 from visard.models.face import Image
-from visard.models.portrait import read_picture, shrink
+from visard.models.picture_file import SUFFIXES, read_picture
 
-SUFFIXES = frozenset(
-    (".avif", ".bmp", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-)
+_SUFFIXES = SUFFIXES - {".gif"}  # which moves: that is a video
 SECONDS = 3.0
 """How long one picture is shown."""
 _SLIDES = Format(1280, 720, 30)
@@ -29,7 +27,7 @@ class PictureKind:
     def claims(self, spec: str) -> bool:
         """Whether it is a folder or named like a picture."""
         path = Path(spec)
-        return bool(spec) and (path.is_dir() or path.suffix.lower() in SUFFIXES)
+        return bool(spec) and (path.is_dir() or path.suffix.lower() in _SUFFIXES)
 
     def open(
         self, spec: str, wanted: Format | None = None, *, loop: bool = True, paced: bool = True
@@ -46,7 +44,7 @@ class PictureKind:
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    slides = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    slides = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
     if not slides:
         raise SourceUnavailable(f"there is no picture in {folder}")
     return slides
@@ -56,7 +54,7 @@ def _own_format(path: Path, wanted: Format) -> Format:
     if not path.exists():
         raise SourceUnavailable(f"there is no file at {path}")
     try:
-        height, width = shrink(read_picture(path), _LONGEST).shape[:2]
+        height, width = read_picture(path, _LONGEST).shape[:2]
     except PictureUnreadable as error:
         raise SourceUnavailable(str(error)) from error
     return Format(width, height, wanted.fps)
@@ -75,7 +73,7 @@ def _canvases(slides: Sequence[Path], format: Format) -> Iterator[Image]:  # noq
     shown = False
     for path in slides:
         try:
-            image = read_picture(path)
+            image = read_picture(path, max(format.width, format.height))
         except PictureUnreadable as error:
             reason = str(error)
             continue

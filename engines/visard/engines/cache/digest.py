@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from visard.engines.errors import EngineError, ModelRefused
+from visard.engines.file_access import open_plain
 
 _EXTERNAL = b"\x0a\x08location"
 """How an ONNX file that keeps weights in other files spells the key of their names."""
@@ -37,7 +38,7 @@ def _state(path: Path) -> tuple[int, int, int]:
 def _file(path: Path, *_: int) -> tuple[str, bool]:
     """Return a file's sha256 and whether it may keep weights elsewhere, read again when its state differs."""
     total, external, end = hashlib.sha256(), False, b""
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         while block := file.read(2**20):
             total.update(block)
             external = external or _EXTERNAL in end + block

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import IO, Any
 from weakref import finalize
 
+from visard.engines.file_access import make_private, open_plain
+
 if sys.platform != "win32":
     import fcntl
 
@@ -26,10 +28,7 @@ _HALF = ".half-"
 def private(folder: Path) -> str | None:
     """Make a folder that is ours alone; return why there is none, or None when there is."""
     try:
-        for part in [*reversed(folder.parents), folder]:
-            if not part.exists():
-                with contextlib.suppress(FileExistsError):
-                    part.mkdir(mode=0o700)
+        make_private(folder)
         status = folder.lstat()
         if reason := _foreign(status, stat.S_ISDIR):
             return f"{folder} is not used: {reason}"
@@ -66,8 +65,9 @@ class HeldFile:
 
 def trusted(path: Path) -> HeldFile:
     """Open a file that only we could have written. Raises OSError for any other."""
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
-    held = HeldFile(handle)
+    with open_plain(path, links=False) as file:
+        held = HeldFile(os.dup(file.fileno()))
+    handle = held.handle
     status = os.fstat(handle)
     reason = _foreign(status, stat.S_ISREG)
     if not reason and sys.platform != "win32" and status.st_mode & 0o022:
@@ -216,7 +216,7 @@ class Lock:
 
         if private(self._path.parent.parent) or private(self._path.parent):
             return
-        lock = FileLock(self._path, thread_local=False)
+        lock = FileLock(self._path, thread_local=False, mode=0o600)
         while True:
             try:
                 lock.acquire(timeout=0)

@@ -24,9 +24,13 @@ _SURE = 0.03
 
 
 class CompileJob:
-    """One engine to be compiled, or found compiled."""
+    """One engine to be compiled, or found compiled.
 
-    def __init__(
+    Small networks are compiled in this process where that is quick. One that is ``isolated`` never is: what
+    somebody else made may never end, and a child process can be killed.
+    """
+
+    def __init__(  # noqa: PLR0913 - all but the first three are named
         self,
         model: Path,
         backend: Backend,
@@ -37,10 +41,11 @@ class CompileJob:
         report: Report = lambda _: None,
         timeout: float = TIMEOUT,
         reference: ReferenceResults | None = None,
+        isolated: bool = False,
     ) -> None:
         self._task = CompileTask(model, options, samples, reference)
         self._backend, self._cache, self._timeout = backend, cache or Cache(), timeout
-        self._report = report
+        self._report, self._isolated = report, isolated
         self._cancelled = threading.Event()
         self._child: WorkerProcess | None = None
 
@@ -70,6 +75,11 @@ class CompileJob:
         finally:
             lock.release()
 
+    def reference(self) -> ReferenceResults:
+        """Compute the reference alone; raises what computing it does, and what ``make`` does."""
+        with scratch(self._cache.folder, self._task.model) as folder:
+            return self._in_child(folder, compiling=False).reference
+
     def _wait(self) -> None:
         self._check()
         self._report(Progress("waiting for another program that compiles the same", 0.0))
@@ -81,7 +91,8 @@ class CompileJob:
     def _made(self, wanted: CacheKey) -> CachedEngine:
         self._check()
         begun = time.monotonic()
-        here = self._backend.instant and self._task.model.stat().st_size <= SMALL
+        small = self._task.model.stat().st_size <= SMALL
+        here = self._backend.instant and small and not self._isolated
         with scratch(self._cache.folder, self._task.model) as folder:
             made = self._here(folder) if here else self._in_child(folder)
         self._check()
@@ -102,12 +113,12 @@ class CompileJob:
         options = self._task.options
         return f"compiling {self._task.model.name} with {self._backend.name} in {options.precision}"
 
-    def _in_child(self, folder: Path) -> CompileResult:
+    def _in_child(self, folder: Path, *, compiling: bool = True) -> CompileResult:
         name = f"{self._task.model.stem}-{self._backend.name}-{self._task.options.precision}"
         log = WorkerLog(self._cache.logs, name)
         child = self._child = WorkerProcess(log)
         try:
-            child.tell(self._backend, self._task, folder)
+            child.tell(self._backend, self._task, folder, compiling=compiling)
             head, bodies = self._listen(child, log)
         finally:
             self._child = None

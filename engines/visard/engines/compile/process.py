@@ -16,6 +16,7 @@ from visard.engines.cache import files
 from visard.engines.compile import ipc
 from visard.engines.compile.compile import CompileTask
 from visard.engines.errors import BuildFailed
+from visard.engines.file_access import private_file
 from visard.engines.inputs import to_bytes
 from visard.engines.interfaces import Backend
 
@@ -50,14 +51,18 @@ class WorkerProcess:
         pipe: IO[bytes] = getattr(self._process, name)
         return pipe
 
-    def tell(self, backend: Backend, task: CompileTask, folder: Path) -> None:
-        """Give it the task; a child that is dead already is noticed when it is listened to."""
+    def tell(self, backend: Backend, task: CompileTask, folder: Path, *, compiling: bool = True) -> None:
+        """Give it the task, or only its reference to compute.
+
+        A child that is dead already is noticed when it is listened to.
+        """
         module, attribute = _whereabouts(backend)
         known = task.reference
         head: dict[str, Any] = {
             "parent": os.getpid(),
             "module": module,
             "attribute": attribute,
+            "compiling": compiling,
             "model": str(task.model.absolute()),
             "options": ipc.options_to(task.options),
             "has_samples": task.samples is not None,
@@ -144,7 +149,7 @@ class WorkerLog:
         moment = f"{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 10**9:09d}"
         path = folder / f"{moment}-{re.sub(r'[^A-Za-z0-9._-]+', '_', name)[:80]}.log"
         try:
-            self._file = path.open("xb", buffering=0)
+            self._file = open(path, "xb", buffering=0, opener=private_file)  # noqa: SIM115 - closed by close
             self.place = f"its log is {path}"
         except OSError as error:
             self.place = f"there is no log: {error.strerror}"

@@ -19,7 +19,8 @@ from typing import IO, Any
 
 from visard.engines.accuracy import ReferenceResults
 from visard.engines.compile import ipc
-from visard.engines.compile.compile import CompileTask, compile_network
+from visard.engines.compile.compile import CompileResult, CompileTask, compile_network
+from visard.engines.compile.reference import compute_reference
 from visard.engines.inputs import from_bytes
 from visard.engines.interfaces import Backend, Progress
 
@@ -61,7 +62,13 @@ def _work(head: dict[str, Any], bodies: list[bytes], answer: IO[bytes]) -> tuple
         from_bytes(samples, "sample") if head["has_samples"] else None,
         ReferenceResults.from_bytes(known, head["reason"]) if known else None,
     )
-    made = compile_network(task, backend, Path(head["scratch"]), _Reporter(answer), os.cpu_count())
+    if head["compiling"]:
+        made = compile_network(task, backend, Path(head["scratch"]), _Reporter(answer), os.cpu_count())
+    else:
+        options = task.options
+        made = CompileResult(
+            b"", compute_reference(task.model, task.samples, options.ranges, options.threads)
+        )
     return {"made": made.notes, "reason": made.reference.reason}, made.plan, made.reference.to_bytes()
 
 

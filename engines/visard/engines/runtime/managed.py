@@ -12,7 +12,7 @@ import numpy as np
 
 from visard.engines.errors import DeviceLost, EngineError
 from visard.engines.inputs import misfit
-from visard.engines.interfaces import Engine, Precision, TensorSpec
+from visard.engines.interfaces import Engine, Precision, Report, TensorSpec
 from visard.engines.runtime.candidates import Candidate, CandidateState, EngineStatus
 from visard.engines.runtime.opener import EngineOpener, OpenedEngine
 from visard.engines.runtime.selector import EngineSelector
@@ -62,12 +62,13 @@ class ManagedEngine:
             (live.warning,) if live and live.warning else (),
         )
 
-    def start(self, *, wait: bool) -> None:
+    def start(self, *, wait: bool, report: Report = lambda _: None) -> None:
         """Take the fastest candidate; without ``wait`` one that is ready, until a faster one is found.
 
-        Raises the reason when none works.
+        ``report`` hears of it until then. Raises the reason when none works, and what ``report`` raises.
         """
         selector = self._selector
+        selector.report = report
         found = None if wait else selector.first_working(selector.at_once())
         found = found or selector.first_working(selector.order)
         if found is None:
@@ -78,7 +79,8 @@ class ManagedEngine:
         if wait:
             selector.select(self._index)
             self._change_over()
-        else:
+        selector.report = lambda _: None
+        if not wait:
             selector.select_in_background(self._index)
 
     def _switch_to(self, index: int, opened: OpenedEngine) -> None:

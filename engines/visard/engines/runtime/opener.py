@@ -80,7 +80,9 @@ class EngineOpener:
         threads: int = 1,
         ranges: tuple[Range, ...] = (),
         samples: Samples | None = None,
+        isolated: bool = False,
     ) -> None:
+        self._isolated = isolated
         self.model, self.ranges = model, ranges
         self._digest = digest(model)
         self._cache, self._threads, self._samples = cache, threads, samples
@@ -166,6 +168,7 @@ class EngineOpener:
                 cache=self._cache,
                 report=report,
                 reference=self._reference,
+                isolated=self._isolated,
             )
             self._jobs.append(job)
         try:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from weakref import WeakSet
 
 from visard.engines.errors import Cancelled, DeviceLost, EngineError, ModelRefused, NoNumbers, Wrong
-from visard.engines.interfaces import Progress
+from visard.engines.interfaces import Progress, Report
 from visard.engines.runtime import speed
 from visard.engines.runtime.candidates import FAILED, Candidate, CandidateState
 from visard.engines.runtime.opener import EngineOpener, OpenedEngine, Selection
@@ -29,6 +29,9 @@ class EngineSelector:
         self.building: Progress | None = None
         self.better: tuple[int, OpenedEngine] | None = None
         """What was found to be faster than what serves, and nobody has taken yet."""
+        self.report: Report = lambda _: None
+        """Hears how far compiling is; what it raises ends it."""
+        self._given_up: Exception | None = None
         self._errors: list[tuple[type[EngineError], str]] = []
         self._lasting = True
         """Whether all that was found out holds at the next start, too."""
@@ -109,6 +112,9 @@ class EngineSelector:
             self._failed(index, CandidateState.refused, error)
             return None
         except Exception as error:  # a library may raise anything; the next candidate is there for that
+            if error is self._given_up:
+                self.mark(index, CandidateState.untried)
+                raise
             self._failed(index, CandidateState.refused, EngineError(f"{type(error).__name__}: {error}"))
             return None
         finally:
@@ -135,6 +141,11 @@ class EngineSelector:
     def _progress(self, progress: Progress) -> None:
         self.building = progress
         self._changed()
+        try:
+            self.report(progress)
+        except Exception as error:
+            self._given_up = error
+            raise
 
     def select(self, serving: int) -> None:
         """Try the others and leave the fastest in ``better``, unless it serves; what is known is believed."""

@@ -161,7 +161,8 @@ class GtkIcon(Icon):  # type: ignore[misc]
     def _initialize(self) -> None:
         """Unlike pystray's, end cleanly on signals and need no notification service."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            GLib.unix_signal_add(GLib.PRIORITY_HIGH, number, self._loop.quit)
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup's is kept
+                GLib.unix_signal_add(GLib.PRIORITY_HIGH, number, self._loop.quit)
         self._mark_ready()
 
     def _finalize(self) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from visard.daemon.errors import SourceUnavailable
 from visard.daemon.media.frame import Format
 from visard.models.face import Image
+from visard.models.picture_file import MAX_PIXELS
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 P = TypeVar("P")
 
 _ROTATIONS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
+_OPTIONS = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
 TICK = Fraction(1, 90_000)
 """The unit of time, in seconds, where a file has none of its own."""
 
@@ -35,7 +37,7 @@ def open_input(path: Path) -> "InputContainer":
     if not path.is_file():  # a pipe or a device would be waited for
         raise SourceUnavailable(f"there is no file at {path}")
     try:
-        return av.open(str(path.resolve()), options={"protocol_whitelist": "file"}, metadata_errors="replace")
+        return av.open(str(path.resolve()), options=_OPTIONS, metadata_errors="replace")
     except PermissionError as error:
         raise SourceUnavailable(f"{path} may not be read by this user") from error
     except (av.FFmpegError, OSError, ValueError) as error:
@@ -102,6 +104,7 @@ class VideoReader:
         stream = cast("VideoStream | None", self._container.streams.best("video"))
         if stream is None or stream.codec_context is None:
             raise SourceUnavailable(f"{self.path.name} holds no video")
+        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         stream.thread_type = "AUTO"
         stream.thread_count = 2  # more gains nothing at 720p and takes cores from the networks
         return stream

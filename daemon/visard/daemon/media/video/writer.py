@@ -1,6 +1,5 @@
-"""Write H.264 or VP9 with the sound and the timing of an original; a kill leaves a file that plays."""
+"""Write H.264 or VP9 with the sound and the timing of an original; a kill leaves what plays, or nothing."""
 
-import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ import numpy as np
 from visard.daemon.errors import SinkError, SinkUnavailable
 from visard.daemon.media.frame import Format
 from visard.daemon.media.video.audio import AudioCodecs, AudioTrack
+from visard.daemon.media.video.part import PartFile
 from visard.daemon.media.video.reader import TICK, VideoReader
 from visard.models.face import Image
 
@@ -34,8 +34,13 @@ class _Container:
     """Encoder options when nobody waits for the next picture."""
     live: dict[str, str]
     """Encoder options when the pictures come from a camera."""
+    format: str
+    """FFmpeg's name of the container."""
     muxer: dict[str, str]
 
+
+FRAGMENT_MS = 500
+"""Milliseconds of video that are written at a time."""
 
 # Without B-frames a picture's time is also its place in the file, so an interrupted file keeps its timing.
 _H264 = {"bf": "0"}
@@ -47,21 +52,29 @@ _MP4 = _Container(
     sound=AudioCodecs("aac", _EVERYWHERE | {"flac", "opus"}),
     offline=_H264 | {"preset": "veryfast", "crf": "18"},
     live=_H264 | {"preset": "ultrafast", "crf": "20"},
-    # Playable at every moment while it is being written, an ordinary file once it is closed.
-    muxer={"movflags": "hybrid_fragmented+delay_moov+frag_keyframe", "flush_packets": "1"},
+    format="mp4",
+    # Playable while it is being written, an ordinary file once it is closed.
+    muxer={
+        "movflags": "hybrid_fragmented+delay_moov+frag_keyframe",
+        "frag_duration": str(FRAGMENT_MS * 1000),
+        "flush_packets": "1",
+    },
 )
-_MOV = replace(_MP4, sound=AudioCodecs("aac", _EVERYWHERE | _PCM))
+_MOV = replace(_MP4, sound=AudioCodecs("aac", _EVERYWHERE | _PCM), format="mov")
+_CLUSTERS = {"cluster_time_limit": str(FRAGMENT_MS), "flush_packets": "1"}
 _MKV = replace(
     _MP4,
     sound=AudioCodecs("aac", _EVERYWHERE | _PCM | {"flac", "opus", "vorbis"}),
-    muxer={"flush_packets": "1"},
+    format="matroska",
+    muxer=_CLUSTERS,
 )
 _WEBM = _Container(
     video="libvpx-vp9",
     sound=AudioCodecs("libopus", frozenset({"opus", "vorbis"})),
     offline=_VP9 | {"deadline": "good", "cpu-used": "5", "crf": "24"},
     live=_VP9 | {"deadline": "realtime", "cpu-used": "8", "crf": "28"},
-    muxer={"flush_packets": "1"},
+    format="webm",
+    muxer=_CLUSTERS,
 )
 CONTAINERS = {".mp4": _MP4, ".mov": _MOV, ".mkv": _MKV, ".webm": _WEBM}
 
@@ -69,9 +82,11 @@ CONTAINERS = {".mp4": _MP4, ".mov": _MOV, ".mkv": _MKV, ".webm": _WEBM}
 class VideoWriter:
     """Writes pictures into a video file that appears at ``path`` when it is finished.
 
-    Until then it grows beside it as ``NAME.partN.SUFFIX``, which plays even after a kill. With ``original``
-    the sound of that file is taken along, as it is where the container allows. As a context manager it
-    finishes the file, keeps what there is after Ctrl-C, and leaves nothing behind after an error.
+    Until then it grows beside it as ``NAME.partN.SUFFIX``, which plays at every moment: a kill takes no more
+    than FRAGMENT_MS of video and the pictures that the encoder still holds, some dozens. Before the first
+    pictures are written there is no file at all (PartFile says where that may fail). With ``original`` the
+    sound of that file is taken along, as it is where the container allows. As a context manager it finishes
+    the file, keeps what there is after Ctrl-C, and leaves nothing behind after an error.
     """
 
     def __init__(self, path: Path, format: Format, *, original: VideoReader | None = None) -> None:  # noqa: A002
@@ -84,7 +99,7 @@ class VideoWriter:
         container = _container(self.path)
         if original and self.path.exists() and self.path.samefile(original.path):
             raise SinkUnavailable(f"{path} is the file being read; choose another name for the result")
-        self._part = _create_part(self.path)
+        self._part = PartFile(self.path)
         self._start(container, format, original)
 
     def write(self, image: Image, seconds: float | None = None) -> None:
@@ -99,6 +114,7 @@ class VideoWriter:
             self._last = ticks
             if self._audio:
                 self._audio.mux_until(float(ticks * self._tick))
+            self._part.appear_with_pictures()
 
     def finish(self) -> None:
         """Add the rest of the sound and close."""
@@ -119,7 +135,7 @@ class VideoWriter:
             if self._audio:
                 self._audio.flush()
             self._output.close()
-            self._part.replace(self.path)
+            self._part.finish()
         self._release()
 
     def discard(self) -> None:
@@ -131,7 +147,7 @@ class VideoWriter:
         self._release()
         with suppress(av.FFmpegError, OSError, ValueError):
             self._output.close()
-        self._part.unlink(missing_ok=True)
+        self._part.discard()
 
     def __enter__(self) -> Self:
         return self
@@ -162,7 +178,9 @@ class VideoWriter:
     def _start(self, container: _Container, format: Format, original: VideoReader | None) -> None:  # noqa: A002
         import av
 
-        self._output: OutputContainer = av.open(str(self._part), "w", container_options=container.muxer)
+        self._output: OutputContainer = av.open(
+            self._part, "w", format=container.format, container_options=container.muxer
+        )
         with self._failing():
             options = container.live if format.live else container.offline
             stream = self._output.add_stream(container.video, rate=self._fps, options=dict(options))
@@ -170,6 +188,8 @@ class VideoWriter:
             self._configure(self._stream.codec_context, format)
             if original:
                 self._audio = AudioTrack(original, self._output, container.sound)
+            self._output.start_encoding()
+            self._part.header_written()
 
     def _configure(self, codec: Any, format: Format) -> None:  # noqa: A002
         codec.width, codec.height = format.width + format.width % 2, format.height + format.height % 2
@@ -196,24 +216,6 @@ def _container(path: Path) -> _Container:
     except KeyError:
         choices = ", ".join(CONTAINERS)
         raise SinkUnavailable(f"{path.name}: a video file's name must end in one of {choices}") from None
-
-
-def _create_part(path: Path) -> Path:
-    """Create the unfinished file beside ``path`` under a name nobody uses."""
-    if path.is_dir():
-        raise SinkUnavailable(f"{path} is a folder; add a file name")
-    if not path.parent.is_dir():
-        raise SinkUnavailable(f"there is no folder {path.parent}; create it first")
-    for number in itertools.count():
-        part = path.with_name(f"{path.stem}.part{number}{path.suffix}")
-        try:
-            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise SinkUnavailable(f"nothing can be written into {path.parent}: {error.strerror}") from error
-        return part
-    raise AssertionError("unreachable")
 
 
 def _to_frame(image: Image) -> "VideoFrame":

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from visard.daemon.server.error_handlers import answer
-from visard.daemon.server.preview.checks import Rejection, find_rejection
+from visard.daemon.server.error_handlers import Rejection, answer
+from visard.daemon.server.preview.checks import find_rejection
 from visard.daemon.server.preview.sessions import Sessions
 
 OPEN_TO_ALL = {"/page.css", "/icon.svg"}

@@ -10,10 +10,14 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from visard.daemon.errors import DaemonError
+from visard.daemon.server.error_handlers import Rejection
+from visard.daemon.server.preview.peer import is_this_user
+from visard.daemon.server.protocol import LimitedProtocol
 
 HOST = "127.0.0.1"
-_MAX_CONNECTIONS = 100
-"""Connections at once; more are told to come later."""
+_BACKLOG = 64
+"""Connections that are accepted in one go, before any of them is looked at."""
+_STRANGER = Rejection(403, "user", "this page belongs to another user of this computer")
 _SETTLE = 0.02
 """Seconds in which the event loop ends what was begun: a connection takes some of its turns."""
 
@@ -29,6 +33,17 @@ def listen(port: int = 0) -> socket.socket:
         ) from error
 
 
+class _PageProtocol(LimitedProtocol):
+    """A connection of this user's; nothing is read from anybody else."""
+
+    most = 64
+
+    def rejection(self) -> Rejection | None:
+        """Return why nothing is read from whoever has connected; None lets them in."""
+        connection = self.transport.get_extra_info("socket")
+        return super().rejection() or (None if is_this_user(connection) else _STRANGER)
+
+
 class PreviewHttpServer(uvicorn.Server):
     """Serves ``app`` on a listening socket, without touching the signals and logs of the program."""
 
@@ -36,7 +51,7 @@ class PreviewHttpServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http="h11",
+                http=_PageProtocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -44,7 +59,7 @@ class PreviewHttpServer(uvicorn.Server):
                 proxy_headers=False,  # nobody may choose what address we take theirs for
                 server_header=False,
                 date_header=False,
-                limit_concurrency=_MAX_CONNECTIONS,
+                backlog=_BACKLOG,
                 timeout_graceful_shutdown=1,
             )
         )

@@ -34,9 +34,12 @@ def settings(service: ServiceDep) -> Config:
 
 
 @router.patch("/settings", responses=UNKNOWN)
-def change(service: ServiceDep, body: Changes) -> Config:
-    """Change some settings, all or none; null takes one back to its default."""
-    return service.change(body)
+def change(service: ServiceDep, body: Changes, reveal: bool = False) -> Config:
+    """Change some settings, all or none; null takes one back to its default.
+
+    Those under which the driver may be recognised need ``reveal``, and last until something hides them.
+    """
+    return service.change(body, reveal=reveal)
 
 
 @router.delete("/settings/{key}")

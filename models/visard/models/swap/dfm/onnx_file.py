@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from visard.engines.errors import ModelRefused
+from visard.engines.file_access import open_plain
 from visard.models.swap.dfm.morph import unsplit
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 Tensor = tuple[str, tuple[int | None, ...]]
 """A part of a tensor's name, and its shape."""
+MAX_BYTES = 2**31 - 1
+"""What the format allows a file to have."""
 _EXPECTED = (
     "expected are in_face [N,R,R,3], for AMP models also morph_value [1], and three outputs: "
     "masks [N,R,R,1] first and third, the face [N,R,R,3] second, all float32"
@@ -61,9 +64,12 @@ def _read(path: Path) -> "onnx.ModelProto":
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from onnx.external_data_helper import uses_external_data
 
-    _whole(path)
     try:
-        model = onnx.load(path, load_external_data=False)
+        with open_plain(path, MAX_BYTES) as file:
+            _whole(path.name, file)
+            model = onnx.load(file, "protobuf", load_external_data=False)
+    except OSError as error:
+        raise ModelRefused(f"{path} cannot be read: {error.strerror}") from error
     except (DecodeError, ValueError) as error:
         raise ModelRefused(f"{path.name} is not an ONNX file that can be read; get it again") from error
     if any(map(uses_external_data, model.graph.initializer)):
@@ -74,25 +80,22 @@ def _read(path: Path) -> "onnx.ModelProto":
     return model
 
 
-def _whole(path: Path) -> None:
+def _whole(name: str, file: IO[bytes]) -> None:
     """Walk over the file's outermost fields: the first is the format's version, the last ends with it."""
-    foreign = ModelRefused(f"{path.name} is not an ONNX file, as a DFM is; get it again")
-    try:
-        with path.open("rb") as file:
-            size, end = file.seek(0, 2), file.seek(0)
-            while end < size:
-                key = _varint(file)
-                length = _varint(file) if key & 7 in (0, 2) else -1
-                if length < 0 or not 1 <= key >> 3 < 100 or (end == 0 and key != 8):
-                    raise foreign
-                end = file.tell() + (length if key & 7 == 2 else 0)
-                file.seek(end)
-    except OSError as error:
-        raise ModelRefused(f"{path} cannot be read: {error.strerror}") from error
+    foreign = ModelRefused(f"{name} is not an ONNX file, as a DFM is; get it again")
+    size, end = file.seek(0, 2), file.seek(0)
+    while end < size:
+        key = _varint(file)
+        length = _varint(file) if key & 7 in (0, 2) else -1
+        if length < 0 or not 1 <= key >> 3 < 100 or (end == 0 and key != 8):
+            raise foreign
+        end = file.tell() + (length if key & 7 == 2 else 0)
+        file.seek(end)
     if not size:
         raise foreign
     if end > size:
-        raise ModelRefused(f"{path.name} is truncated, {size} of at least {end} bytes; get it again")
+        raise ModelRefused(f"{name} is truncated, {size} of at least {end} bytes; get it again")
+    file.seek(0)
 
 
 def _varint(file: IO[bytes]) -> int:

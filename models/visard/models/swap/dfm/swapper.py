@@ -217,7 +217,14 @@ class Dfm:
         samples = _samples(path, options)
         report(0.7, "opening the model")
         cores = psutil.cpu_count(logical=False) or 1
-        engine = load(path, threads=cores, samples=samples, wait=False)
+        engine = load(
+            path,
+            threads=cores,
+            samples=samples,
+            wait=False,
+            isolated=True,
+            report=lambda progress: report(0.7 + 0.2 * progress.done, "opening the model"),
+        )
         swap = DfmSwap(DfmNetwork(engine), _COPIES * path.stat().st_size, options)
         try:
             report(1.0, "ready")
