@@ -16,6 +16,7 @@ from visard.daemon.api.schema import (
     CameraState,
     CameraStatus,
     Consent,
+    EnrolmentInfo,
     GuardStatus,
     Job,
     Numbers,
@@ -29,12 +30,13 @@ from visard.daemon.api.schema import (
 )
 from visard.daemon.config.file import Config, ConfigFile
 from visard.daemon.config.settings import Mode
-from visard.daemon.errors import PersonaError, PersonaUnknown, PictureUnreadable
+from visard.daemon.errors import EnrolmentError, PersonaError, PersonaUnknown, PictureUnreadable
 from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.media.slot import Closed
 from visard.daemon.personas.describe import describe
 from visard.daemon.personas.prepare import chosen, suitable
 from visard.daemon.personas.record import AUTO, Persona, PersonaKind, Record, check_name
+from visard.daemon.service.enrolment import TITLE
 from visard.daemon.service.service import Service, snapshot
 from visard.models.processor import Material, find_processor
 
@@ -69,7 +71,7 @@ class FakeService(Service):
         self._bin: dict[str, PersonaInfo] = {}
         self._jobs: dict[int, Job] = {}
         self._problems: dict[str, Problem] = {}
-        self._revealed = self._asleep = False
+        self._revealed = self._asleep = self._enrolled = False
         self._preparing: Job | None = None
 
     def start(self) -> None:
@@ -130,6 +132,7 @@ class FakeService(Service):
         self._jobs[number] = job.model_copy(update={"progress": progress, "done": done, "error": error})
         if progress == 1 and job.persona:
             self._personas[job.persona] = _persona(job.persona, kind="generated")
+        self._enrolled |= progress == 1 and job.title == TITLE
         self._changed()
 
     # What the control API asks.
@@ -147,6 +150,7 @@ class FakeService(Service):
                 mode=config.mode,
                 paused=config.paused,
                 revealed=self._revealed,
+                enrolled=self._enrolled,
                 watched=not self._asleep,
                 guard=GuardStatus(verdict="card" if config.paused else "frame"),
                 camera=self._camera(),
@@ -282,6 +286,23 @@ class FakeService(Service):
         self._jobs[job.id] = job
         self._changed()
         return job
+
+    def enrolment(self) -> EnrolmentInfo:
+        return EnrolmentInfo(enrolled=self._enrolled, views=5 * self._enrolled)
+
+    def enrol(self, path: Path | None = None) -> Job:
+        if any(job.title == TITLE and not job.done for job in self._jobs.values()):
+            raise EnrolmentError("somebody is being enrolled just now; wait until that is over")
+        self._note("enrol", path)
+        job = Job(id=len(self._jobs) + 1, title=TITLE, progress=0.0, step="look straight ahead")
+        self._jobs[job.id] = job
+        self._changed()
+        return job
+
+    def forget_enrolment(self) -> None:
+        self._note("forget")
+        self._enrolled = False
+        self._changed()
 
     def rename_persona(self, name: str, new: str) -> PersonaInfo:
         known = self._own(name)

@@ -11,6 +11,7 @@ from networks import samples
 from onnx import TensorProto, helper
 
 from visard.engines.interfaces import Array, Backend, Engine, Options
+from visard.models import check_inputs
 from visard.models.assets import asset
 
 ASSETS = sorted(path.name for path in asset("SHA256SUMS").parent.glob("*.onnx"))
@@ -66,5 +67,7 @@ def picture(*shape: int, seed: int = 1) -> Array:
 def inputs(model: Path, batch: int = 1) -> tuple[Array, ...]:
     if model.name not in ASSETS:
         return samples(model, 1, batch=batch)[0]
+    if model.name.startswith("sface"):  # takes 0 to 255: a picture of 0 to 1 is all black to it
+        return check_inputs.samples(model.stem)[0]
     tensors = onnx.load(model).graph.input
     return tuple(picture(*(d.dim_value or 1 for d in t.type.tensor_type.shape.dim)) for t in tensors)

@@ -18,6 +18,7 @@ Comment: The parts of this package are separate works, each under its own terms,
 NETWORKS = """\
 Files: usr/lib/visard/lib/*/site-packages/visard/models/assets/*
 Copyright: Google LLC
+ 2021 Shenzhen Institute of Artificial Intelligence and Robotics for Society (sface_2021dec_fp16w.onnx)
 License: Apache-2.0
  On Debian systems the text is in /usr/share/common-licenses/Apache-2.0. Origins and changes are in NOTICE.md
  beside the files.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from visard.models import align
+from visard.models.swap.dfm.swapper import sample_faces
 
 ALIGNED = {
     "all_points": {"size": 224, "coverage": 2.2, "offset": (0, -0.08), "still": False},
@@ -108,7 +109,7 @@ def test_what_lies_outside_is_black() -> None:
 
 
 def test_the_people_we_ship_are_found() -> None:
-    found = align.sample_faces()
+    found = sample_faces()
     assert len(found) == 3
     for picture, landmarks in found:
         matrix = align.align(landmarks, 224, coverage=2.2)

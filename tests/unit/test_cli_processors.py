@@ -186,7 +186,7 @@ def test_without_a_mode_it_is_what_the_processor_does(
     modes = []
     from visard.daemon.foreground import convert
 
-    def note(start: Path, end: Path, persona: object, *_: object) -> convert.Summary:
+    def note(start: Path, end: Path, persona: object, *_: object, **__: object) -> convert.Summary:
         modes.append((persona.processor, persona.mode))  # type: ignore[attr-defined]
         return convert.Summary(end)
 

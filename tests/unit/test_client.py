@@ -22,6 +22,7 @@ from visard.daemon.errors import (
     ConfigError,
     DaemonAbsent,
     DaemonError,
+    EnrolmentError,
     PersonaError,
     PersonaUnknown,
     PictureUnreadable,
@@ -91,6 +92,10 @@ def test_everything_can_be_asked_for(tmp_path: Path, tcp: bool) -> None:
         assert client.restore_persona("a b").name == "a b"
         client.remove_persona("a b", forever=True)
         assert client.generate_persona(3).persona == "person-3"
+        assert not client.enrolment().enrolled
+        assert client.enrol(Path("me.mp4")).title == "learning what you look like"
+        client.forget_enrolment()
+        assert service.calls[-2:] == [f"enrol {Path('me.mp4').absolute()}", "forget"]
         assert client.configure_persona("marco", "puppet", {}).processor == "puppet"
         assert client.configure_persona("marco", None, None).processor == "puppet"
         assert {"mesh", "puppet"} <= {each.name for each in client.processors()}
@@ -111,6 +116,7 @@ def test_what_the_daemon_raised_is_raised_here(tmp_path: Path) -> None:
         for ask, kind, words in (
             (lambda: client.switch_persona("nobody"), PersonaUnknown, "nobody"),
             (lambda: client.persona("../x"), DaemonError, "there is no"),
+            (lambda: (client.enrol(), client.enrol()), EnrolmentError, "being enrolled just now"),
             (lambda: client.remove_persona("clara"), PersonaError, "ships with Visard"),
             (lambda: client.add_persona(Path("no.jpg"), "x", Consent.self), PictureUnreadable, "/no.jpg"),
             (lambda: client.configure_persona("clara", "no", {}), ProcessorUnknown, "choose auto or one of"),

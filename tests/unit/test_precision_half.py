@@ -13,9 +13,9 @@ from planted import f32, kernel, node, picture, plant, tensor
 
 from visard.engines import accuracy
 from visard.engines.errors import ModelRefused
-from visard.engines.inputs import made_up
-from visard.engines.interfaces import Precision, Samples, TensorSpec
+from visard.engines.interfaces import Precision, Samples
 from visard.engines.precision import convert_precision, graph, layer_compare
+from visard.models import check_inputs
 from visard.models.assets import asset
 
 SHIPPED = sorted(path.name for path in asset("SHA256SUMS").parent.glob("*.onnx"))
@@ -32,10 +32,7 @@ def test_what_is_shipped_computes_the_same(tmp_path: Path, name: str, precision:
     assert ports(made.path) == ports(source)
     if precision is Precision.fp16:
         sound(made.path)
-    (value,) = onnx.load(source).graph.input
-    shape = tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
-    given = made_up([TensorSpec(value.name, np.dtype(np.float32), shape)], (), 64)
-    for result, largest in outputs(source, made.path, given):
+    for result, largest in outputs(source, made.path, check_inputs.samples(source.stem)):
         assert result.ok, result.reason
         assert result.cosine >= LEAST[precision] or largest < 1e-3  # a score next to nothing
 

@@ -12,6 +12,8 @@ from foreground import Camera, make_up, prepare
 from leftovers import no_thread_left
 from PIL import Image as Pillow
 
+from visard.daemon.config import paths
+from visard.daemon.config.enrolment import FILE, NUMBERS, Enrolled, EnrolmentFile
 from visard.daemon.config.settings import Mode, Settings
 from visard.daemon.errors import PersonaError, SinkError, SinkUnavailable, SourceUnavailable
 from visard.daemon.foreground import endpoints
@@ -58,6 +60,7 @@ def test_a_signal_ends_it_and_closes_what_it_wrote(basket: Basket, ending: signa
     status = run("camera", "marco", ["out.mp4"], Settings(max_faces=2))
     assert (status.persona, status.mode, status.camera.state) == ("marco", Mode.swap, "ok")
     assert (status.output.where, status.settings.max_faces) == ("basket", 2)
+    assert not status.enrolled
     assert basket.closed
     assert no_thread_left()
 
@@ -143,3 +146,8 @@ def test_the_preview_is_served_by_the_program_itself(
     assert "hanna" in (status.persona, status.wanted)
     assert status.output.where == "basket, preview"
     assert no_thread_left()
+
+
+def test_who_is_enrolled_is_known(basket: Basket) -> None:
+    EnrolmentFile(paths.config() / FILE).save(Enrolled(np.eye(2, NUMBERS, dtype=np.float32)))
+    assert run("camera", "marco", ["out.mp4"], seconds=0.1).enrolled

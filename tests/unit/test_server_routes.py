@@ -117,6 +117,21 @@ def test_personas_come_and_go(call: Ask, photo: str) -> None:
     assert call("POST", "/personas/grace/restore")[0] == 404
 
 
+def test_the_driver_is_enrolled_and_forgotten(call: Ask, service: FakeService) -> None:
+    assert call("GET", "/enrolment") == (200, {"enrolled": False, "views": 0})
+    code, job = call("POST", "/enrolment")
+    assert (code, job["step"]) == (202, "look straight ahead")
+    code, answer = call("POST", "/enrolment", {"path": "/me.jpg"})
+    assert (code, answer["error"]["code"]) == (409, "enrolment")
+    assert not call("GET", "/status")[1]["enrolled"]
+    service.advance(job["id"], 1)
+    assert call("GET", "/status")[1]["enrolled"]
+    assert call("DELETE", "/enrolment") == (204, None)
+    assert not call("GET", "/status")[1]["enrolled"]
+    for path in (7, "a\nb.jpg", "a\0.jpg", "x" * 5000):
+        assert call("POST", "/enrolment", {"path": path})[0] == 422
+
+
 def test_a_processor_and_its_options_are_chosen(call: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     drop_in(monkeypatch)
     code, found = call("GET", "/processors")

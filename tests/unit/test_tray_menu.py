@@ -185,6 +185,23 @@ def test_nothing_in_the_menu_reveals_without_asking(state: State) -> None:
                 assert ("reveal", True) not in asked or dialogs.seen == ["question"]
 
 
+@pytest.mark.parametrize("ready", [True, False])
+def test_a_face_is_enrolled_after_a_word_and_forgotten_at_once(ready: bool) -> None:
+    dialogs = FakeDialogs(yes=ready)
+    begin = labelled(menu(status()), "Enrol my face")
+    assert do(begin.action, dialogs) == ([("enrol",)] if ready else [])
+    assert dialogs.seen == ["question"]
+    enrolled = menu(status(enrolled=True))
+    assert not [item for item in every(enrolled) if item.label.startswith("Enrol")]
+    assert do(labelled(enrolled, "Forget my face").action, dialogs) == [("forget_enrolment",)]
+    assert dialogs.seen == ["question"]
+
+
+def test_what_to_do_while_enrolling_is_told() -> None:
+    job = Job(id=4, title="learning what you look like", step="look straight ahead", progress=0.4)
+    assert labelled(menu(status(jobs=(job,))), "Learning what you look like: look straight ahead … 40 %")
+
+
 def test_a_revealed_face_is_hidden_by_the_first_entry_at_once() -> None:
     items = menu(status(State.revealed))
     dialogs = FakeDialogs()

@@ -19,6 +19,8 @@ VisardError
 │   └── PersonaUnknown        there is no such persona
 ├── ConfigError               a setting is unknown or its value cannot be
 │   └── WouldReveal           the driver might be recognised, and nobody asked for that
+├── EnrolmentError            a driver cannot be enrolled or forgotten
+│   └── EnrolmentDamaged      who is enrolled cannot be read
 ├── InstallError              what starts Visard with the session cannot be set up
 └── DaemonError
     ├── DaemonRunning         another daemon of this user is at work
@@ -93,6 +95,18 @@ class WouldReveal(ConfigError):
     """Settings under which the driver may be recognised were asked for without saying so."""
 
 
+class EnrolmentError(VisardError):
+    """A driver cannot be enrolled or forgotten."""
+
+    code = "enrolment"
+
+
+class EnrolmentDamaged(EnrolmentError):
+    """Who is enrolled cannot be read."""
+
+    code = "enrolment-damaged"
+
+
 class InstallError(VisardError):
     """What starts Visard with the session cannot be set up."""
 
@@ -129,6 +143,8 @@ __all__ = [
     "DaemonError",
     "DaemonRunning",
     "EngineError",
+    "EnrolmentDamaged",
+    "EnrolmentError",
     "FaceUnusable",
     "InstallError",
     "ModelRefused",

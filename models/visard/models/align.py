@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from visard.models.check_inputs import pictures
 from visard.models.face import Image, Landmarks
 from visard.models.geometry.canonical import canonical
 
@@ -104,16 +103,3 @@ def behind_the_face(yaw: float) -> float:
 def crop(picture: Image, matrix: Matrix, size: int) -> Image:
     """Cut the crop out, bilinearly; what lies outside the picture is black."""
     return np.asarray(cv2.warpAffine(picture, matrix, (size, size), flags=cv2.INTER_LINEAR), np.uint8)
-
-
-@cache
-def sample_faces() -> tuple[tuple[Image, Landmarks], ...]:
-    """The generated people we ship, with their landmarks: what networks that take crops are tried with."""
-    from visard.models.track.tracker import Tracker
-
-    tracker = Tracker(max_faces=1)
-    found = []
-    for picture in pictures():
-        tracker.forget()
-        found += [(picture, face.landmarks) for face in tracker.update(picture, 0.0).faces]
-    return tuple(found)

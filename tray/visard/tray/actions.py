@@ -183,6 +183,35 @@ class HideRealFace:
 
 
 @dataclass(frozen=True, slots=True)
+class EnrolFace:
+    """Learn what the person looks like, if they are ready."""
+
+    def __call__(self, context: ActionContext) -> None:
+        """Ask the person first; the daemon tells how it goes."""
+        ready = context.dialogs.question(
+            _("Enrol my face"),
+            _(
+                "Visard learns what you look like, so that nobody else is given the persona. "
+                "Sit alone in front of the camera, look straight ahead, then turn your head a little. "
+                "Only numbers are kept, never a picture."
+            ),
+            _("Begin"),
+            _("Not now"),
+        )
+        if ready:
+            context.client.enrol()
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetFace:
+    """Forget what the person looks like."""
+
+    def __call__(self, context: ActionContext) -> None:
+        """Ask the daemon."""
+        context.client.forget_enrolment()
+
+
+@dataclass(frozen=True, slots=True)
 class AddPersona:
     """Make a persona from a picture or a trained model and put it on."""
 

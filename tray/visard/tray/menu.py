@@ -130,4 +130,8 @@ def _actions(status: Status) -> Iterator[MenuItem]:
     yield MenuItem(
         _("Calibrate: look straight ahead"), actions.Calibrate(), enabled=status.mode is Mode.animate
     )
+    if status.enrolled:
+        yield MenuItem(_("Forget my face"), actions.ForgetFace())
+    else:
+        yield MenuItem(_("Enrol my face …"), actions.EnrolFace())
     yield MenuItem(_("Open the preview"), actions.OpenPreview())

@@ -65,12 +65,20 @@ def share(job: Job | None) -> str:
 
 def job(running: Job) -> str:
     """Return what goes on in the background, and how far it is."""
-    step = f": {running.step}" if running.step and english() else ""
+    known = {
+        "look straight ahead": _("look straight ahead"),
+        "turn your head a little": _("turn your head a little"),
+    }
+    says = running.step if english() else known.get(running.step, "")
+    step = f": {says}" if says else ""
     return _work(running) + step + share(running)
 
 
 def _work(job: Job) -> str:
-    known = {"drawing a person who does not exist": _("Drawing a person who does not exist")}
+    known = {
+        "drawing a person who does not exist": _("Drawing a person who does not exist"),
+        "learning what you look like": _("Learning what you look like"),
+    }
     for start, text in ((_COMPILING, _("Compiling {name}")), (_PREPARING, _("Preparing {name}"))):
         if job.title.startswith(start):
             return text.format(name=job.title.removeprefix(start))
@@ -92,6 +100,7 @@ def problem(found: Problem) -> str:
     known = {
         "camera-missing": _("The camera is gone or busy. Visard takes it again as soon as it can."),
         "device-lost": _("A graphics processor failed. Visard goes on without it."),
+        "enrolment-damaged": _("Who you are can no longer be read, so nobody is taken for you. Enrol again."),
         "engine-demoted": _("A faster way to compute failed its check, so Visard takes a slower one."),
         "engine-not-kept": _("What was compiled could not be kept. The next start takes longer."),
         "no-camera": _("There is no camera, so the demo driver plays instead. Plug one in."),

@@ -16,10 +16,11 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from visard.daemon.api import address
 from visard.daemon.api.address import Address, Unix
 from visard.daemon.api.engines import EnginesInfo
-from visard.daemon.api.requests import Generate, NewPersona, PersonaRequest, RevealRequest
+from visard.daemon.api.requests import EnrolRequest, Generate, NewPersona, PersonaRequest, RevealRequest
 from visard.daemon.api.schema import (
     CameraInfo,
     Consent,
+    EnrolmentInfo,
     ErrorBody,
     Job,
     Link,
@@ -140,6 +141,18 @@ class Client:
     def generate_persona(self, seed: int | None = None, name: str | None = None) -> Job:
         """Begin to draw a person who does not exist."""
         return self._ask("POST", "/personas/generate", Job, Generate(seed=seed, name=name))
+
+    def enrolment(self) -> EnrolmentInfo:
+        """Return whether the driver is enrolled."""
+        return self._ask("GET", "/enrolment", EnrolmentInfo)
+
+    def enrol(self, path: Path | None = None) -> Job:
+        """Begin to learn what the driver looks like, from the camera or from a photo or clip."""
+        return self._ask("POST", "/enrolment", Job, EnrolRequest(path=_absolute(path) if path else None))
+
+    def forget_enrolment(self) -> None:
+        """Forget what the driver looks like."""
+        self._send("DELETE", "/enrolment")
 
     def rename_persona(self, name: str, new: str) -> PersonaInfo:
         """Give a persona another name."""

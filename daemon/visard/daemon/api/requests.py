@@ -63,6 +63,12 @@ class Generate(_Body):
     name: Name | None = None
 
 
+class EnrolRequest(_Body):
+    """Where the driver is to be seen."""
+
+    path: FilePath | None = Field(None, description="a photo or clip of this machine; null: the camera")
+
+
 class PersonaChange(ProcessorRequest):
     """A persona's new name, and what shall put it on."""
 

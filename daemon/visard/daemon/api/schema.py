@@ -18,6 +18,9 @@ PATCH    /personas/{name}                name, processor, options: PersonaChange
 DELETE   /personas/{name}                into the bin, or for good with ?forever=true
 POST     /personas/{name}/restore        out of the bin -> PersonaInfo
 GET      /personas/{name}/thumbnail      JPEG
+GET      /enrolment                      EnrolmentInfo: whether the driver is enrolled
+POST     /enrolment                      learn what the driver looks like: EnrolRequest -> Job
+DELETE   /enrolment                      forget what the driver looks like
 GET      /processors                     list of ProcessorInfo: what can put a persona on, and its options
 DELETE   /jobs/{job}                     give up preparing a persona -> Status
 GET      /settings                       Config
@@ -170,6 +173,14 @@ class Job(_Fact):
     error: str | None = None
 
 
+class EnrolmentInfo(_Fact):
+    """Whether the driver is enrolled."""
+
+    enrolled: bool
+    views: int = 0
+    """Views that the driver is recognised by; with none, when they cannot be read, nobody is recognised."""
+
+
 class PersonaInfo(_Fact):
     """An entry of the library."""
 
@@ -219,6 +230,8 @@ class Status(_Fact):
     mode: Mode
     paused: bool
     revealed: bool
+    enrolled: bool = False
+    """The driver is known, and nobody else is given the persona."""
     watched: bool
     guard: GuardStatus
     camera: CameraStatus

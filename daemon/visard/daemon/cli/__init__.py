@@ -22,6 +22,7 @@ COMMANDS = {
     "pause": "Show a card instead of the camera.",
     "resume": "Go on after a pause.",
     "reveal": "Show your real face.",
+    "enrol": "Learn what you look like: then nobody else is given the persona.",
     "calibrate": "Take how you look now as the neutral face.",
     "settings": "Show and change the settings of the running daemon.",
     "preview": "Give the address of a page that shows driver and result.",

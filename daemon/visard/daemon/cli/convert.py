@@ -31,6 +31,7 @@ _PATH = click.Path(path_type=Path)
 @persona_option
 @mode_option
 @processor_options
+@click.option("--ignore-enrolment", is_flag=True, help="Everybody in the film is swapped, not you alone.")
 @click.option("--progress/--no-progress", "shown", default=None, help="Show a bar.  [default: on a terminal]")
 @settings_options
 @common
@@ -43,14 +44,18 @@ def command(
     mode: "Mode | None",
     processor: str | None,
     options: dict[str, str | None],
+    ignore_enrolment: bool,
     shown: bool | None,
     settings: Settings,
 ) -> int:
     """Put a persona on everyone in the video or picture IN and write OUT, sound included.
 
+    Where the driver is enrolled ('visard enrol') they alone are given it.
+
     IN may be a folder; then OUT is a folder too. Ctrl-C leaves a file that plays up to there;
     a kill leaves that under another name beside it: out.part0.mp4 for out.mp4.
     """
+    from visard.daemon.config import enrolment, paths
     from visard.daemon.foreground.convert import check, convert, pairs
     from visard.daemon.personas.library import Library
     from visard.daemon.personas.prepare import configured, prepare
@@ -58,6 +63,8 @@ def command(
     jobs = list(pairs(source, target))
     for start, end in jobs:
         check(start, end)
+    kept = enrolment.EnrolmentFile(None if ignore_enrolment else paths.config() / enrolment.FILE)
+    enrolled = kept.load()
     chosen = configured(Library().resolve(persona), processor, options)
     with output.preparing(chosen.name, shown) as report:
         prepared = prepare(chosen, mode, report, processor=processor)
@@ -65,7 +72,7 @@ def command(
     with terminating():
         for start, end in jobs:
             with output.progress(start.name, shown) as progress:
-                done.append(convert(start, end, prepared, settings, progress))
+                done.append(convert(start, end, prepared, settings, progress, enrolled=enrolled))
             if not done[-1].complete:
                 break
     facts = [{**asdict(summary), "target": str(summary.target)} for summary in done]

@@ -77,6 +77,8 @@ def _lines(status: "Status") -> Iterator[tuple[str, str]]:
     yield "persona", f"{status.persona or 'none'} ({status.mode}{with_})"
     if status.wanted:
         yield "", f"{status.wanted} is being prepared"
+    if status.enrolled:
+        yield "driver", "enrolled"
     yield "camera", status.camera.name or f"{status.camera.state} {status.camera.message}"
     yield "output", f"{seen.where or seen.message}, {seen.width}x{seen.height} at {seen.fps:g}"
     if seen.watchers is not None:

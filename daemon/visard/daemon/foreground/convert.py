@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from visard.daemon.config.enrolment import Enrolled
 from visard.daemon.config.settings import Settings
 from visard.daemon.errors import FaceUnusable, SinkError, SinkUnavailable, SourceUnavailable
 from visard.daemon.guard.rules import GuardVerdict
@@ -80,6 +81,7 @@ def convert(
     settings: Settings,
     on_progress: Progress | None = None,
     *,
+    enrolled: Enrolled | None = None,
     tracking: Callable[[int], Tracking] | None = None,
 ) -> Summary:
     """Convert one video or picture; Ctrl-C keeps what was done so far, any error leaves ``target`` alone.
@@ -88,7 +90,7 @@ def convert(
     """
     check(source, target)
     tracking = tracking or every_frame
-    work = Recipe(persona), Switches(settings)
+    work = Recipe(persona), Switches(settings, enrolled=enrolled)
     if source.suffix.lower() in SUFFIXES:
         return _convert_picture(source, target, work, tracking)
     return _convert_video(source, target, work, on_progress or (lambda *_: None), tracking)

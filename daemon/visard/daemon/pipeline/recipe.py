@@ -5,6 +5,7 @@ Two immutable records that are replaced whole between two frames, so nothing nee
 
 from dataclasses import dataclass, field
 
+from visard.daemon.config.enrolment import Enrolled
 from visard.daemon.config.settings import Mode, Settings, reveals
 from visard.daemon.personas.prepare import PreparedPersona
 
@@ -37,6 +38,8 @@ class Switches:
     paused: bool = False
     reveal: bool = False
     """*Show my real face*: the only thing that lets the raw camera out."""
+    enrolled: Enrolled | None = field(default=None, repr=False)
+    """The driver, who alone is given the persona; None: everybody is."""
 
     @property
     def shown(self) -> bool:

@@ -14,10 +14,10 @@ from visard.daemon.server import error_handlers
 from visard.daemon.server.deps import Api
 from visard.daemon.server.middleware import BodyLimit, TokenAuth
 from visard.daemon.server.responses import ANY_ROUTE, REFERENCE
-from visard.daemon.server.routes import control, personas, streams, system
+from visard.daemon.server.routes import control, enrolment, personas, streams, system
 from visard.daemon.server.routes.system import some_of
 
-_ROUTERS = control.router, personas.router, system.router, streams.router
+_ROUTERS = control.router, enrolment.router, personas.router, system.router, streams.router
 
 
 def build(api: Api, token: str | None = None) -> FastAPI:

@@ -7,6 +7,7 @@ from threading import Lock, Thread
 
 from visard.daemon.api.schema import Job
 from visard.daemon.errors import VisardError
+from visard.models.processor import Report
 
 log = logging.getLogger(__name__)
 
@@ -28,16 +29,21 @@ class Jobs:
         with self._lock:
             return tuple(self._jobs.values())
 
-    def start(self, title: str, work: Callable[[], str]) -> Job:
-        """Start ``work``, which returns the persona that it made."""
+    def start(self, title: str, work: Callable[[Report], str | None]) -> Job:
+        """Start ``work``, which tells how far it is and returns the persona that it made, if it made one."""
         job = Job(id=next(self._numbers), title=title)
         self._put(job)
         Thread(target=self._run, args=(job, work), name=f"visard job {job.id}", daemon=True).start()
         return job
 
-    def _run(self, job: Job, work: Callable[[], str]) -> None:
+    def _run(self, job: Job, work: Callable[[Report], str | None]) -> None:
+        def report(share: float, text: str) -> None:
+            told = job.model_copy(update={"progress": share, "step": text})
+            if self._jobs.get(job.id) != told:
+                self._put(told)
+
         try:
-            done = {"persona": work(), "progress": 1.0}
+            done = {"persona": work(report), "progress": 1.0}
         except Exception as error:  # it is told to the person, and ends nothing else
             if not isinstance(error, VisardError):
                 log.exception("%s failed", job.title)

@@ -12,12 +12,13 @@ from visard.daemon.api.engines import EnginesInfo
 from visard.daemon.api.requests import NewPersona
 from visard.daemon.api.schema import (
     CameraInfo,
+    EnrolmentInfo,
     Job,
     PersonaInfo,
     ProcessorInfo,
     Status,
 )
-from visard.daemon.config import paths
+from visard.daemon.config import enrolment, paths
 from visard.daemon.config.file import Config, ConfigFile
 from visard.daemon.config.settings import Mode, reveals
 from visard.daemon.diagnostics import engine_report
@@ -30,12 +31,14 @@ from visard.daemon.pipeline.recipe import Switches
 from visard.daemon.pipeline.sample import sample
 from visard.daemon.service import descriptors, memory, snapshot
 from visard.daemon.service.controller import Controller
+from visard.daemon.service.enrolment import Enrolment
 from visard.daemon.service.jobs import Jobs
 from visard.daemon.service.live import OpenedSinks, PreviewStreams
 from visard.daemon.service.persona_index import PersonaIndex, info, thumbnail
 from visard.daemon.service.prepared import PreparedPersonas
 from visard.daemon.sources._cameras import CameraDevice, list_cameras
 from visard.daemon.sources._select import SourceSelector
+from visard.models.processor import Report
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +84,9 @@ class Service:
             self._changed,
             opened,
         )
+        kept = enrolment.EnrolmentFile(paths.config() / enrolment.FILE)
+        self._enrolment = Enrolment(kept, self._controller, self._jobs, self.driver)
+        self._enrolment.load()
 
     def start(self, ready: PreparedPersona | None = None) -> None:
         """Begin, and put on who is ``ready``, else who is configured; what takes long happens on threads."""
@@ -326,7 +332,7 @@ class Service:
     def generate_persona(self, seed: int | None, name: str | None, *, wear: bool = False) -> Job:
         """Begin to draw a person who does not exist, to be put on when it is done if ``wear`` says so."""
 
-        def work() -> str:
+        def work(_report: Report) -> str:
             from visard.daemon.personas.generator import open_generator
 
             made = self._new(self._library.generate(open_generator(), seed, name).name).name
@@ -335,6 +341,18 @@ class Service:
             return made
 
         return self._jobs.start("drawing a person who does not exist", work)
+
+    def enrolment(self) -> EnrolmentInfo:
+        """Return whether the driver is enrolled."""
+        return self._enrolment.info()
+
+    def enrol(self, path: Path | None = None) -> Job:
+        """Begin to learn what the driver looks like, from the camera or from a photo or clip."""
+        return self._enrolment.start(path)
+
+    def forget_enrolment(self) -> None:
+        """Forget what the driver looks like."""
+        self._enrolment.forget()
 
     def rename_persona(self, name: str, new: str) -> PersonaInfo:
         """Give a persona another name, and go on wearing it."""

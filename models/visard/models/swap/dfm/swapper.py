@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache as cached
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ from visard.engines.cache import cache, files
 from visard.engines.cache.digest import digest
 from visard.engines.errors import EngineError, ModelRefused
 from visard.models import align
+from visard.models.check_inputs import pictures
 from visard.models.face import Face, Image, Landmarks
 from visard.models.geometry.pose import fit_pose
 from visard.models.processor import FrameWorker, Kind, Material, Patch, Pending, ProcessorFailed, Report
@@ -27,6 +29,7 @@ from visard.models.swap.dfm.options import (
     Interpolation,
     MaskMode,
 )
+from visard.models.track.tracker import Tracker
 
 _REWRITTEN = "dfm-1"
 """Folder of rewritten networks; the number goes up with what is rewritten."""
@@ -259,12 +262,23 @@ def _rewritten(model: Path, report: Report) -> Path:
     return path
 
 
+@cached
+def sample_faces() -> tuple[tuple[Image, Landmarks], ...]:
+    """The generated people we ship, with their landmarks: what networks that take crops are tried with."""
+    tracker = Tracker(max_faces=1)
+    found = []
+    for picture in pictures():
+        tracker.forget()
+        found += [(picture, face.landmarks) for face in tracker.update(picture, 0.0).faces]
+    return tuple(found)
+
+
 def _samples(path: Path, options: DfmOptions) -> list[tuple[Array, ...]]:
     """Return what a rewritten network is given when it looks at the people we ship, at several morphs."""
     resolution, channels = ports(path)
     crops = [
         align.crop(picture, crop_matrix(landmarks, options), options.resolution)
-        for picture, landmarks in align.sample_faces()
+        for picture, landmarks in sample_faces()
     ]
     morphs = np.linspace(1, 0.5, len(crops))
     return [inputs(crop, resolution, channels, morph) for crop, morph in zip(crops, morphs, strict=True)]
