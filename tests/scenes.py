@@ -217,7 +217,7 @@ def fades_in() -> Scene:
 
 def hard_cut() -> Scene:
     """Somebody is there from one frame to the next."""
-    somebody = photo(GENERATED[5]), between(25, 99, still(540, 150, 90))
+    somebody = photo(GENERATED[4]), between(25, 99, still(540, 150, 90))
     return Scene("hard cut", (_driver(270), somebody), 60)
 
 

@@ -4,7 +4,7 @@ import pytest
 from dense_faces import Spot
 from leaks import REAL, likeness, play
 from people import portrait
-from scenes import LARGE, SMALL, photo
+from scenes import GENERATED, LARGE, SMALL, photo
 
 from visard.daemon.config.settings import Mode
 from visard.daemon.guard.blur import blurred
@@ -14,7 +14,7 @@ from visard.daemon.personas.prepare import prepare
 
 @pytest.fixture(scope="module")
 def persona():
-    worn = prepare(Library().resolve("hanna"), Mode.swap)
+    worn = prepare(Library().resolve(GENERATED[-1]), Mode.swap)
     yield worn
     worn.prepared.close()
 

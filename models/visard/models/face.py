@@ -51,7 +51,7 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class UntrackedFace:
-    """A face without landmarks: one that only a detector sees, or that was there and was not seen to leave."""
+    """A face without landmarks: only a detector sees it, or it was there and was not seen to leave."""
 
     id: int
     """Shared with faces: once it has landmarks it keeps its id, and once it has lost them too."""

@@ -8,7 +8,7 @@ from typing import cast
 import cv2
 import numpy as np
 
-from visard.daemon.config.settings import Colour, Mode, Settings, Who, reveals
+from visard.daemon.config.settings import Colour, Mode, Settings, reveals
 from visard.daemon.guard.blur import blur_face
 from visard.daemon.guard.gate import Composed
 from visard.daemon.guard.rules import GIVE_UP, FaceEvidence
@@ -16,7 +16,7 @@ from visard.daemon.media.frame import Format, Frame
 from visard.daemon.media.letterbox import letterbox
 from visard.daemon.personas.prepare import PreparedPersona
 from visard.daemon.pipeline.blend import Blender
-from visard.daemon.pipeline.face_selection import Choice, choose
+from visard.daemon.pipeline.face_selection import FaceSelector, Selection
 from visard.daemon.pipeline.neutral_reference import NeutralReference
 from visard.daemon.pipeline.recipe import Fade, Recipe, Switches
 from visard.daemon.pipeline.stats import Stats
@@ -35,16 +35,26 @@ _LEAST = 0.1
 
 
 class Compositor:
-    """Makes the picture of each frame; keeps who was chosen and what the blender learned. One thread."""
+    """Makes the picture of each frame; keeps what the blender learned. One thread."""
 
-    def __init__(self, format: Format, stats: Stats, patience: float = GIVE_UP) -> None:  # noqa: A002
-        """``patience``: seconds after which a processor that does not answer has failed."""
+    def __init__(
+        self,
+        format: Format,  # noqa: A002
+        stats: Stats,
+        patience: float = GIVE_UP,
+        *,
+        wait: bool = True,
+    ) -> None:
+        """``patience``: seconds after which a processor that does not answer has failed.
+
+        ``wait``: faces are recognised before a frame goes on.
+        """
         self.reference = NeutralReference()
         self._format = format
         self._stats = stats
         self._patience = patience
         self._blend = Blender()
-        self._choice: Choice | None = None
+        self._select = FaceSelector(format, wait=wait)
         self._former: tuple[PreparedPersona, Compositor] | None = None
 
     def forget(self, recipe: Recipe) -> None:
@@ -56,7 +66,7 @@ class Compositor:
 
     def cut(self) -> None:
         """Choose anew: another scene of a film begins."""
-        self._choice = None
+        self._select.cut()
 
     def __call__(
         self, frame: Frame, sighting: Sighting | None, recipe: Recipe, switches: Switches, now: float
@@ -66,7 +76,8 @@ class Compositor:
         if sighting is not None and switches.reveal:
             look = FaceEvidence(sighting, None, frozenset(), shown=sighting.ids)
         elif sighting is not None and recipe.persona is not None and not switches.paused:
-            look, picture = self._fade(frame, sighting, recipe.persona, recipe.fade, settings, now)
+            selection = self._select(frame.image, sighting, switches, now, animate=recipe.animates)
+            look, picture = self._fade(frame, sighting, selection, recipe.persona, recipe.fade, settings, now)
             animated = recipe.animates
         with frame.span("view"):
             if settings.landmarks and sighting is not None and not recipe.animates:
@@ -77,6 +88,7 @@ class Compositor:
         self,
         frame: Frame,
         sighting: Sighting,
+        selection: Selection,
         persona: PreparedPersona,
         fade: Fade | None,
         settings: Settings,
@@ -86,11 +98,11 @@ class Compositor:
         share = 1.0 if fade is None or fade.old.mode is not persona.mode else fade.share(now)
         if fade is None or share >= 1:
             self._former = None
-            return self._put_on(frame, sighting, persona, settings, now)
+            return self._put_on(frame, sighting, selection, persona, settings)
         with frame.span("fade"):
             copy = Frame(frame.index, frame.captured, frame.image.copy())
-            old, old_picture = self._before(fade.old)._put_on(copy, sighting, fade.old, settings, now)
-        look, picture = self._put_on(frame, sighting, persona, settings, now)
+            old, old_picture = self._before(fade.old)._put_on(copy, sighting, selection, fade.old, settings)
+        look, picture = self._put_on(frame, sighting, selection, persona, settings)
         both = replace(look, swapped=look.swapped & old.swapped, failed=look.failed or old.failed)
         return both, np.asarray(cv2.addWeighted(picture, share, old_picture, 1 - share, 0), np.uint8)
 
@@ -101,29 +113,27 @@ class Compositor:
         return self._former[1]
 
     def _put_on(
-        self, frame: Frame, sighting: Sighting, persona: PreparedPersona, settings: Settings, now: float
+        self,
+        frame: Frame,
+        sighting: Sighting,
+        selection: Selection,
+        persona: PreparedPersona,
+        settings: Settings,
     ) -> tuple[FaceEvidence, Image]:
-        animate = persona.mode is Mode.animate
-        who = Who.largest if animate and settings.who is Who.all else settings.who
-        wanted, self._choice = choose(
-            self._choice, who, sighting, self._format.width, self._format.height, now
-        )
-        faces = [face for face in sighting.faces if wanted is None or face.id in wanted]
-        others = sighting.ids - {face.id for face in faces}
-        if animate:
+        """Put the persona on the selected faces, and cover all others that may not be seen."""
+        faces, picture = selection.faces, frame.image
+        others = sighting.ids - {face.id for face in faces} - selection.shown
+        shown = selection.shown
+        if persona.mode is Mode.animate:
             done, picture = self._animate(frame, faces, cast(Animation, persona.prepared), settings)
-            return FaceEvidence(sighting, wanted, frozenset(done), len(done) < len(faces), others), picture
-        shown = (
-            frozenset[int]() if wanted is None or not settings.bystanders else others - set(sighting.missing)
-        )
-        with frame.span("cover"):
-            covered = cover(frame.image, sighting, others - shown)
-        done = self._swap(frame, faces, persona.prepared, settings)
-        if reveals(settings):
-            shown |= set(done)
-        return FaceEvidence(
-            sighting, wanted, frozenset(done), len(done) < len(faces), covered, shown
-        ), frame.image
+            covered = others
+        else:
+            with frame.span("cover"):
+                covered = _cover(picture, sighting, others)
+            done = self._swap(frame, faces, persona.prepared, settings)
+            shown |= frozenset(done) if reveals(settings) else frozenset()
+        swapped, failed = frozenset(done), len(done) < len(faces)
+        return FaceEvidence(sighting, selection.wanted, swapped, failed, covered, shown), picture
 
     def _swap(self, frame: Frame, faces: Sequence[Face], prepared: Prepared, settings: Settings) -> list[int]:
         """Swap each face in place; return the ids of those that went well."""
@@ -171,7 +181,7 @@ class Compositor:
             log.error("%s failed, the guard stands in: %s: %s", step, type(error).__name__, error)
 
 
-def cover(image: Image, sighting: Sighting, ids: frozenset[int]) -> frozenset[int]:
+def _cover(image: Image, sighting: Sighting, ids: frozenset[int]) -> frozenset[int]:
     """Blur faces where they are; return which, since of some nobody may have said where they are."""
     circles = {face.id: (face.centre, face.size, _HEAD * face.size) for face in sighting.faces}
     circles |= {face.id: (face.centre, face.size, face.reach) for face in sighting.untracked}

@@ -1,11 +1,15 @@
-"""Which faces are swapped: all, or one that is kept for as long as it can be seen."""
+"""Which faces are swapped: all, the enrolled driver's, or one that is kept for as long as it can be seen."""
 
 import math
 from dataclasses import dataclass
 
-from visard.daemon.config.settings import Settings, Who
+from visard.daemon.config.enrolment import Enrolled
+from visard.daemon.config.settings import Who
 from visard.daemon.guard.rules import FollowedFace, continues
-from visard.models.face import Face, Sighting
+from visard.daemon.media.frame import Format
+from visard.daemon.pipeline.identify import Identifier
+from visard.daemon.pipeline.recipe import Switches
+from visard.models.face import Face, Image, Sighting
 
 PATIENCE = 5
 """Looks of the detector for which a chosen face that left is waited for before another may be chosen."""
@@ -15,9 +19,60 @@ CHOICE = 4
 """Faces among which one is chosen at least, so that a limit of one does not choose the first that came."""
 
 
-def followed(settings: Settings) -> int:
+def followed(switches: Switches) -> int:
     """Return how many faces must be followed."""
-    return settings.max_faces if settings.who is Who.all else max(settings.max_faces, CHOICE)
+    chosen = switches.enrolled is not None or switches.settings.who is not Who.all
+    return max(switches.settings.max_faces, CHOICE) if chosen else switches.settings.max_faces
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is to become of the faces in one frame; whoever is not mentioned is covered."""
+
+    wanted: frozenset[int] | None
+    """Ids of the faces that must be swapped; None is every face."""
+    faces: tuple[Face, ...]
+    """Those of them that can be."""
+    shown: frozenset[int] = frozenset()
+    """Ids of the faces that may be seen."""
+
+
+class FaceSelector:
+    """Keeps who was chosen and who was recognised. One thread."""
+
+    def __init__(self, format: Format, *, wait: bool) -> None:  # noqa: A002
+        """``wait``: faces are recognised before the frame goes on, as where nobody watches the clock."""
+        self._format = format
+        self._wait = wait
+        self._choice: Choice | None = None
+        self._identifier: tuple[Enrolled, Identifier] | None = None
+
+    def cut(self) -> None:
+        """Choose anew: another scene of a film begins."""
+        self._choice = None
+
+    def __call__(
+        self, image: Image, sighting: Sighting, switches: Switches, now: float, *, animate: bool
+    ) -> Selection:
+        """Return what becomes of the faces in a BGR picture; ``animate``: one face moves the portrait."""
+        settings = switches.settings
+        who = Who.largest if animate and settings.who is Who.all else settings.who
+        if switches.enrolled is not None:
+            known = self._identities(switches.enrolled)(image, sighting.faces, now)
+            wanted: frozenset[int] | None = frozenset(face for face, driver in known.items() if driver)
+            strangers = frozenset(face for face, driver in known.items() if driver is False)
+        else:
+            wanted, self._choice = choose(
+                self._choice, who, sighting, self._format.width, self._format.height, now
+            )
+            strangers = sighting.ids - (sighting.ids if wanted is None else wanted) - set(sighting.missing)
+        faces = tuple(face for face in sighting.faces if wanted is None or face.id in wanted)
+        return Selection(wanted, faces, strangers if settings.bystanders else frozenset())
+
+    def _identities(self, enrolled: Enrolled) -> Identifier:
+        if self._identifier is None or self._identifier[0] is not enrolled:
+            self._identifier = enrolled, Identifier(enrolled.embeddings, wait=self._wait)
+        return self._identifier[1]
 
 
 @dataclass(frozen=True, slots=True)

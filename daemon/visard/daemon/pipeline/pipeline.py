@@ -74,7 +74,8 @@ class Pipeline:
             source if isinstance(source, Capture) else Capture(source, reopen if self.live else None)
         )
         self._seen = seen
-        self._compositor = Compositor(source.format, self.stats, GIVE_UP if self.live else PATIENCE)
+        patience = GIVE_UP if self.live else PATIENCE
+        self._compositor = Compositor(source.format, self.stats, patience, wait=not self.live)
         self._gate = Gate(source.format.width, source.format.height)
         self._new_tracker = tracking
         self._captured: Slot[Frame] = Slot()
@@ -208,12 +209,12 @@ class Pipeline:
 
     def _track(self) -> None:
         pass_on = self._tracked.put if self.live else self._tracked.hand
-        tracker, openings, paused = self._new_tracker(followed(self.switches.settings)), 1, False
+        tracker, openings, paused = self._new_tracker(followed(self.switches)), 1, False
         cuts = SceneCuts()
         self._captured.dropped = 0  # what came while the networks were loading is no sign of slowness
         while (frame := self._captured.take()) is not None:
             switches = self.switches
-            tracker.max_faces = followed(switches.settings)
+            tracker.max_faces = followed(switches)
             if openings != self._source.openings:
                 openings = self._source.openings
                 self.calibrate()

@@ -35,8 +35,8 @@ class Detection:
 
     def moved(self, x: float, y: float) -> "Detection":
         """Return it in a picture that begins ``x`` pixels to the left and ``y`` above."""
-        keypoints = (self.keypoints + (x, y)).astype(np.float32)
-        return Detection(self.score, (self.box + (x, y, x, y)).astype(np.float32), keypoints)
+        shift = np.array([x, y, x, y], np.float32)
+        return Detection(self.score, self.box + shift, self.keypoints + shift[:2])
 
     @property
     def region(self) -> Region:

@@ -62,26 +62,28 @@ class FaceSearch:
         found = self._full(image, threshold=FAINT)
         if closely or entered or self._count % 2 == 0:
             _add(found, self._short(image, threshold=FAINT))
-        _add(found, self._further(image, cells, unknown))
+        _add(found, self._further(image, cells, unknown, entered=entered))
         self._count += 1
         return sorted(found, key=lambda detection: -detection.score)
 
-    def _further(self, image: Image, cells: Cells, unknown: npt.NDArray[np.bool_]) -> Iterator[Detection]:
+    def _further(
+        self, image: Image, cells: Cells, unknown: npt.NDArray[np.bool_], *, entered: bool
+    ) -> Iterator[Detection]:
         if self._count == 0:
             for turns in (2, 1, 3):
                 yield from self._full(image, threshold=FAINT, turns=turns)
             for number in range(len(_PARTS)):
                 yield from self._part(image, number, cells)
-        elif self._count % 2:
-            yield from self._part(image, self._next(cells, unknown), cells)
-        elif self._count % SIDEWAYS_EVERY == 0:
+        elif self._count % 2 or entered:
+            yield from self._part(image, self._next(cells, unknown, entered=entered), cells)
+        if self._count and self._count % SIDEWAYS_EVERY == 0:
             turns = (2, 1, 3)[self._count // SIDEWAYS_EVERY % 3]
             yield from self._full(image, threshold=FAINT, turns=turns)
 
-    def _next(self, cells: Cells, unknown: npt.NDArray[np.bool_]) -> int:
+    def _next(self, cells: Cells, unknown: npt.NDArray[np.bool_], *, entered: bool) -> int:
         """Return the part to look at now."""
         oldest = int(np.argmin(self._last))
-        if self._count % 4 == 1:
+        if self._count % 4 == 1 and not entered:
             return oldest
         changes = []
         for number, before in enumerate(self._looked_at):

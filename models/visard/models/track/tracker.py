@@ -13,7 +13,7 @@ from visard.models.track.detector import Detection
 from visard.models.track.landmarker import Blendshapes, Landmarker
 from visard.models.track.search import Circle, FaceSearch
 from visard.models.track.smooth import OneEuro
-from visard.models.track.untracked import GONE_AFTER, Place, UntrackedFaces
+from visard.models.track.untracked import DOUBTFUL, GONE_AFTER, Place, UntrackedFaces
 
 __all__ = ["GONE_AFTER", "Tracker"]
 
@@ -26,6 +26,8 @@ RETURN = 0.4, 2.0
 """Seconds for which a face that moved too fast is taken for the same one, and face sizes of that."""
 TRY_AGAIN = 3
 """Looks after which landmarks are tried again on what only a detector takes for a face."""
+LARGER = 1.3
+"""Times the size of another face that a face must have to be followed in its place."""
 CLEARER = 0.15
 """Score by which a face must be clearer upside down to be taken so."""
 
@@ -187,17 +189,23 @@ class Tracker:
             if place.seen < now or (place.try_again > self._looks and not place.followed):
                 continue
             at = min(detections, key=lambda d: place.apart(*d.centre))
-            if len(self._tracks) >= self.max_faces:
+            if len(self._tracks) >= self.max_faces and not self._outgrown(place):
                 return
             if not self._adopted(place, at.region, image, now):
                 place.try_again = self._looks + TRY_AGAIN
+            self._keep_within_limit()
+
+    def _outgrown(self, place: Place) -> bool:
+        """Whether a face is so much larger than the smallest one with landmarks that it should have them."""
+        smallest = min(track.size for track in self._tracks)
+        return place.sightings >= DOUBTFUL and place.size > LARGER * smallest
 
     def _adopted(self, place: Place, region: Region, image: Image, now: float) -> bool:
         landmarks, presence = self._placed(region, image)
         region = Region.around(landmarks)
         if presence < PRESENT or self._taken(region):
             return False
-        track = self._lost.get(place.id) or self._returned(region, now)
+        track = self._lost.get(place.id) or self._returned(place, region, now)
         if track is None:
             track = _Track(place.id, landmarks, region, region, now, self._looks)
         self._untracked.places.remove(place)
@@ -215,13 +223,15 @@ class Tracker:
             (landmarks, presence) if presence < PRESENT else self._landmarker(image, Region.around(landmarks))
         )
 
-    def _returned(self, region: Region, now: float) -> _Track | None:
-        """Return the lost face that a new one must be."""
+    def _returned(self, place: Place, region: Region, now: float) -> _Track | None:
+        """Return the lost face that a new one must be: near where it was, or farther off at once."""
         seconds, reach = RETURN
+        at_once = place.sightings == 1 and len(self._lost) == 1
         back = [
             track
             for track in self._lost.values()
-            if track.near(region, 1.0) or (now - track.seen < seconds and track.near(region, reach))
+            if track.near(region, 1.0)
+            or (at_once and now - track.seen < seconds and track.near(region, reach))
         ]
         return min(
             back, key=lambda t: float(np.hypot(region.x - t.region.x, region.y - t.region.y)), default=None

@@ -17,6 +17,8 @@ GONE_AFTER = 20
 """Looks in a row that see nothing where a face was after which it may have left: two seconds or more."""
 DOUBTFUL = 3
 """Frames in which a detector must have seen a face for it to be waited for as long."""
+SURE, SHRINK = 0.5, 0.98
+"""Score from which a detector's smaller size is believed at once, and the share that is kept otherwise."""
 DROPPED_AFTER = 6
 """Looks after which a doubtful one is nothing any more."""
 _HEAD, _LOST_HEAD, _FARTHEST = 0.95, 1.2, 2.5
@@ -72,7 +74,8 @@ class Place:
 
     def take(self, detection: Detection, now: float, look: int) -> None:
         """It is where ``detection`` says."""
-        (self.x, self.y), self.size = detection.centre, detection.size
+        shrunk = detection.size if detection.score >= SURE else max(detection.size, SHRINK * self.size)
+        (self.x, self.y), self.size = detection.centre, shrunk
         self.seen, self.look, self.empty = now, look, 0
         self.sightings += 1
 
@@ -112,7 +115,8 @@ class UntrackedFaces:
             if match is not None:
                 match.take(detection, now, look)
                 free.remove(match)
-            elif detection.score >= NEWCOMER and not self._within(detection):
+            elif detection.score >= NEWCOMER and not self._within(detection, now):
+                self._absorb(detection)
                 place = Place(self._number(), *detection.centre, detection.size, now, look)
                 self.places.append(place)
 
@@ -133,11 +137,24 @@ class UntrackedFaces:
         if look - place.look >= GONE_AFTER and place.empty >= DOUBTFUL:
             self.places.remove(place)
 
-    def _within(self, detection: Detection) -> bool:
+    def _within(self, detection: Detection, now: float) -> bool:
         """Whether a detection is of a face whose place was already taken from a better one."""
+        seen = (place for place in self.places if place.seen == now)
         return any(
-            place.apart(*detection.centre) < 0.5 * max(place.size, detection.size) for place in self.places
+            place.apart(*detection.centre) < 0.5 * max(place.size, detection.size)
+            and place.size > 0.5 * detection.size
+            for place in seen
         )
+
+    def _absorb(self, detection: Detection) -> None:
+        """Drop the smaller places that a face covers which is seen whole by now."""
+        self.places = [
+            place
+            for place in self.places
+            if place.followed
+            or place.size > 0.5 * detection.size
+            or place.apart(*detection.centre) > 0.5 * detection.size
+        ]
 
     def _nobody(self, image: Image, place: Place, faces: Sequence[Circle]) -> bool:
         """Whether nobody is at a place, beside those whose faces are known; or they hide it."""
