@@ -17,6 +17,8 @@ _PARTS = tuple((x / 9, y / 9) for y in (0, 2, 4, 6) for x in (0, 2, 4, 6))
 """Where parts begin, in shares of width and height; each is a third of both."""
 _LARGE = 0.45
 """Share of a part's longer side above which a face is the whole picture's business."""
+_AROUND, _CLOSEST = 2.2, 60
+"""Face sizes, and pixels at least, around a face within which it is looked for more closely."""
 _GRID = 72, 36
 """Width and height of the picture in which changes are looked for."""
 _MOTION = 6
@@ -49,10 +51,13 @@ class FaceSearch:
         self._looked_at = [self._before] * len(_PARTS)
         self._last = [0] * len(_PARTS)
 
-    def __call__(self, image: Image, known: Sequence[Circle], *, closely: bool) -> list[Detection]:
+    def __call__(
+        self, image: Image, known: Sequence[Circle], unseen: Sequence[Circle], *, closely: bool
+    ) -> list[Detection]:
         """Return every face in a BGR picture that scores ``FAINT``, best first.
 
-        ``known`` are faces where a change says nothing of a new one; ``closely``: one of them was lost.
+        ``known`` are faces where a change says nothing of a new one. Around ``unseen`` ones it looks more
+        closely, two in turn. ``closely``: with all that it has.
         """
         tiny = cv2.resize(image, _GRID, interpolation=cv2.INTER_NEAREST)
         cells: Cells = cv2.cvtColor(tiny, cv2.COLOR_BGR2GRAY).astype(np.int16)
@@ -63,6 +68,8 @@ class FaceSearch:
         if closely or entered or self._count % 2 == 0:
             _add(found, self._short(image, threshold=FAINT))
         _add(found, self._further(image, cells, unknown, entered=entered))
+        for number in range(min(len(unseen), 2)):
+            _add(found, self._around(image, unseen[(2 * self._count + number) % len(unseen)]))
         self._count += 1
         return sorted(found, key=lambda detection: -detection.score)
 
@@ -93,10 +100,24 @@ class FaceSearch:
         return int(np.argmax(changes)) if max(changes) else oldest
 
     def _part(self, image: Image, number: int, cells: Cells) -> Iterator[Detection]:
-        """Look at one part; what is cut by its edges is seen whole in another one."""
         self._last[number], self._looked_at[number] = self._count + 1, cells
         height, width = image.shape[:2]
-        rows, columns = _window(number, width, height)
+        yield from self._window(image, *_window(number, width, height))
+
+    def _around(self, image: Image, circle: Circle) -> Iterator[Detection]:
+        """Look where a face was, and as far around it as it can have gone."""
+        x, y, size = circle
+        reach = max(_AROUND * size, _CLOSEST)
+        height, width = image.shape[:2]
+        left, right = (round(min(max(at, 0), width)) for at in (x - reach, x + reach))
+        top, bottom = (round(min(max(at, 0), height)) for at in (y - reach, y + reach))
+        if right > left and bottom > top:
+            yield from self._window(image, slice(top, bottom), slice(left, right))
+
+    def _window(self, image: Image, rows: slice, columns: slice) -> Iterator[Detection]:
+        """Look at a part; what is cut by its edges, or large in it, is seen whole in another one."""
+        height, width = image.shape[:2]
+        largest = _LARGE * max(columns.stop - columns.start, rows.stop - rows.start)
         for found in self._full(image[rows, columns], threshold=FAINT):
             detection = found.moved(columns.start, rows.start)
             left, top, right, bottom = detection.box
@@ -106,7 +127,7 @@ class FaceSearch:
                 or right > columns.stop < width
                 or bottom > rows.stop < height
             )
-            if not cut and detection.size < _LARGE * max(width, height) / 3:
+            if not cut and detection.size < largest:
                 yield detection
 
 

@@ -98,8 +98,9 @@ class Tracker:
     def update(self, image: Image, now: float) -> Sighting:
         """Find every face of one BGR picture; ``now`` is its capture time in seconds, rising."""
         known = [track.circle for track in (*self._tracks, *self._lost.values())]
+        unseen = self._untracked.unseen(image.shape[1])
         closely = bool(self._lost or not self._tracks)
-        searching = self._searching.submit(self._search, image, known, closely=closely)
+        searching = self._searching.submit(self._search, image, known, unseen, closely=closely)
         self._follow(image, now)
         detections = searching.result()
         if now - self._counted >= LOOK_APART:

@@ -19,6 +19,8 @@ DOUBTFUL = 3
 """Frames in which a detector must have seen a face for it to be waited for as long."""
 SURE, SHRINK = 0.5, 0.98
 """Score from which a detector's smaller size is believed at once, and the share that is kept otherwise."""
+HARDLY_SEEN = 0.08
+"""Share of the picture's width below which a face is too small to be seen in the whole of it."""
 DROPPED_AFTER = 6
 """Looks after which a doubtful one is nothing any more."""
 _HEAD, _LOST_HEAD, _FARTHEST = 0.95, 1.2, 2.5
@@ -89,6 +91,7 @@ class UntrackedFaces:
         self._number = number
         self._wait = wait
         self._turn = 0
+        self._now = 0.0
 
     @cached_property
     def _segmenter(self) -> PersonSegmenter:
@@ -99,12 +102,18 @@ class UntrackedFaces:
         """The ids of those that had landmarks."""
         return tuple(place.id for place in self.places if place.followed)
 
+    def unseen(self, width: int) -> list[Circle]:
+        """Return those that the last look did not see or, of a picture ``width`` wide, hardly can."""
+        smallest = HARDLY_SEEN * width
+        return [p.circle for p in self.places if p.seen < self._now or p.size < smallest]
+
     def lost(self, face: int, circle: Circle, seen: float, look: int) -> None:
         """Keep the place of a face whose landmarks were lost; ``seen`` is when it last had them."""
         self.places.append(Place(face, *circle, seen, look, sightings=DOUBTFUL, followed=True))
 
     def note(self, detections: Iterable[Detection], now: float, look: int) -> None:
         """Take what detectors see where no face has landmarks, best first."""
+        self._now = now
         free = list(self.places)
         for detection in detections:
             match = min(
