@@ -106,8 +106,12 @@ def test_settings_that_reveal_are_refused_unless_asked_for(service, tmp_path, we
     assert ask(service, "PATCH", "/settings?reveal=true", json=weak).status_code == 200
     assert service.switches.settings == Settings(**weak)
     assert service.status().revealed
+    assert service.status().weak
     assert not reveals(service.config())
     assert not (tmp_path / "config.toml").exists(), "not remembered over a restart"
+    service.reveal(True)
+    assert service.status().revealed
+    assert not service.status().weak, "the real face is more than what shows through"
 
 
 def test_two_harmless_changes_that_reveal_together_are_refused(service):

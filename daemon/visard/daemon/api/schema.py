@@ -219,6 +219,9 @@ class Status(_Fact):
     mode: Mode
     paused: bool
     revealed: bool
+    """The driver may be recognised, by choice."""
+    weak: bool = False
+    """Revealed by weak settings alone: the persona is on, and the driver shows through."""
     watched: bool
     guard: GuardStatus
     camera: CameraStatus

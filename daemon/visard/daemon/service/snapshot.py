@@ -55,6 +55,7 @@ def status(
         mode=recipe.persona.mode if recipe.persona else config.mode,
         paused=switches.paused,
         revealed=switches.shown,
+        weak=switches.shown and not switches.reveal,
         watched=demand.watched,
         guard=GuardStatus(verdict=running.verdict, why=running.why),
         camera=camera(config.camera, live, controller.selector),
