@@ -29,7 +29,7 @@ from visard.daemon.api.schema import (
     Status,
 )
 from visard.daemon.config.file import Config, ConfigFile
-from visard.daemon.config.settings import Mode
+from visard.daemon.config.settings import Mode, reveals
 from visard.daemon.errors import EnrolmentError, PersonaError, PersonaUnknown, PictureUnreadable
 from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.media.slot import Closed
@@ -71,7 +71,7 @@ class FakeService(Service):
         self._bin: dict[str, PersonaInfo] = {}
         self._jobs: dict[int, Job] = {}
         self._problems: dict[str, Problem] = {}
-        self._revealed = self._asleep = self._enrolled = False
+        self._revealed = self._weak = self._asleep = self._enrolled = False
         self._preparing: Job | None = None
 
     def start(self) -> None:
@@ -149,10 +149,11 @@ class FakeService(Service):
                 wanted=self._preparing.persona if self._preparing else None,
                 mode=config.mode,
                 paused=config.paused,
-                revealed=self._revealed,
+                revealed=self._revealed or self._weak,
+                weak=self._weak and not self._revealed,
                 enrolled=self._enrolled,
                 watched=not self._asleep,
-                guard=GuardStatus(verdict="card" if config.paused else "frame"),
+                guard=GuardStatus(verdict=self._verdict()),
                 camera=self._camera(),
                 output=OutputStatus(
                     where="/dev/video9", ok=True, width=config.width, height=config.height, fps=config.fps
@@ -184,17 +185,17 @@ class FakeService(Service):
 
     def pause(self) -> None:
         self._note("pause")
-        self._revealed = False
+        self._revealed = self._weak = False
         self.change({"paused": True})
 
     def resume(self) -> None:
         self._note("resume")
-        self._revealed = False
+        self._revealed = self._weak = False
         self.change({"paused": False})
 
     def reveal(self, on: bool) -> None:
         self._note("reveal", on)
-        self._revealed = on
+        self._revealed, self._weak = on, self._weak and on
         self._changed()
 
     def calibrate(self) -> None:
@@ -206,6 +207,10 @@ class FakeService(Service):
     def change(self, changes: Mapping[str, Any], *, reveal: bool = False) -> Config:
         if isinstance(name := changes.get("persona"), str):
             self.persona(name)
+        if reveal and reveals(wanted := self._file.checked(changes)):
+            self._weak = True
+            self._changed()
+            return wanted
         config = self._file.change(changes)
         self._changed()
         return config
@@ -357,9 +362,14 @@ class FakeService(Service):
         wanted = [one for one in able if known.processor in (AUTO, one.name) and one.kind == config.mode]
         return wanted[0].name if wanted else None
 
+    def _verdict(self) -> str:
+        if self._revealed:
+            return "raw"
+        return "card" if self.config().paused else "frame"
+
     def _state(self) -> State:
         told = (
-            (self._revealed, State.revealed),
+            (self._revealed or self._weak, State.revealed),
             (any(problem.blocking for problem in self._problems.values()), State.problem),
             (self.config().paused, State.paused),
             (self._asleep, State.sleeping),

@@ -198,6 +198,24 @@ def test_a_real_face_is_impossible_to_miss_and_hidden_by_one_click(tab: Tab, ser
     assert service.calls == ["reveal True", "reveal False"]
 
 
+def test_settings_that_reveal_are_as_red_and_nothing_is_called_safe(tab: Tab, service: FakeService) -> None:
+    service.change({"opacity": 0.3}, reveal=True)
+    tab.until("!document.querySelector('#alarm').hidden")
+    assert "OTHERS CAN RECOGNISE YOU" in tab.text()
+    assert tab.value("document.title") == "⚠ RECOGNISABLE – Visard"
+    for words in ("Safe", "REAL FACE", "seen by nobody else"):
+        assert words not in tab.text()
+    colours = "[...document.querySelectorAll('#state b, #guard b')].map(e => getComputedStyle(e))"
+    state, guard = tab.value(f"(([s, g]) => [s.backgroundColor, g.color])({colours})")
+    assert state == guard == "rgb(200, 16, 46)"
+    tab.press("Tab", 9)
+    assert tab.value("document.activeElement.id") == "hide"
+    tab.press("Enter", 13, "\r")
+    tab.until("document.querySelector('#alarm').hidden && document.body.dataset.state === 'live'")
+    assert "Safe" in tab.text()
+    assert service.calls == ["reveal False"]
+
+
 def test_problems_come_with_their_fix_and_go(tab: Tab, service: FakeService) -> None:
     service.problem("no-output")
     tab.until("document.body.dataset.state === 'problem'")

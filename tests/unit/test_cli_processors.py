@@ -180,6 +180,23 @@ def test_convert_uses_the_processor_that_was_named(
     assert max(red, blue) < 60
 
 
+@pytest.mark.parametrize("weak", [("--opacity", "0.5"), ("--mask-grow", "-0.1"), ("--mask-blur", "0.1")])
+def test_convert_reveals_nobody_unless_asked_for(
+    call: Call, photo: Path, tmp_path: Path, weak: tuple[str, str]
+) -> None:
+    out = tmp_path / "out.png"
+    choice = ("--persona", "marco", "--processor", "tint", "--option", "strength=1")
+    arguments = ("convert", str(photo), str(out), *choice, *weak)
+    status, _, err = call(*arguments)
+    assert status == 1
+    assert err.endswith("others may recognise you; ask for it in so many words: visard convert --reveal\n")
+    assert not out.exists()
+    assert call(*arguments, "--reveal")[::2] == (0, "")
+    with Image.open(out) as made, Image.open(photo) as before:
+        share = np.asarray(made.convert("RGB"), int) - np.asarray(before.convert("RGB"), int)
+    assert np.abs(share).max() > 50, "the persona is on"
+
+
 def test_without_a_mode_it_is_what_the_processor_does(
     call: Call, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """Whoever asks to be hidden is hidden, whatever was asked for before; settings that reveal are asked for."""
 
+import tomllib
 from collections.abc import Callable
 from itertools import permutations, product
 from pathlib import Path
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 
 from visard.daemon.api.schema import ErrorBody
 from visard.daemon.config.file import ConfigFile
-from visard.daemon.config.settings import Settings, concealing, reveals
-from visard.daemon.errors import WouldReveal
+from visard.daemon.config.settings import Settings, concealing, reveals, weaknesses
+from visard.daemon.errors import ConfigError, WouldReveal
 from visard.daemon.personas.library import Library
 from visard.daemon.service.service import Service
 
@@ -58,6 +59,30 @@ def test_pausing_and_weak_settings_in_one_request_pause(service):
     assert service.switches.paused
 
 
+def test_of_a_request_that_reveals_only_the_ordinary_settings_are_kept(service, tmp_path):
+    service.change({"mask_blur": 0.02, "mask_grow": -0.02, "paused": True})
+    mixed = {**WEAK, "mask_blur": None, "mirror": True, "zoom": 2, "persona": "HANNA", "paused": False}
+    wanted = ask(service, "PATCH", "/settings?reveal=true", json=mixed).json()
+    assert (wanted["opacity"], wanted["mask_blur"], wanted["persona"]) == (0.3, 0, "hanna")
+    assert service.switches.settings == Settings(opacity=0.3, mask_grow=-0.02, mirror=True, zoom=2)
+    assert service.status().revealed
+    assert not service.status().paused
+    kept = tomllib.loads((tmp_path / "config.toml").read_text())
+    assert kept == {"mask_grow": -0.02, "mirror": True, "zoom": 2, "persona": "hanna", "paused": False}
+    service.reveal(False)
+    assert service.switches.settings == Settings(mask_grow=-0.02, mirror=True, zoom=2)
+
+
+def test_settings_that_cannot_be_kept_reveal_nothing(service, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("visard.daemon.config.file.replace_file", full)
+    with pytest.raises(ConfigError, match="cannot be written"):
+        service.change({**WEAK, "zoom": 2}, reveal=True)
+    assert service.switches.settings == Settings()
+
+
 def test_pausing_hides_although_nothing_can_be_saved(service, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -81,8 +106,12 @@ def test_settings_that_reveal_are_refused_unless_asked_for(service, tmp_path, we
     assert ask(service, "PATCH", "/settings?reveal=true", json=weak).status_code == 200
     assert service.switches.settings == Settings(**weak)
     assert service.status().revealed
+    assert service.status().weak
     assert not reveals(service.config())
     assert not (tmp_path / "config.toml").exists(), "not remembered over a restart"
+    service.reveal(True)
+    assert service.status().revealed
+    assert not service.status().weak, "the real face is more than what shows through"
 
 
 def test_two_harmless_changes_that_reveal_together_are_refused(service):
@@ -110,5 +139,6 @@ def test_what_conceals_is_safe_and_changes_nothing_that_is(settings):
     safe = settings.model_copy(update=concealing(settings))
     assert not reveals(safe)
     assert (safe == settings) == (not reveals(settings))
+    assert concealing(settings).keys() <= weaknesses(settings).keys()
     assert safe.opacity >= settings.opacity
     assert safe.mask_blur <= settings.mask_blur

@@ -94,6 +94,14 @@ class ConfigError(VisardError):
 class WouldReveal(ConfigError):
     """Settings under which the driver may be recognised were asked for without saying so."""
 
+    @classmethod
+    def unless(cls, command: str) -> "WouldReveal":
+        """Say how to ask for it."""
+        return cls(
+            "with these settings (opacity, mask_grow, mask_blur) others may recognise you;"
+            f" ask for it in so many words: {command} --reveal"
+        )
+
 
 class EnrolmentError(VisardError):
     """A driver cannot be enrolled or forgotten."""

@@ -230,6 +230,9 @@ class Status(_Fact):
     mode: Mode
     paused: bool
     revealed: bool
+    """The driver may be recognised, by choice."""
+    weak: bool = False
+    """Revealed by weak settings alone: the persona is on, and the driver shows through."""
     enrolled: bool = False
     """The driver is known, and nobody else is given the persona."""
     watched: bool

@@ -14,7 +14,8 @@ from visard.daemon.cli.options import (
     settings_options,
 )
 from visard.daemon.cli.output import Output, common, pass_output
-from visard.daemon.config.settings import Settings
+from visard.daemon.config.settings import Settings, reveals
+from visard.daemon.errors import WouldReveal
 from visard.daemon.foreground.signals import terminating
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ _PATH = click.Path(path_type=Path)
 @processor_options
 @click.option("--ignore-enrolment", is_flag=True, help="Everybody in the film is swapped, not you alone.")
 @click.option("--progress/--no-progress", "shown", default=None, help="Show a bar.  [default: on a terminal]")
+@click.option("--reveal", is_flag=True, help="Also if people may be recognised with these settings.")
 @settings_options
 @common
 @pass_output
@@ -46,6 +48,7 @@ def command(
     options: dict[str, str | None],
     ignore_enrolment: bool,
     shown: bool | None,
+    reveal: bool,
     settings: Settings,
 ) -> int:
     """Put a persona on everyone in the video or picture IN and write OUT, sound included.
@@ -60,6 +63,8 @@ def command(
     from visard.daemon.personas.library import Library
     from visard.daemon.personas.prepare import configured, prepare
 
+    if reveals(settings) and not reveal:
+        raise WouldReveal.unless("visard convert")
     jobs = list(pairs(source, target))
     for start, end in jobs:
         check(start, end)

@@ -71,10 +71,7 @@ class ConfigFile:
         with self._lock:
             config = self.checked(changes)
             if reveals(config):
-                raise WouldReveal(
-                    "with these settings (opacity, mask_grow, mask_blur) others may recognise you;"
-                    " ask for it in so many words: visard settings set --reveal"
-                )
+                raise WouldReveal.unless("visard settings set")
             document = tomlkit.parse(tomlkit.dumps(self._document))
             for key, value in config.model_dump(mode="json", include=set(changes)).items():
                 if changes[key] is None:

@@ -85,22 +85,23 @@ def reveals(settings: Settings) -> bool:
 
     Measured: at the limit the driver's likeness (SFace) is up to 0.15 above the default's, at twice 0.34.
     """
-    return _weakness(settings) > 1 + 1e-6
+    return sum(weaknesses(settings).values()) > 1 + 1e-6
 
 
 def concealing(settings: Settings) -> dict[str, float]:
     """Return the values nearest to these settings that do not reveal: only what must be changed."""
-    excess = _weakness(settings)
     if not reveals(settings):
         return {}
-    safe = {
-        "opacity": 1 - (1 - settings.opacity) / excess,
-        "mask_grow": min(settings.mask_grow, 0.0) / excess,
-        "mask_blur": settings.mask_blur / excess,
+    weak, values, usual = weaknesses(settings), settings.model_dump(), Settings().model_dump()
+    excess = sum(weak.values())
+    return {name: usual[name] + (values[name] - usual[name]) / excess for name in weak}
+
+
+def weaknesses(settings: Settings) -> dict[str, float]:
+    """Return the settings that weaken what hides the driver, and how far each; 1 is the limit of all."""
+    shares = {
+        "opacity": (1 - settings.opacity) / 0.2,
+        "mask_grow": max(-settings.mask_grow, 0) / 0.05,
+        "mask_blur": settings.mask_blur / 0.05,
     }
-    return {name: value for name, value in safe.items() if name != "mask_grow" or settings.mask_grow < 0}
-
-
-def _weakness(settings: Settings) -> float:
-    """How far what hides the driver is weakened; 1 is the limit."""
-    return (1 - settings.opacity) / 0.2 + max(-settings.mask_grow, 0) / 0.05 + settings.mask_blur / 0.05
+    return {name: share for name, share in shares.items() if share}

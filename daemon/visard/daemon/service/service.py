@@ -20,7 +20,7 @@ from visard.daemon.api.schema import (
 )
 from visard.daemon.config import enrolment, paths
 from visard.daemon.config.file import Config, ConfigFile
-from visard.daemon.config.settings import Mode, reveals
+from visard.daemon.config.settings import Mode, reveals, weaknesses
 from visard.daemon.diagnostics import engine_report
 from visard.daemon.errors import ConfigError, PersonaError, PersonaUnknown, VisardError
 from visard.daemon.media.jpeg_stream import JpegStream
@@ -227,25 +227,28 @@ class Service:
         """Change settings (None: back to the default), persist and apply them; raises ConfigError.
 
         Those under which the driver may be recognised only with ``reveal``, and until something hides the
-        driver again; they are not persisted.
+        driver again; of such a request only the others are persisted.
         """
         if changes.get("paused") is True:
             self.pause()  # before anything else may fail
-        if reveal and reveals(wanted := self._file.checked(changes)):
-            self._controller.show(wanted)
-            return wanted
         if isinstance(name := changes.get("persona"), str):
             changes = {**changes, "persona": self._library.get(name).name}
+        wanted = self._file.checked(changes)
+        show = reveal and reveals(wanted)
+        kept = {key: changes[key] for key in changes if not (show and key in weaknesses(wanted))}
         with self._controller.telling():
             with self._lock:
-                before, after = self.config(), self._file.change(changes)
+                before = self.config()
+                after = self._file.change(kept) if kept else before
                 self._controller.apply(after)
-            if "paused" in changes:
+            if "paused" in kept:
                 self._controller.conceal(paused=after.paused)
             if after.persona is not None and (after.persona, after.mode) != (before.persona, before.mode):
                 self._controller.switch_persona(after.persona, after.mode)
+            if show:
+                self._controller.show(wanted)
         self._restock(before.mode)
-        return after
+        return wanted if show else after
 
     def cameras(self) -> list[CameraInfo]:
         """Return the cameras of this machine."""

@@ -55,6 +55,7 @@ def status(
         mode=recipe.persona.mode if recipe.persona else config.mode,
         paused=switches.paused,
         revealed=switches.shown,
+        weak=switches.shown and not switches.reveal,
         enrolled=switches.enrolled is not None,
         watched=demand.watched,
         guard=GuardStatus(verdict=running.verdict, why=running.why),

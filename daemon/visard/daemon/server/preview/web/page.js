@@ -106,14 +106,18 @@ function showGone(why) {
 }
 
 function showState() {
-  const { state, persona, revealed, paused } = status;
+  const { state, persona, revealed, weak, paused } = status;
+  const shown = weak ? "weak" : "raw";
+  const words = say(`state.${weak ? "weak" : state}`);
   document.body.dataset.state = state;
   find("#alarm").hidden = !revealed;
-  document.title = `${revealed ? "⚠ " : ""}${say(`state.${state}`)} – Visard`;
-  put("#state b", say(`state.${state}`));
+  put("#alarm strong", revealed ? say(`alarm.${shown}`) : "");
+  put("#alarm span", revealed ? say(`alarmMore.${shown}`) : "");
+  document.title = `${revealed ? "⚠ " : ""}${words} – Visard`;
+  put("#state b", words);
   put("#state span", say(`more.${state}`, { persona: titled(persona) }));
-  put("#private", say(revealed ? "driverSeen" : "driverMore"));
-  put("#worn", revealed ? say("verdict.raw") : titled(persona));
+  put("#private", say(revealed ? `driverSeen.${shown}` : "driverMore"));
+  put("#worn", revealed ? say(`verdict.${shown}`) : titled(persona));
   put("#pause", say(paused ? "resume" : "pause"));
   find("#pause").disabled = false;
 }
@@ -142,7 +146,9 @@ function problemItem({ code, message, fix }) {
 }
 
 function showGuard() {
-  const { verdict, why } = status.guard;
+  const { why } = status.guard;
+  const through = status.weak && ["frame", "last-good"].includes(status.guard.verdict);
+  const verdict = through ? "weak" : status.guard.verdict; // the guard itself knows nothing of weak settings
   find("#guard").dataset.verdict = verdict;
   put("#guard b", say(`verdict.${verdict}`));
   put("#guard span", why && say(`why.${why}`));
