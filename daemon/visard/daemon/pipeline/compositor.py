@@ -183,7 +183,8 @@ class Compositor:
 
 def _cover(image: Image, sighting: Sighting, ids: frozenset[int]) -> frozenset[int]:
     """Blur faces where they are; return which, since of some nobody may have said where they are."""
-    circles = {face.id: (face.centre, face.size, _HEAD * face.size) for face in sighting.faces}
+    seen = [face for face in sighting.faces if face.id in ids]
+    circles = {face.id: (face.centre, face.size, _HEAD * face.size) for face in seen}
     circles |= {face.id: (face.centre, face.size, face.reach) for face in sighting.untracked}
     for face in ids & circles.keys():
         blur_face(image, *circles[face])

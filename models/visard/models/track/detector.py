@@ -116,7 +116,7 @@ def _letterbox(image: Image, side: int) -> tuple[Image, float, int, int]:
     if scale < 0.3:  # a mean of four pixels for each does, and the other half of the time is for reading
         double = 2 * size[0], 2 * size[1]
         image = np.asarray(cv2.resize(image, double, interpolation=cv2.INTER_NEAREST), np.uint8)
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 0.4 else cv2.INTER_LINEAR)
     left, top = (side - size[0]) // 2, (side - size[1]) // 2
     square = np.zeros((side, side, 3), np.uint8)
     square[top : top + size[1], left : left + size[0]] = small

@@ -11,6 +11,8 @@ from visard.models.track.detector import Detection, Detector
 
 FAINT = 0.15
 """Score from which a detection says that a face known before is still there."""
+SHORT_EVERY = 4
+"""Frames between two looks of the short-range network where nothing asks for more."""
 SIDEWAYS_EVERY = 16
 """Frames between two looks at the picture turned, by half and by either quarter in turn."""
 _PARTS = tuple((x / 9, y / 9) for y in (0, 2, 4, 6) for x in (0, 2, 4, 6))
@@ -23,6 +25,8 @@ _GRID = 72, 36
 """Width and height of the picture in which changes are looked for."""
 _MOTION = 6
 """Grey levels by which a cell differs that something moved into."""
+_CHEST = 1.5
+"""Face sizes to either side of a face within which what moves below it is its owner."""
 _ENTRY = 3
 """Cells at the picture's edge from which on something comes in."""
 
@@ -65,7 +69,7 @@ class FaceSearch:
         entered = _at_edges((np.abs(cells - self._before) > _MOTION) & unknown) >= _ENTRY
         self._before = cells
         found = self._full(image, threshold=FAINT)
-        if closely or entered or self._count % 2 == 0:
+        if closely or entered or self._count % SHORT_EVERY == 0:
             _add(found, self._short(image, threshold=FAINT))
         _add(found, self._further(image, cells, unknown, entered=entered))
         for number in range(min(len(unseen), 2)):
@@ -81,23 +85,22 @@ class FaceSearch:
                 yield from self._full(image, threshold=FAINT, turns=turns)
             for number in range(len(_PARTS)):
                 yield from self._part(image, number, cells)
-        elif self._count % 2 or entered:
-            yield from self._part(image, self._next(cells, unknown, entered=entered), cells)
+        elif (self._count % 2 or entered) and (number := self._next(cells, unknown, entered=entered)) >= 0:
+            yield from self._part(image, number, cells)
         if self._count and self._count % SIDEWAYS_EVERY == 0:
             turns = (2, 1, 3)[self._count // SIDEWAYS_EVERY % 3]
             yield from self._full(image, threshold=FAINT, turns=turns)
 
     def _next(self, cells: Cells, unknown: npt.NDArray[np.bool_], *, entered: bool) -> int:
-        """Return the part to look at now."""
-        oldest = int(np.argmin(self._last))
+        """Return the part to look at now; -1 where nothing moved since the last look."""
         if self._count % 4 == 1 and not entered:
-            return oldest
+            return int(np.argmin(self._last))
         changes = []
         for number, before in enumerate(self._looked_at):
             window = _window(number, *_GRID)
             moved = (np.abs(cells[window] - before[window]) > _MOTION) & unknown[window]
             changes.append(int(np.count_nonzero(moved)))
-        return int(np.argmax(changes)) if max(changes) else oldest
+        return int(np.argmax(changes)) if max(changes) else -1
 
     def _part(self, image: Image, number: int, cells: Cells) -> Iterator[Detection]:
         self._last[number], self._looked_at[number] = self._count + 1, cells
@@ -139,12 +142,14 @@ def _window(number: int, width: int, height: int) -> tuple[slice, slice]:
 
 
 def _unknown(image: Image, known: Sequence[Circle]) -> npt.NDArray[np.bool_]:
-    """Return the cells that no known face, with its hair and chin, is in."""
+    """Return the cells that no known face, with its hair and chin and the chest below, is in."""
     unknown = np.ones(_GRID[::-1], np.uint8)
     across, down = _GRID[0] / image.shape[1], _GRID[1] / image.shape[0]
     for x, y, size in known:
-        axes = round(size * across), round(size * down)
-        cv2.ellipse(unknown, (round(x * across), round(y * down)), axes, 0, 0, 360, (0,), -1)
+        axes, middle = (round(size * across), round(size * down)), (round(x * across), round(y * down))
+        cv2.ellipse(unknown, middle, axes, 0, 0, 360, (0,), -1)
+        chest = round(_CHEST * size * across)
+        cv2.rectangle(unknown, (middle[0] - chest, middle[1]), (middle[0] + chest, _GRID[1]), (0,), -1)
     return unknown.astype(bool)
 
 
