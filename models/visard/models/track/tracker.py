@@ -13,7 +13,7 @@ from visard.models.track.detector import Detection
 from visard.models.track.landmarker import Blendshapes, Landmarker
 from visard.models.track.search import Circle, FaceSearch
 from visard.models.track.smooth import OneEuro
-from visard.models.track.untracked import DOUBTFUL, GONE_AFTER, Place, UntrackedFaces
+from visard.models.track.untracked import DOUBTFUL, GONE_AFTER, Place, UntrackedFaces, lost_reach
 
 __all__ = ["GONE_AFTER", "Tracker"]
 
@@ -26,6 +26,8 @@ RETURN = 0.4, 2.0
 """Seconds for which a face that moved too fast is taken for the same one, and face sizes of that."""
 TRY_AGAIN = 3
 """Looks after which landmarks are tried again on what only a detector takes for a face."""
+HIDDEN = 0.7
+"""Sizes of another face from its centre within which a face is lost because it went behind that one."""
 LARGER = 1.3
 """Times the size of another face that a face must have to be followed in its place."""
 CLEARER = 0.15
@@ -46,6 +48,8 @@ class _Track:
     look: int
     """The number of the look before that."""
     presence: float = 1.0
+    hidden: bool = False
+    """Lost behind another face, so that it is not where it was but comes out beside that one."""
     smooth: OneEuro = field(default_factory=OneEuro)
 
     @property
@@ -69,6 +73,11 @@ class _Track:
     def accept(self, landmarks: Landmarks, presence: float, now: float, look: int) -> None:
         self.before, self.region = self.region, Region.around(landmarks)
         self.landmarks, self.presence, self.seen, self.look = landmarks, presence, now, look
+
+    def behind(self, other: "_Track") -> bool:
+        """Whether another face covers most of this one."""
+        apart = float(np.hypot(other.region.x - self.region.x, other.region.y - self.region.y))
+        return apart < HIDDEN * other.size and self.size < 1.3 * other.size
 
     def go_back(self) -> None:
         """Forget the last frame, in which another face was taken for this one."""
@@ -134,6 +143,7 @@ class Tracker:
         self._tracks = found
         self._keep_within_limit()
         for track in lost:
+            track.hidden = any(track.behind(other) for other in found)
             self._lost[track.id] = track
             self._untracked.lost(track.id, track.circle, track.seen, track.look)
         for track in list(self._lost.values()):  # it may only have looked away
@@ -233,6 +243,7 @@ class Tracker:
             for track in self._lost.values()
             if track.near(region, 1.0)
             or (at_once and now - track.seen < seconds and track.near(region, reach))
+            or (place.sightings == 1 and track.hidden and track.near(region, lost_reach(now - track.seen)))
         ]
         return min(
             back, key=lambda t: float(np.hypot(region.x - t.region.x, region.y - t.region.y)), default=None

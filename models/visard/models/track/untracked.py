@@ -33,6 +33,11 @@ _HIDDEN = 0.8
 """Share of a place that other faces hide from which nothing can be said of who is behind them."""
 
 
+def lost_reach(seconds: float) -> float:
+    """Return the face sizes within which a head is that was not seen for so long."""
+    return min(_LOST_HEAD + _SPEED * seconds, _FARTHEST)
+
+
 @dataclass(slots=True)
 class Place:
     """Where one such face is or was."""
@@ -65,10 +70,7 @@ class Place:
 
     def reach(self, now: float) -> float:
         """Radius in which the head is by now, pixels."""
-        unseen = now - self.seen
-        if unseen <= 0:
-            return _HEAD * self.size
-        return min(_LOST_HEAD + _SPEED * unseen, _FARTHEST) * self.size
+        return (_HEAD if self.seen >= now else lost_reach(now - self.seen)) * self.size
 
     def public(self, now: float) -> UntrackedFace:
         """Return what others may know of it."""
