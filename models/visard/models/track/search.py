@@ -9,38 +9,43 @@ import numpy.typing as npt
 from visard.models.face import Image
 from visard.models.track.detector import Detection, Detector
 
-FAINT = 0.15
-"""Score from which a detection says that a face known before is still there."""
+SEEN, FAINT = 0.3, 0.15
+"""Scores from which a detection is a face where none was known, and says that a known one is still there."""
+PART_EVERY = 3
+"""Frames between two looks at a part in which nothing changed."""
 SHORT_EVERY = 4
 """Frames between two looks of the short-range network where nothing asks for more."""
 SIDEWAYS_EVERY = 16
 """Frames between two looks at the picture turned, by half and by either quarter in turn."""
 _PARTS = tuple((x / 9, y / 9) for y in (0, 2, 4, 6) for x in (0, 2, 4, 6))
 """Where parts begin, in shares of width and height; each is a third of both."""
+_CLOSER = tuple((x / 8, y / 8) for y in range(7) for x in range(7))
+"""Where those of a first look begin; each is a quarter of both."""
+DOUBTFUL = 0.2
+"""Score from which a face that nobody knows is worth a closer look."""
 _LARGE = 0.45
 """Share of a part's longer side above which a face is the whole picture's business."""
 _AROUND, _CLOSEST = 2.2, 60
 """Face sizes, and pixels at least, around a face within which it is looked for more closely."""
 _GRID = 72, 36
 """Width and height of the picture in which changes are looked for."""
-_MOTION = 6
-"""Grey levels by which a cell differs that something moved into."""
-_CHEST = 1.5
-"""Face sizes to either side of a face within which what moves below it is its owner."""
-_ENTRY = 3
-"""Cells at the picture's edge from which on something comes in."""
+_MOTION, _HABIT, _LEARNING = 6.0, 4.0, 0.05
+"""Grey levels by which a cell differs that something moved into, beyond so many times what is usual there; and
+the share of that which is learnt from each picture."""
+_UNUSUAL = 3
+"""Cells that differ from which on something new comes in."""
 
 Circle = tuple[float, float, float]
 """Centre and size of a face: x, y, longer side, pixels."""
-Cells = npt.NDArray[np.int16]
+Cells = npt.NDArray[np.float32]
 
 
 class FaceSearch:
     """All of every picture at once, and for far faces a part of it every second time. Not thread-safe.
 
-    Of the parts, the one that changed most where no face is known and the one not looked at for longest
-    take turns. The first picture after ``forget`` is searched thoroughly. The short-range network knows
-    faces better that are cut by the picture's edge, so it is asked when something moves there.
+    A part in which more changed than usually does, where no face is known, is looked at at once, others in
+    turn. The first picture after ``forget`` is searched thoroughly. The short-range network knows faces
+    better that are cut by the picture's edge, so it is asked when something moves there.
     """
 
     def __init__(self, *, wait: bool = True) -> None:
@@ -51,7 +56,8 @@ class FaceSearch:
     def forget(self) -> None:
         """Start anew, as with a new source."""
         self._count = 0
-        self._before: Cells = np.zeros(_GRID[::-1], np.int16)
+        self._before: Cells = np.zeros(_GRID[::-1], np.float32)
+        self._habit = np.full_like(self._before, 255)
         self._looked_at = [self._before] * len(_PARTS)
         self._last = [0] * len(_PARTS)
 
@@ -63,49 +69,64 @@ class FaceSearch:
         ``known`` are faces where a change says nothing of a new one. Around ``unseen`` ones it looks more
         closely, two in turn. ``closely``: with all that it has.
         """
-        tiny = cv2.resize(image, _GRID, interpolation=cv2.INTER_NEAREST)
-        cells: Cells = cv2.cvtColor(tiny, cv2.COLOR_BGR2GRAY).astype(np.int16)
-        unknown = _unknown(image, known)
-        entered = _at_edges((np.abs(cells - self._before) > _MOTION) & unknown) >= _ENTRY
-        self._before = cells
+        cells = _cells(image)
+        known_cells = _known_cells(image, known)
+        limits = _MOTION + _HABIT * self._habit + 255 * known_cells
+        entered = _at_edges(np.abs(cells - self._before) > limits) >= _UNUSUAL
         found = self._full(image, threshold=FAINT)
         if closely or entered or self._count % SHORT_EVERY == 0:
             _add(found, self._short(image, threshold=FAINT))
-        _add(found, self._further(image, cells, unknown, entered=entered))
+        _add(found, self._further(image, cells, limits))
         for number in range(min(len(unseen), 2)):
             _add(found, self._around(image, unseen[(2 * self._count + number) % len(unseen)]))
-        self._count += 1
+        doubtful = [d for d in found if DOUBTFUL < d.score < SEEN and not _is_known(d, known)]
+        if doubtful:
+            first = doubtful[self._count % len(doubtful)]
+            _add(found, self._around(image, (*first.centre, first.size)))
+        self._learn(cells)
         return sorted(found, key=lambda detection: -detection.score)
 
-    def _further(
-        self, image: Image, cells: Cells, unknown: npt.NDArray[np.bool_], *, entered: bool
-    ) -> Iterator[Detection]:
+    def _learn(self, cells: Cells) -> None:
+        """Learn what usually moves, and go on to the next picture."""
+        if self._count == 1:
+            self._habit[:] = 0
+        if self._count:
+            self._habit += _LEARNING * (np.abs(cells - self._before) - self._habit)
+        self._before = cells
+        self._count += 1
+
+    def _further(self, image: Image, cells: Cells, limits: Cells) -> Iterator[Detection]:
         if self._count == 0:
-            for turns in (2, 1, 3):
-                yield from self._full(image, threshold=FAINT, turns=turns)
-            for number in range(len(_PARTS)):
-                yield from self._part(image, number, cells)
-        elif (self._count % 2 or entered) and (number := self._next(cells, unknown, entered=entered)) >= 0:
-            yield from self._part(image, number, cells)
-        if self._count and self._count % SIDEWAYS_EVERY == 0:
+            yield from self._thoroughly(image, cells)
+            return
+        changed = [number for number in range(len(_PARTS)) if self._changed(number, cells, limits)]
+        if changed or self._count % PART_EVERY == 0:
+            oldest = min(changed or range(len(_PARTS)), key=lambda number: self._last[number])
+            yield from self._part(image, oldest, cells)
+        if self._count % SIDEWAYS_EVERY == 0:
             turns = (2, 1, 3)[self._count // SIDEWAYS_EVERY % 3]
             yield from self._full(image, threshold=FAINT, turns=turns)
 
-    def _next(self, cells: Cells, unknown: npt.NDArray[np.bool_], *, entered: bool) -> int:
-        """Return the part to look at now; -1 where nothing moved since the last look."""
-        if self._count % 4 == 1 and not entered:
-            return int(np.argmin(self._last))
-        changes = []
-        for number, before in enumerate(self._looked_at):
-            window = _window(number, *_GRID)
-            moved = (np.abs(cells[window] - before[window]) > _MOTION) & unknown[window]
-            changes.append(int(np.count_nonzero(moved)))
-        return int(np.argmax(changes)) if max(changes) else -1
+    def _changed(self, number: int, cells: Cells, limits: Cells) -> bool:
+        """Whether more changed in a part than usually does since it was looked at."""
+        window = _window(_PARTS[number], 3, *_GRID)
+        change = np.abs(cells[window] - self._looked_at[number][window])
+        return int(np.count_nonzero(change > limits[window])) >= _UNUSUAL
+
+    def _thoroughly(self, image: Image, cells: Cells) -> Iterator[Detection]:
+        """Look at a first picture, of which nothing is known."""
+        self._looked_at = [cells] * len(_PARTS)
+        for turns in (2, 1, 3):
+            yield from self._full(image, threshold=FAINT, turns=turns)
+        height, width = image.shape[:2]
+        for parts, share in ((_PARTS, 3), (_CLOSER, 4)):
+            for begin in parts:
+                yield from self._window(image, *_window(begin, share, width, height))
 
     def _part(self, image: Image, number: int, cells: Cells) -> Iterator[Detection]:
         self._last[number], self._looked_at[number] = self._count + 1, cells
         height, width = image.shape[:2]
-        yield from self._window(image, *_window(number, width, height))
+        yield from self._window(image, *_window(_PARTS[number], 3, width, height))
 
     def _around(self, image: Image, circle: Circle) -> Iterator[Detection]:
         """Look where a face was, and as far around it as it can have gone."""
@@ -134,23 +155,36 @@ class FaceSearch:
                 yield detection
 
 
-def _window(number: int, width: int, height: int) -> tuple[slice, slice]:
-    """Return the rows and columns of a part in a picture of that size."""
-    x, y = _PARTS[number]
-    left, top = round(x * width), round(y * height)
-    return slice(top, min(top + height // 3 + 1, height)), slice(left, min(left + width // 3 + 1, width))
+def _window(begin: tuple[float, float], share: int, width: int, height: int) -> tuple[slice, slice]:
+    """Return the rows and columns of a part in a picture of that size; it is a ``share``-th of both."""
+    left, top = round(begin[0] * width), round(begin[1] * height)
+    rows, columns = height // share + 1, width // share + 1
+    return slice(top, min(top + rows, height)), slice(left, min(left + columns, width))
 
 
-def _unknown(image: Image, known: Sequence[Circle]) -> npt.NDArray[np.bool_]:
-    """Return the cells that no known face, with its hair and chin and the chest below, is in."""
-    unknown = np.ones(_GRID[::-1], np.uint8)
+def _cells(image: Image) -> Cells:
+    """Return a tiny grey picture, a mean of four pixels for each."""
+    width, height = _GRID
+    few = cv2.resize(image, (2 * width, 2 * height), interpolation=cv2.INTER_NEAREST)
+    tiny = cv2.resize(few, _GRID, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(tiny, cv2.COLOR_BGR2GRAY), np.float32)
+
+
+def _known_cells(image: Image, known: Sequence[Circle]) -> Cells:
+    """Return 1 where a known face is, with its hair and chin, else 0."""
+    cells = np.zeros(_GRID[::-1], np.float32)
     across, down = _GRID[0] / image.shape[1], _GRID[1] / image.shape[0]
     for x, y, size in known:
-        axes, middle = (round(size * across), round(size * down)), (round(x * across), round(y * down))
-        cv2.ellipse(unknown, middle, axes, 0, 0, 360, (0,), -1)
-        chest = round(_CHEST * size * across)
-        cv2.rectangle(unknown, (middle[0] - chest, middle[1]), (middle[0] + chest, _GRID[1]), (0,), -1)
-    return unknown.astype(bool)
+        axes = round(0.7 * size * across), round(0.8 * size * down)
+        cv2.ellipse(cells, (round(x * across), round(y * down)), axes, 0, 0, 360, (1,), -1)
+    return cells
+
+
+def _is_known(detection: Detection, known: Sequence[Circle]) -> bool:
+    """Whether a detection is of a face that is known."""
+    return any(
+        np.hypot(detection.centre[0] - x, detection.centre[1] - y) < 0.6 * size for x, y, size in known
+    )
 
 
 def _at_edges(cells: npt.NDArray[np.bool_]) -> int:

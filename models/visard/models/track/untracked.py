@@ -9,10 +9,8 @@ import numpy as np
 from visard.models.face import Image, UntrackedFace
 from visard.models.track.detector import Detection
 from visard.models.track.person import PersonSegmenter
-from visard.models.track.search import Circle
+from visard.models.track.search import SEEN, Circle
 
-NEWCOMER = 0.3
-"""Score from which a detection is a face where none was known."""
 GONE_AFTER = 20
 """Looks in a row that see nothing where a face was after which it may have left: two seconds or more."""
 DOUBTFUL = 3
@@ -126,7 +124,7 @@ class UntrackedFaces:
             if match is not None:
                 match.take(detection, now, look)
                 free.remove(match)
-            elif detection.score >= NEWCOMER and not self._within(detection, now):
+            elif detection.score >= SEEN and not self._within(detection, now):
                 self._absorb(detection)
                 place = Place(self._number(), *detection.centre, detection.size, now, look)
                 self.places.append(place)
@@ -182,7 +180,7 @@ class UntrackedFaces:
 
 def _matches(place: Place, detection: Detection, now: float) -> bool:
     """Whether a detection is of the face at a place: a faint one where it was, a clear one in its reach."""
-    within = place.reach(now) if detection.score >= NEWCOMER else 0.8 * place.size
+    within = place.reach(now) if detection.score >= SEEN else 0.8 * place.size
     return place.apart(*detection.centre) < within and 0.5 < detection.size / place.size < 2
 
 
