@@ -114,7 +114,7 @@ def test_the_menu_over_dbus(running: Session) -> None:
     running.item.click("Hanna")
     until(lambda: ticked(running) == ["Hanna  ✓"], "the tick does not move")
     assert running.status().persona == "hanna"
-    assert running.item.properties()["Title"] == "Visard: Live as Hanna"
+    assert running.item.properties()["Title"] == "Visard: Live as Hanna: 1 face swapped"
     running.item.click("Animate the portrait")
     until(lambda: running.status().mode is Mode.animate, "the mode does not change")
     until(lambda: running.line("Animate")["toggle-state"] == 1, "the mode has no tick")
