@@ -165,7 +165,8 @@ def test_run_passes_everything_on(call: Call, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("visard.daemon.foreground.run.run", note)
     options = "--source demo --persona marco --sink preview --sink a.mp4 --mode animate --seconds 3"
     options += " --processor mesh --option a=1"
-    more = "--opacity 0.5 --keep-mouth --who largest --max-faces 2 --bystanders --colour mean-deviation --pan-x -0.5"
+    more = "--opacity 0.5 --keep-mouth --who largest --max-faces 2 --bystanders"
+    more += " --colour mean-deviation --pan-x -0.5"
     done = call("run", *options.split(), *more.split())
     assert done == (0, "9 frames: 8 faces swapped, 3 covered, 0 shown\n", "")
     settings = Settings.model_validate(
