@@ -23,7 +23,8 @@ WORDS = [
     (Faces(covered=2), "2 faces covered", "已遮盖 2 张脸"),
     (Faces(shown=1), "1 face shown", "可见 1 张脸"),
     (Faces(covered=1, shown=3), "1 face covered, 3 shown", "已遮盖 1 张脸，可见 3 张"),
-    (Faces(swapped=3, covered=2, shown=1), "3 faces swapped, 2 covered, 1 shown", "已替换 3 张脸，已遮盖 2 张，可见 1 张"),
+    (Faces(swapped=3, covered=2, shown=1), "3 faces swapped, 2 covered, 1 shown",
+     "已替换 3 张脸，已遮盖 2 张，可见 1 张"),
 ]  # fmt: skip
 
 
