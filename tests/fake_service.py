@@ -401,7 +401,11 @@ class FakeService(Service):
 
     def _numbers(self) -> Numbers:
         count = self._drawn
-        steps = {"track": Spread(p50=7.1, p99=12.0), "swap": Spread(p50=9.5 + count % 3, p99=15.0)}
+        steps = {
+            "track": Spread(p50=7.1, p99=12.0),
+            "cover": Spread(p50=0.4, p99=1.0),
+            "swap": Spread(p50=9.5 + count % 3, p99=15.0),
+        }
         return Numbers(
             fps=0.0 if self._asleep else 29.7,
             latency_ms=Spread(p50=24.0 + count % 5, p99=38.0),

@@ -85,8 +85,8 @@ def test_chart_grows_and_the_table_says_the_same(tab: Tab) -> None:
     tab.until(f"{points} >= {begun} + 4")
     rows = tab.value("[...document.querySelectorAll('#time tbody tr')].map(row => row.innerText)")
     steps = [row.split("\t")[0] for row in rows]
-    assert steps == ["waiting", "blend", "swap", "find the face", "all together"]
-    assert rows[3].split("\t")[1:] == ["7.1", "12.0"]
+    assert steps == ["waiting", "blend", "swap", "cover others", "find the face", "all together"]
+    assert rows[4].split("\t")[1:] == ["7.1", "12.0"]
 
 
 def test_numbers_and_guard_are_in_words(tab: Tab) -> None:
