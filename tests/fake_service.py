@@ -17,6 +17,7 @@ from visard.daemon.api.schema import (
     CameraStatus,
     Consent,
     EnrolmentInfo,
+    Faces,
     GuardStatus,
     Job,
     Numbers,
@@ -73,6 +74,7 @@ class FakeService(Service):
         self._problems: dict[str, Problem] = {}
         self._revealed = self._weak = self._asleep = self._enrolled = False
         self._preparing: Job | None = None
+        self._faces = Faces(swapped=1)
 
     def start(self) -> None:
         self._painter.start()
@@ -117,6 +119,11 @@ class FakeService(Service):
         self._asleep = asleep
         self._changed()
 
+    def crowd(self, faces: Faces) -> None:
+        """Let these be in view."""
+        self._faces = faces
+        self._changed()
+
     def prepare(self, name: str | None, progress: float = 0.0, step: str = "") -> None:
         """Let somebody wait for a persona; None: nobody."""
         job = Job(
@@ -153,7 +160,7 @@ class FakeService(Service):
                 weak=self._weak and not self._revealed,
                 enrolled=self._enrolled,
                 watched=not self._asleep,
-                guard=GuardStatus(verdict=self._verdict()),
+                guard=GuardStatus(verdict=self._verdict(), faces=self._in_view()),
                 camera=self._camera(),
                 output=OutputStatus(
                     where="/dev/video9", ok=True, width=config.width, height=config.height, fps=config.fps
@@ -367,6 +374,11 @@ class FakeService(Service):
             return "raw"
         return "card" if self.config().paused else "frame"
 
+    def _in_view(self) -> Faces:
+        if self._revealed or self._weak:
+            return Faces(shown=sum(count for _, count in self._faces))
+        return Faces() if self._asleep or self.config().paused else self._faces
+
     def _state(self) -> State:
         told = (
             (self._revealed or self._weak, State.revealed),
@@ -389,12 +401,17 @@ class FakeService(Service):
 
     def _numbers(self) -> Numbers:
         count = self._drawn
-        steps = {"track": Spread(p50=7.1, p99=12.0), "swap": Spread(p50=9.5 + count % 3, p99=15.0)}
+        steps = {
+            "track": Spread(p50=7.1, p99=12.0),
+            "cover": Spread(p50=0.4, p99=1.0),
+            "swap": Spread(p50=9.5 + count % 3, p99=15.0),
+        }
         return Numbers(
             fps=0.0 if self._asleep else 29.7,
             latency_ms=Spread(p50=24.0 + count % 5, p99=38.0),
             steps=steps | {"blend": Spread(p50=1.2, p99=2.0)},
             frames=count,
+            faces=Faces(swapped=count),
             drops=0,
             verdicts={"frame": count},
             reasons={},

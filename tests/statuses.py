@@ -4,6 +4,7 @@ from typing import Any
 
 from visard.daemon.api.schema import (
     CameraStatus,
+    Faces,
     GuardStatus,
     Numbers,
     OutputStatus,
@@ -30,7 +31,7 @@ def status(state: State = State.live, **changes: Any) -> Status:
         "paused": state is State.paused,
         "revealed": state is State.revealed,
         "watched": True,
-        "guard": GuardStatus(verdict="frame"),
+        "guard": GuardStatus(verdict="frame", faces=Faces(swapped=1)),
         "camera": CameraStatus(spec="auto", name="HD Webcam", state="ok"),  # type: ignore[arg-type]
         "output": OutputStatus(where="/dev/video10", ok=True, width=1280, height=720, fps=30),
         "personas": tuple(PersonaInfo(name=name, title=name.title(), ready=True) for name in NAMES),

@@ -101,7 +101,7 @@ def test_it_puts_a_trained_face_on(visard: Callable[..., str], tmp_path: Path) -
     face, out = tinted(tmp_path / "face.dfm"), tmp_path / "out.mp4"
     visard("personas", "add", str(face), "--name", "tinted", "--consent", "generated")
     made = json.loads(visard("convert", str(CLIP), str(out), "--persona", "tinted", "--json"))
-    assert made["swapped"] > 0.9 * made["frames"] > 10
+    assert made["faces"]["swapped"] > 0.9 * made["frames"] > 10
 
 
 def test_it_is_alone_with_its_libraries(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,8 @@ from fake_processor import drop_in
 from fake_service import FakeService
 from pages import Running, running
 
+from visard.daemon.api.schema import Faces
+
 LIVE = "document.querySelectorAll('figure.moving').length === 2"
 REBOUND = "visard.example.com"
 PIXELS = """(figure => {
@@ -83,14 +85,35 @@ def test_chart_grows_and_the_table_says_the_same(tab: Tab) -> None:
     tab.until(f"{points} >= {begun} + 4")
     rows = tab.value("[...document.querySelectorAll('#time tbody tr')].map(row => row.innerText)")
     steps = [row.split("\t")[0] for row in rows]
-    assert steps == ["waiting", "blend", "swap", "find the face", "all together"]
-    assert rows[3].split("\t")[1:] == ["7.1", "12.0"]
+    assert steps == ["waiting", "blend", "swap", "cover others", "find the face", "all together"]
+    assert rows[4].split("\t")[1:] == ["7.1", "12.0"]
 
 
 def test_numbers_and_guard_are_in_words(tab: Tab) -> None:
     text = " ".join(tab.text().split())
-    for words in ("Safe: every face is replaced", "29.7", "(p99)", "cannot be told", "Acme Webcam · works"):
+    for words in ("Safe: 1 face swapped", "29.7", "(p99)", "cannot be told", "Acme Webcam · works"):
         assert words in text
+
+
+def test_faces_are_counted_and_red_when_one_is_shown(tab: Tab, service: FakeService) -> None:
+    guard = "document.querySelector('#guard b')"
+    for faces, words in (
+        (Faces(swapped=1, covered=2), "Safe: 1 face swapped, 2 covered"),
+        (Faces(swapped=2), "Safe: 2 faces swapped"),
+        (Faces(covered=1), "Safe: 1 face covered"),
+    ):
+        service.crowd(faces)
+        tab.until(f"{guard}.innerText === {words!r}")
+        assert tab.value(f"getComputedStyle({guard}).color") == "rgb(21, 128, 61)"
+    service.crowd(Faces(swapped=1, shown=2))
+    tab.until(f"{guard}.innerText === 'OPEN: 1 face swapped, 2 shown'")
+    assert tab.value(f"getComputedStyle({guard}).color") == "rgb(200, 16, 46)"
+    service.reveal(True)
+    tab.until(f"{guard}.innerText === 'OPEN: your real face goes out · 3 faces shown'")
+    service.reveal(False)
+    service.crowd(Faces(swapped=1))
+    totals = "[...document.querySelectorAll('#faces div')].map(each => each.innerText.split('\\n').join(' '))"
+    tab.until(f"/^swapped \\d+ covered 0 shown 0$/.test({totals}.join(' '))")
 
 
 def test_a_click_puts_another_persona_on(tab: Tab, service: FakeService) -> None:
@@ -273,7 +296,7 @@ def test_chinese(chromium: Browser, page: Running) -> None:
         chinese.call("Network.setUserAgentOverride", userAgent=agent, acceptLanguage="zh-CN")
         chinese.visit(page.link())
         chinese.until(LIVE)
-        assert "安全" in chinese.text()
+        chinese.until("document.querySelector('#guard b').innerText === '安全：已替换 1 张面孔'")
         left = "Object.keys(m.languages.en).filter(k => !(k in m.languages.zh))"
         assert chinese.value(f"import('/texts.js').then(m => {left})") == []
         more = "Object.keys(m.languages.zh).filter(k => !(k in m.languages.en))"

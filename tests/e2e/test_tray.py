@@ -114,7 +114,7 @@ def test_the_menu_over_dbus(running: Session) -> None:
     running.item.click("Hanna")
     until(lambda: ticked(running) == ["Hanna  ✓"], "the tick does not move")
     assert running.status().persona == "hanna"
-    assert running.item.properties()["Title"] == "Visard: Live as Hanna"
+    assert running.item.properties()["Title"] == "Visard: Live as Hanna: 1 face swapped"
     running.item.click("Animate the portrait")
     until(lambda: running.status().mode is Mode.animate, "the mode does not change")
     until(lambda: running.line("Animate")["toggle-state"] == 1, "the mode has no tick")
@@ -253,7 +253,7 @@ def test_an_idle_tray_does_nothing(running: Session) -> None:
 
 def test_chinese(screen: Desktop, home: Path) -> None:
     with session(screen, home, LANG="zh_CN.UTF-8") as running:
-        assert running.item.properties()["Title"] == "Visard: 正以 Clara 的形象出镜"
+        assert running.item.properties()["Title"] == "Visard: 正以 Clara 的形象出镜：已替换 1 张脸"
         running.item.click("暂停")
         until(lambda: running.status().state is State.paused, "the click on pause did nothing")
         running.line("继续")

@@ -39,7 +39,7 @@ def test_the_swap_is_as_good_as_it_was(
     target = tmp_path / f"{persona}.mp4"
     summary = convert(original, target, prepare(Library().resolve(str(photo)), Mode.swap), Settings())
     assert summary.complete
-    assert summary.swapped == summary.frames > 70
+    assert summary.passed == summary.frames > 70
     scores = judge(shared, original, target, photo)
     with capsys.disabled():
         print(f"\n{clip:9}{persona:5}", *(f"{name} {value:g}" for name, value in scores.items()), sep="  ")

@@ -16,6 +16,7 @@ from leftovers import no_thread_left
 from visard.daemon.config.settings import Settings
 from visard.daemon.errors import FaceUnusable, SinkError, SinkUnavailable, SourceUnavailable
 from visard.daemon.foreground.convert import check, convert, pairs, save
+from visard.daemon.guard.rules import FaceCounts
 from visard.daemon.media.video import VideoReader
 from visard.models.errors import PictureUnreadable
 from visard.models.face import Sighting
@@ -81,7 +82,8 @@ def test_every_frame_with_its_time_and_the_sound(tmp_path):
     source, target = film(tmp_path / "in.mp4"), tmp_path / "out.mp4"
     told = []
     summary = run(source, target, progress=lambda done, total: told.append((done, total)))
-    assert (summary.frames, summary.swapped, summary.complete) == (FRAMES, FRAMES, True)
+    assert (summary.frames, summary.passed, summary.complete) == (FRAMES, FRAMES, True)
+    assert summary.faces == FaceCounts(swapped=FRAMES)
     assert told[-1] == (FRAMES, FRAMES)
     before, after = read(source), read(target)
     assert [stripe(image) for image, _ in after] == list(range(FRAMES))
@@ -96,7 +98,8 @@ def test_every_frame_with_its_time_and_the_sound(tmp_path):
 def test_frames_without_a_face_are_never_shown_and_are_counted_with_the_reason(tmp_path):
     source, target = film(tmp_path / "in.mp4"), tmp_path / "out.mkv"
     summary = run(source, target, blind=[*range(5), 12])
-    assert (summary.frames, summary.swapped, summary.held, summary.blurred) == (FRAMES, FRAMES - 6, 1, 5)
+    assert (summary.frames, summary.passed, summary.held, summary.blurred) == (FRAMES, FRAMES - 6, 1, 5)
+    assert summary.faces == FaceCounts(swapped=FRAMES - 6)
     assert summary.reasons == {"no face": 6}
     assert not any(shows_driver(image) for image, _ in read(target))
 
@@ -136,7 +139,7 @@ def test_a_fault_leaves_the_old_result_alone(tmp_path):
 def test_a_picture(tmp_path, name):
     save(picture(0), tmp_path / "in.png")
     summary = run(tmp_path / "in.png", tmp_path / name)
-    assert (summary.frames, summary.swapped) == (1, 1)
+    assert (summary.frames, summary.passed) == (1, 1)
     out = cv2.imread(str(tmp_path / name))
     assert out.shape == (HEIGHT, WIDTH, 3)
     assert not shows_driver(out)

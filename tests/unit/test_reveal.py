@@ -100,7 +100,7 @@ def test_pausing_hides_although_nothing_can_be_saved(service, monkeypatch):
 )
 def test_settings_that_reveal_are_refused_unless_asked_for(service, tmp_path, weak):
     answer = ask(service, "PATCH", "/settings", json=weak)
-    assert answer.status_code == 422
+    assert answer.status_code == 409
     assert "--reveal" in ErrorBody.model_validate(answer.json()).error.message
     assert not service.status().revealed
     assert ask(service, "PATCH", "/settings?reveal=true", json=weak).status_code == 200

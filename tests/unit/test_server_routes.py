@@ -26,6 +26,7 @@ from visard.daemon.errors import (
     PersonaUnknown,
     ProcessorUnknown,
     VisardError,
+    WouldReveal,
 )
 from visard.daemon.server.app import build
 from visard.daemon.server.deps import Api
@@ -230,6 +231,9 @@ def test_settings_change_all_or_none_and_go_back(call: Ask, service: FakeService
     code, body = call("PATCH", "/settings", {"mirror": True, "zoom": 99})
     assert (code, body["error"]["code"]) == (422, "config")
     assert call("GET", "/settings")[1]["mirror"] is False
+    code, body = call("PATCH", "/settings", {"mirror": True, "opacity": 0.3})
+    assert (code, body["error"]["code"]) == (409, "config"), "a value that may be, and must be asked for"
+    assert call("GET", "/settings")[1]["mirror"] is False
     assert call("DELETE", "/settings/opacity")[1]["opacity"] == 1
     assert call("PATCH", "/settings", {"mode": None})[1]["mode"] == "swap"
 
@@ -355,6 +359,7 @@ def test_every_exception_has_a_status() -> None:
         (ModelRefused, 409),
         (ProcessorUnknown, 409),
         (ConfigError, 422),
+        (WouldReveal, 409),
         (DaemonAbsent, 503),
     ):
         assert status_of(error("x")) == status

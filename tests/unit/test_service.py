@@ -11,7 +11,7 @@ import pytest
 from fakes import HEIGHT, WIDTH, Basket, Mask, Reel, Truth, driver_at, number_of, swapped, unplug, worn
 
 from visard.daemon.api.requests import NewPersona
-from visard.daemon.api.schema import CameraState, Consent, State
+from visard.daemon.api.schema import CameraState, Consent, Faces, State
 from visard.daemon.config import paths
 from visard.daemon.config.file import ConfigFile
 from visard.daemon.config.settings import Mode
@@ -125,6 +125,8 @@ def colour(image: np.ndarray) -> int:
 def test_it_begins_with_the_first_persona_and_goes_live(running: Service, world: World) -> None:
     status = live(running).status()
     assert (status.persona, status.guard.verdict, status.camera.state) == ("clara", "frame", CameraState.ok)
+    assert status.guard.faces == Faces(swapped=1)
+    assert status.numbers.faces.swapped >= status.numbers.verdicts["frame"] > 0
     assert status.problems == ()
     assert status.output.ok
     assert world.basket.leaks == 0

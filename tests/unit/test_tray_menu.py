@@ -266,4 +266,4 @@ def test_engines_are_told_of_while_they_compile_and_when_they_fail() -> None:
     items = menu(status(State.live, jobs=(job,), problems=(found,)))
     assert labelled(items, "Compiling landmarks … 40 %").action is None
     assert labelled(items, "⚠ Landmarks runs on the processor").action == actions.ShowProblem(found)
-    assert texts.headline(status(State.live, problems=(found,))) == "Live as Clara"
+    assert texts.headline(status(State.live, problems=(found,))) == "Live as Clara: 1 face swapped"

@@ -49,6 +49,8 @@ def test_settings_show_what_is_set_and_change_it() -> None:
     items = labelled(menu(status(settings=Config(mirror=True))), "Settings").children
     mirror = labelled(items, "Mirror")
     assert (mirror.checked, do(mirror.action)) == (True, [("change", {"mirror": False})])
+    bystanders = labelled(items, "Let bystanders be seen")
+    assert (bystanders.checked, do(bystanders.action)) == (False, [("change", {"bystanders": True})])
     always = labelled(items, "Keep the camera on")
     assert (always.checked, do(always.action)) == (False, [("change", {"always_on": True})])
     for group in (item for item in items if item.children):

@@ -58,6 +58,7 @@ def settings(config: Config) -> tuple[MenuItem, ...]:
         _switch(_("Keep my own mouth"), config, "keep_mouth"),
         _group(_("Colour"), config, "colour", _colours()),
         _group(_("Whose face changes"), config, "who", _whose()),
+        _switch(_("Let bystanders be seen"), config, "bystanders"),
         _group(_("When my face is lost"), config, "when_lost", _lost()),
         _group(_("Cross-fade"), config, "crossfade", _fades(config)),
         SEPARATOR,

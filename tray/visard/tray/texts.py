@@ -3,8 +3,8 @@
 import textwrap
 from enum import StrEnum
 
-from visard.daemon.api.schema import Job, PersonaInfo, Problem, State, Status
-from visard.tray.i18n import _, english
+from visard.daemon.api.schema import Faces, Job, PersonaInfo, Problem, State, Status
+from visard.tray.i18n import _, english, several
 
 _COMPILING, _PREPARING = "compiling ", "preparing "
 """How the daemon's jobs begin that compile a network or prepare a persona."""
@@ -37,9 +37,29 @@ def headline(status: Status | None) -> str:
         State.paused: _("Paused: others see a card"),
         State.sleeping: _("Asleep: nobody is watching"),
         State.starting: _("Starting …"),
-        State.live: _("Live as {persona}").format(persona=current_persona(status)),
+        State.live: _live(status),
     }
     return says[status.state]
+
+
+def _live(status: Status) -> str:
+    text = _("Live as {persona}: {faces}")
+    return text.format(persona=current_persona(status), faces=in_words(status.guard.faces))
+
+
+def in_words(faces: Faces) -> str:
+    """Return what became of faces: "1 face swapped, 2 covered"."""
+    swapped, covered, shown = faces.swapped, faces.covered, faces.shown
+    kinds = (
+        (swapped, several("{count} face swapped", "{count} faces swapped", swapped), ""),
+        (covered, several("{count} face covered", "{count} faces covered", covered), _("{count} covered")),
+        (shown, several("{count} face shown", "{count} faces shown", shown), _("{count} shown")),
+    )
+    said: list[str] = []
+    for count, alone, after in kinds:
+        if count:
+            said.append((after if said else alone).format(count=count))
+    return _(", ").join(said) or _("no face in view")
 
 
 def title(status: Status | None) -> str:

@@ -132,11 +132,30 @@ class OutputStatus(_Fact):
     """How many programs read the virtual camera; None where nobody can tell."""
 
 
+class Faces(_Fact):
+    """What became of faces."""
+
+    swapped: int = 0
+    covered: int = 0
+    """Blurred where they are, or not in the picture that went out instead."""
+    shown: int = 0
+    """Shown by choice."""
+
+    def words(self, *, zeros: bool = False) -> str:
+        """Say it: "1 face swapped, 2 covered"; ``zeros``: also what became of none."""
+        kinds = [(kind, count) for kind, count in self if count or zeros]
+        said = [f"{count} {kind}" for kind, count in kinds[1:]]
+        for kind, count in kinds[:1]:
+            said.insert(0, f"{count} face{'' if count == 1 else 's'} {kind}")
+        return ", ".join(said) or "no face in view"
+
+
 class GuardStatus(_Fact):
-    """The guard's last verdict and its reason."""
+    """The guard's last verdict, its reason, and what became of the faces in the last frame of the camera."""
 
     verdict: str
     why: str = ""
+    faces: Faces = Faces()
 
 
 class Spread(_Fact):
@@ -153,6 +172,8 @@ class Numbers(_Fact):
     latency_ms: Spread
     steps: dict[str, Spread]
     frames: int
+    faces: Faces = Faces()
+    """Of all frames together."""
     drops: int
     verdicts: dict[str, int]
     reasons: dict[str, int]

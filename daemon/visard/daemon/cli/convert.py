@@ -81,14 +81,18 @@ def command(
             if not done[-1].complete:
                 break
     facts = [{**asdict(summary), "target": str(summary.target)} for summary in done]
-    output.result(facts if source.is_dir() else facts[0], "\n".join(map(_line, done)))
+    output.result(facts if source.is_dir() else facts[0], "\n".join(map(_lines, done)))
     return 0 if done[-1].complete else INTERRUPTED
 
 
-def _line(summary: "Summary") -> str:
-    kinds = {name: getattr(summary, name) for name in ("swapped", "held", "blurred", "carded")}
-    counts = ", ".join(f"{count} {name}" for name, count in kinds.items() if count) or "none swapped"
+def _lines(summary: "Summary") -> str:
+    from visard.daemon.api.schema import Faces
+
+    faces = Faces(**asdict(summary.faces)).words(zeros=True)
+    kinds = {name: getattr(summary, name) for name in ("passed", "held", "blurred", "carded")}
+    counts = ", ".join(f"{count} {name}" for name, count in kinds.items() if count) or "none passed"
     if summary.reasons:
         counts += " because: " + ", ".join(f"{why} {count}" for why, count in summary.reasons.items())
     start = "" if summary.complete else "interrupted; what was done is kept: "
-    return f"{start}{summary.target}: {summary.frames} frames in {summary.seconds:.1f} s ({counts})"
+    frames = f"{summary.frames} frames in {summary.seconds:.1f} s ({counts})"
+    return f"{start}{summary.target}: {faces}\n  {frames}"

@@ -56,5 +56,5 @@ def command(
     status = run(
         source, persona, sinks, settings, mode, processor=processor, options=options, seconds=seconds
     )
-    if output.json:
-        output.result(status.model_dump(mode="json"), "")
+    faces = status.numbers.faces.words(zeros=True)
+    output.result(status.model_dump(mode="json"), f"{status.numbers.frames} frames: {faces}")

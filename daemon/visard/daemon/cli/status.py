@@ -80,6 +80,8 @@ def _lines(status: "Status") -> Iterator[tuple[str, str]]:
     if status.enrolled:
         yield "driver", "enrolled"
     yield "camera", status.camera.name or f"{status.camera.state} {status.camera.message}"
+    yield "faces", status.guard.faces.words()
+    yield "", f"{numbers.faces.words(zeros=True)} since the start"
     yield "output", f"{seen.where or seen.message}, {seen.width}x{seen.height} at {seen.fps:g}"
     if seen.watchers is not None:
         yield "", f"{seen.watchers} watching"

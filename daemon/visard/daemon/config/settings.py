@@ -68,7 +68,7 @@ class Settings(BaseModel):
     keep_mouth: bool = Field(False, description="keep the driver's own mouth and what is around it")
     sharpen: float = Field(0.0, ge=0, le=1, description="sharpen the swapped face")
     who: Who = Field(Who.all, description="which faces are swapped")
-    max_faces: int = Field(4, ge=1, le=16, description="how many faces are followed")
+    max_faces: int = Field(4, ge=1, le=16, description="how many faces are swapped; others are blurred")
     bystanders: bool = Field(
         False, description="let people be seen who were not chosen, and are not enrolled"
     )

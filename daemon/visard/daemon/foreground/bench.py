@@ -11,7 +11,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from visard.daemon.api.schema import Faces
 from visard.daemon.config.settings import Mode, Settings
+from visard.daemon.guard.rules import FaceCounts
 from visard.daemon.personas.library import Library
 from visard.daemon.personas.prepare import prepare
 from visard.daemon.pipeline import tracking
@@ -35,6 +37,7 @@ class Report:
     cpu_ms_per_frame: float
     peak_memory_mb: float
     steps: dict[str, Percentiles]
+    faces: FaceCounts
 
     def json(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""
@@ -97,6 +100,7 @@ def _paced(source: str, recipe: Recipe, switches: Switches, seconds: float, fps:
         cpu_ms_per_frame=round(cpu * 1000 / max(status.stats.frames, 1), 2),
         peak_memory_mb=peak_memory_mb(),
         steps=status.stats.steps,
+        faces=status.stats.faces,
     )
 
 
@@ -126,6 +130,7 @@ def render(report: Report) -> RenderableType:
     table.add_row("frames a second, unpaced", f"{report.fps:.1f}")
     table.add_row("frames dropped at the source's rate", str(report.drops))
     latency = report.latency_ms
+    table.add_row("faces", Faces(**asdict(report.faces)).words(zeros=True))
     table.add_row("capture to sink", f"{latency.p50:.1f} ms, 99 %: {latency.p99:.1f} ms")
     table.add_row("CPU time a frame", f"{report.cpu_ms_per_frame:.1f} ms")
     table.add_row("most memory", f"{report.peak_memory_mb:.0f} MB")

@@ -10,7 +10,7 @@ from pathlib import Path
 from visard.daemon.config.enrolment import Enrolled
 from visard.daemon.config.settings import Settings
 from visard.daemon.errors import FaceUnusable, SinkError, SinkUnavailable, SourceUnavailable
-from visard.daemon.guard.rules import GuardVerdict
+from visard.daemon.guard.rules import FaceCounts, GuardVerdict
 from visard.daemon.media.frame import Format
 from visard.daemon.media.video import CONTAINERS, VideoReader, VideoWriter
 from visard.daemon.personas.prepare import PreparedPersona
@@ -31,11 +31,13 @@ _READS = frozenset({*CONTAINERS, ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv",
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What became of the frames: each one was swapped, held, blurred or carded."""
+    """What became of the faces, and of the frames: each one was passed, held, blurred or carded."""
 
     target: Path
+    faces: FaceCounts = field(default_factory=FaceCounts)
     frames: int = 0
-    swapped: int = 0
+    passed: int = 0
+    """A face at least was swapped, and all others were covered or shown by choice."""
     held: int = 0
     """A face was lost for a moment, and the last good frame stands in."""
     blurred: int = 0
@@ -154,8 +156,9 @@ def _summary(target: Path, pipeline: Pipeline | None, seconds: float, complete: 
     count = stats.verdicts.get
     return Summary(
         target=target,
+        faces=stats.faces,
         frames=stats.frames,
-        swapped=count(GuardVerdict.frame.value, 0),
+        passed=count(GuardVerdict.frame.value, 0),
         held=count(GuardVerdict.last_good.value, 0),
         blurred=count(GuardVerdict.blur.value, 0),
         carded=count(GuardVerdict.card.value, 0),
@@ -174,7 +177,7 @@ def _convert_picture(source: Path, target: Path, work: _Work, tracking: Callable
     pipeline = Pipeline(replay, [kept], work[0], tracking, switches=work[1])
     _pump(pipeline, lambda _: None)
     summary = _summary(target, pipeline, time.monotonic() - start, True)
-    if not summary.swapped or kept.image is None:
+    if not summary.passed or kept.image is None:
         why = next(iter(summary.reasons), "no face")
         raise FaceUnusable(f"no face in {source.name} could be swapped ({why}); nothing was written")
     save(kept.image, target)

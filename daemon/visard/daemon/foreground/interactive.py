@@ -102,7 +102,9 @@ def line(status: Status, note: str = "", *, rate: bool = True) -> Text:
     if status.revealed:
         text.append("YOUR REAL FACE IS VISIBLE ", style="bold white on red")
     elif status.guard.verdict == "frame":
+        faces = status.guard.faces
         text.append(f"{status.persona} ", style="green")
+        text.append(f"{faces.words()}  ", style="bold red" if faces.shown else "green")
     else:
         text.append(f"{status.guard.verdict} ({status.guard.why}) ", style="yellow")
     if rate:

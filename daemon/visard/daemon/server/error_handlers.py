@@ -25,6 +25,7 @@ from visard.daemon.errors import (
     SinkError,
     SourceError,
     VisardError,
+    WouldReveal,
 )
 
 STATUS: Mapping[type[VisardError], int] = {
@@ -34,6 +35,7 @@ STATUS: Mapping[type[VisardError], int] = {
     EnrolmentError: 409,
     DaemonRunning: 409,
     ConfigError: 422,
+    WouldReveal: 409,
     ProcessorUnknown: 409,
     ModelRefused: 409,
     SourceError: 503,

@@ -10,13 +10,13 @@ import psutil
 
 from visard.daemon.api import schema
 from visard.daemon.api.engines import CandidateInfo, EngineInfo
-from visard.daemon.api.schema import CameraState, GuardStatus, Job, PersonaInfo, Problem, State, Status
+from visard.daemon.api.schema import CameraState, Faces, GuardStatus, Job, PersonaInfo, Problem, State, Status
 from visard.daemon.config.file import Config
 from visard.daemon.diagnostics import engine_report
 from visard.daemon.personas.prepare import FAST
 from visard.daemon.pipeline.capture import Presence
 from visard.daemon.pipeline.recipe import Recipe, Switches
-from visard.daemon.pipeline.stats import Snapshot
+from visard.daemon.pipeline.stats import PipelineStatus, Snapshot
 from visard.daemon.service.controller import Controller
 from visard.daemon.service.live import LivePipeline
 from visard.daemon.service.prepared import Key, PreparedPersonas
@@ -58,7 +58,7 @@ def status(
         weak=switches.shown and not switches.reveal,
         enrolled=switches.enrolled is not None,
         watched=demand.watched,
-        guard=GuardStatus(verdict=running.verdict, why=running.why),
+        guard=guard(running, still=live.capture.gone),
         camera=camera(config.camera, live, controller.selector),
         output=output(live, demand.readers),
         personas=tuple(personas),
@@ -70,6 +70,12 @@ def status(
         seeking=running.seeking,
         settings=config,
     )
+
+
+def guard(running: PipelineStatus, *, still: bool) -> GuardStatus:
+    """Return what the guard decided; ``still``: no camera is on, so no face is in view."""
+    faces = Faces() if still else Faces(**asdict(running.stats.faces_now))
+    return GuardStatus(verdict=running.verdict, why=running.why, faces=faces)
 
 
 @lru_cache

@@ -3,7 +3,7 @@
 import { say } from "/texts.js";
 
 const SPAN = 75000; // milliseconds
-const ORDER = ["track", "swap", "animate", "blend", "view", "guard", "sink"];
+const ORDER = ["track", "cover", "swap", "animate", "blend", "view", "guard", "sink"];
 const BEFORE = new Set(["read"]); // waiting for the camera comes before a frame's time begins
 const LEFT = 34;
 const BOTTOM = 18;

@@ -146,15 +146,34 @@ function problemItem({ code, message, fix }) {
 }
 
 function showGuard() {
-  const { why } = status.guard;
-  const through = status.weak && ["frame", "last-good"].includes(status.guard.verdict);
-  const verdict = through ? "weak" : status.guard.verdict; // the guard itself knows nothing of weak settings
+  const { why, faces } = status.guard;
+  const verdict = guardVerdict();
+  const open = ["raw", "weak"].includes(verdict) && faces.shown ? ` · ${inWords(faces)}` : "";
   find("#guard").dataset.verdict = verdict;
-  put("#guard b", say(`verdict.${verdict}`));
+  put("#guard b", say(`verdict.${verdict}`, { faces: inWords(faces) }) + open);
   put("#guard span", why && say(`why.${why}`));
-  const counts = Object.entries(status.numbers.verdicts);
-  find("#guard h3").hidden = !counts.length;
-  find("#guard dl").replaceChildren(...counts.map(([kind, count]) => fact(say(`count.${kind}`), String(count))));
+  showCounts("#faces", "total", status.numbers.faces);
+  showCounts("#frames", "count", status.numbers.verdicts);
+}
+
+/** What the guard says, and whom one can see all the same: it knows nothing of weak settings. */
+function guardVerdict() {
+  const { verdict, faces } = status.guard;
+  if (status.weak && ["frame", "last-good"].includes(verdict)) return "weak";
+  return verdict === "frame" && faces.shown ? "shown" : verdict;
+}
+
+/** "1 face swapped, 2 covered" */
+function inWords(faces) {
+  const kinds = Object.entries(faces).filter(([, n]) => n);
+  const said = kinds.map(([kind, n], index) => say(`faces.${kind}.${index ? "more" : n === 1 ? "one" : "many"}`, { n }));
+  return said.join(say("comma")) || say("faces.none");
+}
+
+function showCounts(list, words, counts) {
+  const kinds = Object.entries(counts);
+  find(list).previousElementSibling.hidden = !kinds.length;
+  find(list).replaceChildren(...kinds.map(([kind, count]) => fact(say(`${words}.${kind}`), String(count))));
 }
 
 function showNumbers() {
