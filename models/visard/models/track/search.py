@@ -30,8 +30,8 @@ _AROUND, _CLOSEST = 2.2, 60
 _GRID = 72, 36
 """Width and height of the picture in which changes are looked for."""
 _MOTION, _HABIT, _LEARNING = 6.0, 4.0, 0.05
-"""Grey levels by which a cell differs that something moved into, beyond so many times what is usual there; and
-the share of that which is learnt from each picture."""
+"""Grey levels by which a cell differs that something moved into, beyond so many times what is usual there;
+and the share of that which is learnt from each picture."""
 _UNUSUAL = 3
 """Cells that differ from which on something new comes in."""
 
