@@ -97,14 +97,15 @@ class _Comparison:
     ) -> None:
         self.leaks = Leaks()
         self._source, self._truth, self._show = source, truth, show
-        self._last: Image | None = None
+        self._last: tuple[Image, Image] | None = None
         self._before: deque[list[tuple[Spot, np.ndarray]]] = deque(maxlen=HELD + 1)
 
     def write(self, image: Image) -> None:
         number, given = self.leaks.frames, self._source.given.popleft()
         spots = self._truth[number]
-        held = self._last is not None and np.array_equal(image, self._last)
-        self._last = image.copy()
+        held = self._last is not None and np.array_equal(image, self._last[1])
+        held = held and not np.array_equal(given, self._last[0])
+        self._last = given, image.copy()
         self._before.appendleft([(spot, detail(given, spot)) for spot in spots])
         real = {}
         for age, known in enumerate(list(self._before)[: None if held else 1]):

@@ -1,6 +1,6 @@
 """Looks for faces over the whole picture of every frame: what is not seen there cannot be covered."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -21,6 +21,8 @@ _PARTS = tuple((x / 9, y / 9) for y in (0, 2, 4, 6) for x in (0, 2, 4, 6))
 """Where parts begin, in shares of width and height; each is a third of both."""
 _CLOSER = tuple((x / 8, y / 8) for y in range(7) for x in range(7))
 """Where those of a first look begin; each is a quarter of both."""
+CLEAR = 0.45
+"""Score that a face needs which is new in a closer look: noise looks like a face now and then."""
 DOUBTFUL = 0.2
 """Score from which a face that nobody knows is worth a closer look."""
 _LARGE = 0.45
@@ -57,6 +59,7 @@ class FaceSearch:
         """Start anew, as with a new source."""
         self._count = 0
         self._before: Cells = np.zeros(_GRID[::-1], np.float32)
+        self._edges = self._before
         self._habit = np.full_like(self._before, 255)
         self._looked_at = [self._before] * len(_PARTS)
         self._last = [0] * len(_PARTS)
@@ -72,17 +75,19 @@ class FaceSearch:
         cells = _cells(image)
         known_cells = _known_cells(image, known)
         limits = _MOTION + _HABIT * self._habit + 255 * known_cells
-        entered = _at_edges(np.abs(cells - self._before) > limits) >= _UNUSUAL
+        entered = _at_edges(np.abs(cells - self._edges) > limits) >= _UNUSUAL
         found = self._full(image, threshold=FAINT)
         if closely or entered or self._count % SHORT_EVERY == 0:
             _add(found, self._short(image, threshold=FAINT))
-        _add(found, self._further(image, cells, limits))
+            self._edges = cells
+        _add(found, _clear(self._further(image, cells, limits)))
         for number in range(min(len(unseen), 2)):
-            _add(found, self._around(image, unseen[(2 * self._count + number) % len(unseen)]))
+            circle = unseen[(2 * self._count + number) % len(unseen)]
+            _add(found, (d for d in self._around(image, circle) if d.score > CLEAR or _is_known(d, [circle])))
         doubtful = [d for d in found if DOUBTFUL < d.score < SEEN and not _is_known(d, known)]
         if doubtful:
             first = doubtful[self._count % len(doubtful)]
-            _add(found, self._around(image, (*first.centre, first.size)))
+            _add(found, _clear(self._around(image, (*first.centre, first.size))))
         self._learn(cells)
         return sorted(found, key=lambda detection: -detection.score)
 
@@ -180,6 +185,11 @@ def _known_cells(image: Image, known: Sequence[Circle]) -> Cells:
     return cells
 
 
+def _clear(found: Iterable[Detection]) -> Iterator[Detection]:
+    """Leave out those that are new in a closer look and not clear."""
+    return (detection for detection in found if detection.score > CLEAR)
+
+
 def _is_known(detection: Detection, known: Sequence[Circle]) -> bool:
     """Whether a detection is of a face that is known."""
     return any(
@@ -192,7 +202,7 @@ def _at_edges(cells: npt.NDArray[np.bool_]) -> int:
     return int(cells.sum() - cells[2:-2, 2:-2].sum())
 
 
-def _add(found: list[Detection], others: Iterator[Detection] | list[Detection]) -> None:
+def _add(found: list[Detection], others: Iterable[Detection]) -> None:
     """Add those of faces that are not among those found yet, or are clearer."""
     for other in others:
         known = next((detection for detection in found if _same(detection, other)), None)

@@ -115,7 +115,8 @@ class Tracker:
         if now - self._counted >= LOOK_APART:
             self._counted, self._looks = now, self._looks + 1
         self._right_up(detections, image, now)
-        self._untracked.note(self._unclaimed(detections), now, self._looks)
+        here = [track.circle for track in self._tracks]
+        self._untracked.note(self._unclaimed(detections), here, now, self._looks)
         self._adopt(detections, image, now)
         self._untracked.clear_up(image, [track.circle for track in self._tracks], now, self._looks)
         kept = set(self._untracked.missing)

@@ -14,11 +14,15 @@ from visard.models.track.search import SEEN, Circle
 GONE_AFTER = 20
 """Looks in a row that see nothing where a face was after which it may have left: two seconds or more."""
 DOUBTFUL = 3
+"""Frames in which a detector must have seen a face for it to take another one's place."""
+SETTLED = 10
 """Frames in which a detector must have seen a face for it to be waited for as long."""
 SURE, SHRINK = 0.5, 0.98
 """Score from which a detector's smaller size is believed at once, and the share that is kept otherwise."""
 HARDLY_SEEN = 0.08
 """Share of the picture's width below which a face is too small to be seen in the whole of it."""
+ON_HEAD = 0.6
+"""Score from which a smaller face on the head of another one is believed."""
 DROPPED_AFTER = 6
 """Looks after which a doubtful one is nothing any more."""
 _HEAD, _LOST_HEAD, _FARTHEST = 0.95, 1.2, 2.5
@@ -68,7 +72,9 @@ class Place:
 
     def reach(self, now: float) -> float:
         """Radius in which the head is by now, pixels."""
-        return (_HEAD if self.seen >= now else lost_reach(now - self.seen)) * self.size
+        if self.seen >= now:
+            return _HEAD * self.size
+        return (lost_reach(now - self.seen) if self.followed else _LOST_HEAD) * self.size
 
     def public(self, now: float) -> UntrackedFace:
         """Return what others may know of it."""
@@ -109,10 +115,10 @@ class UntrackedFaces:
 
     def lost(self, face: int, circle: Circle, seen: float, look: int) -> None:
         """Keep the place of a face whose landmarks were lost; ``seen`` is when it last had them."""
-        self.places.append(Place(face, *circle, seen, look, sightings=DOUBTFUL, followed=True))
+        self.places.append(Place(face, *circle, seen, look, sightings=SETTLED, followed=True))
 
-    def note(self, detections: Iterable[Detection], now: float, look: int) -> None:
-        """Take what detectors see where no face has landmarks, best first."""
+    def note(self, detections: Iterable[Detection], faces: Sequence[Circle], now: float, look: int) -> None:
+        """Take what detectors see where no face has landmarks, best first; ``faces`` are those that have."""
         self._now = now
         free = list(self.places)
         for detection in detections:
@@ -124,7 +130,7 @@ class UntrackedFaces:
             if match is not None:
                 match.take(detection, now, look)
                 free.remove(match)
-            elif detection.score >= SEEN and not self._within(detection, now):
+            elif detection.score >= _least(detection, faces) and not self._within(detection, now):
                 self._absorb(detection)
                 place = Place(self._number(), *detection.centre, detection.size, now, look)
                 self.places.append(place)
@@ -134,7 +140,7 @@ class UntrackedFaces:
         unseen = [place for place in self.places if place.seen < now]
         for place in unseen:
             waited = look - place.look
-            doubtful = place.sightings < DOUBTFUL and waited >= DROPPED_AFTER
+            doubtful = place.sightings < SETTLED and waited >= DROPPED_AFTER
             if doubtful or (not place.followed and _claimed(place, faces)):
                 self.places.remove(place)
         ripe = [p for p in unseen if p in self.places and look - p.look >= GONE_AFTER - DOUBTFUL]
@@ -182,6 +188,13 @@ def _matches(place: Place, detection: Detection, now: float) -> bool:
     """Whether a detection is of the face at a place: a faint one where it was, a clear one in its reach."""
     within = place.reach(now) if detection.score >= SEEN else 0.8 * place.size
     return place.apart(*detection.centre) < within and 0.5 < detection.size / place.size < 2
+
+
+def _least(detection: Detection, faces: Sequence[Circle]) -> float:
+    """Return the score that a new face needs: more in the hair or at the neck of another one."""
+    x, y = detection.centre
+    on_head = any(np.hypot(x - fx, y - fy) < size and detection.size < 0.7 * size for fx, fy, size in faces)
+    return ON_HEAD if on_head else SEEN
 
 
 def _claimed(place: Place, faces: Sequence[Circle]) -> bool:
