@@ -1,6 +1,7 @@
 """Looks for faces over the whole picture of every frame: what is not seen there cannot be covered."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -8,6 +9,7 @@ import numpy.typing as npt
 
 from visard.models.face import Image
 from visard.models.track.detector import Detection, Detector
+from visard.models.track.landmarker import Landmarker
 
 SEEN, FAINT = 0.3, 0.15
 """Scores from which a detection is a face where none was known, and says that a known one is still there."""
@@ -21,12 +23,17 @@ _PARTS = tuple((x / 9, y / 9) for y in (0, 2, 4, 6) for x in (0, 2, 4, 6))
 """Where parts begin, in shares of width and height; each is a third of both."""
 _CLOSER = tuple((x / 8, y / 8) for y in range(7) for x in range(7))
 """Where those of a first look begin; each is a quarter of both."""
-CLEAR = 0.45
-"""Score that a face needs which is new in a closer look: noise looks like a face now and then."""
+CLEAR = 0.65
+"""Score from which a face that is new in a closer look is believed at once: noise looks like one now and then,
+but never to the landmark network."""
 DOUBTFUL = 0.2
 """Score from which a face that nobody knows is worth a closer look."""
 _LARGE = 0.45
 """Share of a part's longer side above which a face is the whole picture's business."""
+_PRESENT = 0.3
+"""Presence from which landmarks are on a face."""
+_SMALLEST = 0.0125
+"""Share of the picture's longer side below which nobody can be recognised."""
 _AROUND, _CLOSEST = 2.2, 60
 """Face sizes, and pixels at least, around a face within which it is looked for more closely."""
 _GRID = 72, 36
@@ -53,6 +60,7 @@ class FaceSearch:
     def __init__(self, *, wait: bool = True) -> None:
         self._full = Detector.full_range(wait=wait)
         self._short = Detector.short_range(wait=wait)
+        self._landmarker = Landmarker(wait=wait)
         self.forget()
 
     def forget(self) -> None:
@@ -80,14 +88,14 @@ class FaceSearch:
         if closely or entered or self._count % SHORT_EVERY == 0:
             _add(found, self._short(image, threshold=FAINT))
             self._edges = cells
-        _add(found, _clear(self._further(image, cells, limits)))
+        _add(found, self._believed(image, self._further(image, cells, limits), known))
         for number in range(min(len(unseen), 2)):
             circle = unseen[(2 * self._count + number) % len(unseen)]
-            _add(found, (d for d in self._around(image, circle) if d.score > CLEAR or _is_known(d, [circle])))
+            _add(found, self._believed(image, self._around(image, circle), [circle]))
         doubtful = [d for d in found if DOUBTFUL < d.score < SEEN and not _is_known(d, known)]
         if doubtful:
             first = doubtful[self._count % len(doubtful)]
-            _add(found, _clear(self._around(image, (*first.centre, first.size))))
+            _add(found, self._believed(image, self._around(image, (*first.centre, first.size)), known))
         self._learn(cells)
         return sorted(found, key=lambda detection: -detection.score)
 
@@ -111,6 +119,25 @@ class FaceSearch:
         if self._count % SIDEWAYS_EVERY == 0:
             turns = (2, 1, 3)[self._count // SIDEWAYS_EVERY % 3]
             yield from self._full(image, threshold=FAINT, turns=turns)
+
+    def _believed(
+        self, image: Image, found: Iterable[Detection], known: Sequence[Circle]
+    ) -> Iterator[Detection]:
+        """Leave out what is no face among the new ones of a closer look."""
+        for detection in found:
+            new = not _is_known(detection, known)
+            if (
+                not new
+                or detection.score > CLEAR
+                or (detection.score > SEEN and self._is_face(image, detection))
+            ):
+                yield detection
+
+    def _is_face(self, image: Image, detection: Detection) -> bool:
+        """Whether landmarks can be put on it, either way up."""
+        upright = detection.region
+        turned = replace(upright, angle=upright.angle + np.pi)
+        return any(self._landmarker(image, region)[1] > _PRESENT for region in (upright, turned))
 
     def _changed(self, number: int, cells: Cells, limits: Cells) -> bool:
         """Whether more changed in a part than usually does since it was looked at."""
@@ -146,6 +173,7 @@ class FaceSearch:
     def _window(self, image: Image, rows: slice, columns: slice) -> Iterator[Detection]:
         """Look at a part; what is cut by its edges, or large in it, is seen whole in another one."""
         height, width = image.shape[:2]
+        smallest = _SMALLEST * max(height, width)
         largest = _LARGE * max(columns.stop - columns.start, rows.stop - rows.start)
         for found in self._full(image[rows, columns], threshold=FAINT):
             detection = found.moved(columns.start, rows.start)
@@ -156,7 +184,7 @@ class FaceSearch:
                 or right > columns.stop < width
                 or bottom > rows.stop < height
             )
-            if not cut and detection.size < largest:
+            if not cut and smallest < detection.size < largest:
                 yield detection
 
 
@@ -183,11 +211,6 @@ def _known_cells(image: Image, known: Sequence[Circle]) -> Cells:
         axes = round(0.7 * size * across), round(0.8 * size * down)
         cv2.ellipse(cells, (round(x * across), round(y * down)), axes, 0, 0, 360, (1,), -1)
     return cells
-
-
-def _clear(found: Iterable[Detection]) -> Iterator[Detection]:
-    """Leave out those that are new in a closer look and not clear."""
-    return (detection for detection in found if detection.score > CLEAR)
 
 
 def _is_known(detection: Detection, known: Sequence[Circle]) -> bool:

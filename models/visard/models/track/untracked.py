@@ -185,7 +185,9 @@ class UntrackedFaces:
 
 
 def _matches(place: Place, detection: Detection, now: float) -> bool:
-    """Whether a detection is of the face at a place: a faint one where it was, a clear one in its reach."""
+    """Whether a detection is of the face at a place: in its reach, or a faint one of a lost face near it."""
+    if detection.score < SEEN and not place.followed:
+        return False
     within = place.reach(now) if detection.score >= SEEN else 0.8 * place.size
     return place.apart(*detection.centre) < within and 0.5 < detection.size / place.size < 2
 
