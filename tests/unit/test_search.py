@@ -8,8 +8,7 @@ from scenes import GENERATED, LARGE, Actor, Scene, film, photo, still
 
 from visard.models.face import Image
 from visard.models.track.detector import Detection
-from visard.models.track.search import FAINT, SIDEWAYS_EVERY, Circle, FaceSearch
-from visard.models.track.untracked import NEWCOMER
+from visard.models.track.search import FAINT, SEEN, SIDEWAYS_EVERY, Circle, FaceSearch
 
 DRIVER: Circle = (640, 380, 240)
 AT = [(60, 60), (640, 90), (1210, 80), (200, 400), (660, 380), (1190, 640)]
@@ -54,7 +53,7 @@ def test_faces_of_thirty_pixels_are_found_on_the_first_picture_of_720_lines(
     found = first(
         search, drawn(*((photo(name), still(*at, 30)) for name, at in zip(GENERATED, places, strict=True)))
     )
-    assert min(sure(found, *at, 30) for at in AT) > NEWCOMER
+    assert min(sure(found, *at, 30) for at in AT) > SEEN
 
 
 @pytest.mark.parametrize("size", [50, 200])
@@ -96,7 +95,7 @@ def test_whoever_comes_in_is_found_by_the_frame_in_which_the_face_is_in_view(
         surest = max(surest, sure(found, at.x, at.y, at.size))
         if min(at.x, 1280 - at.x, at.y, 720 - at.y) > 0.5 * at.size:
             break
-    assert surest > NEWCOMER
+    assert surest > SEEN
 
 
 @pytest.mark.parametrize("size", [30, 60])
@@ -109,7 +108,7 @@ def test_a_small_face_that_is_there_at_once_is_found_within_four_frames(
     for _ in range(8):
         search(alone, [DRIVER], [], closely=False)
     scores = [sure(search(both, [DRIVER], [], closely=False), *at, size) for _ in range(4)]
-    assert max(scores) > NEWCOMER
+    assert max(scores) > SEEN
 
 
 def test_two_at_the_same_time_are_found_both(search: FaceSearch) -> None:
@@ -118,7 +117,7 @@ def test_two_at_the_same_time_are_found_both(search: FaceSearch) -> None:
         search(drawn(driver()), [DRIVER], [], closely=False)
     both = drawn(driver(), *two)
     found = [search(both, [DRIVER], [], closely=False) for _ in range(16)]
-    assert all(max(sure(one, *at, 40) for one in found) > NEWCOMER for at in ((120, 130), (1150, 500)))
+    assert all(max(sure(one, *at, 40) for one in found) > SEEN for at in ((120, 130), (1150, 500)))
 
 
 def test_in_the_noise_of_a_camera_every_part_still_has_its_turn(search: FaceSearch) -> None:
@@ -131,13 +130,13 @@ def test_in_the_noise_of_a_camera_every_part_still_has_its_turn(search: FaceSear
 
     search(drawn(driver()), [DRIVER], [], closely=False)
     found = (search(noisy(), [DRIVER], [], closely=False) for _ in range(64))
-    assert any(sure(one, 1150, 500, 40) > NEWCOMER for one in found)
+    assert any(sure(one, 1150, 500, 40) > SEEN for one in found)
 
 
 def test_a_face_is_found_once(search: FaceSearch) -> None:
     """By whichever network, in whatever part, and as clearly as by the best."""
     found = first(search, drawn(driver(), (photo("robin"), still(200, 200, 90))))
-    clear = [one for one in found if one.score > NEWCOMER]
+    clear = [one for one in found if one.score > SEEN]
     assert len(clear) == 2
     assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
     assert min(one.score for one in found) > FAINT
@@ -151,7 +150,7 @@ def test_where_a_face_was_a_smaller_one_is_seen_in_every_frame(search: FaceSearc
     first(search, image)
     for _ in range(6):
         found = search(image, [DRIVER], [(x + 10, y - 8, 30.0) for x, y in places], closely=False)
-        assert min(sure(found, *at, 30) for at in places) > NEWCOMER
+        assert min(sure(found, *at, 30) for at in places) > SEEN
 
 
 @pytest.mark.parametrize(
@@ -167,7 +166,7 @@ def test_a_place_outside_or_larger_than_the_picture_is_no_trouble(search: FaceSe
 def test_pictures_of_odd_sizes(search: FaceSearch, size: tuple[int, int]) -> None:
     image = np.full((size[1], size[0], 3), 96, np.uint8)
     for _ in range(3):
-        assert all(one.score < NEWCOMER for one in first(search, image))
+        assert all(one.score < SEEN for one in first(search, image))
 
 
 def test_another_size_of_picture_is_another_picture(search: FaceSearch) -> None:

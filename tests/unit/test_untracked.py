@@ -9,18 +9,17 @@ import pytest
 
 from visard.models.face import Image, UntrackedFace
 from visard.models.track.detector import Detection
-from visard.models.track.search import FAINT, Circle
+from visard.models.track.search import FAINT, SEEN, Circle
 from visard.models.track.untracked import (
     DOUBTFUL,
     DROPPED_AFTER,
     GONE_AFTER,
-    NEWCOMER,
     SURE,
     UntrackedFaces,
 )
 
 IMAGE = np.zeros((360, 640, 3), np.uint8)
-FAINTLY, CLEARLY = (FAINT + NEWCOMER) / 2, (NEWCOMER + SURE) / 2
+FAINTLY, CLEARLY = (FAINT + SEEN) / 2, (SEEN + SURE) / 2
 LONG = 20 * GONE_AFTER
 
 
@@ -203,7 +202,7 @@ def test_where_it_was_a_faint_face_is_enough(watched: Watched, score: float) -> 
         assert (place.id, place.centre) == (1, (310, 175))
 
 
-@pytest.mark.parametrize("score", [FAINTLY, NEWCOMER - 0.01])
+@pytest.mark.parametrize("score", [FAINTLY, SEEN - 0.01])
 def test_elsewhere_a_faint_face_is_none(watched: Watched, score: float) -> None:
     watched.frames(DOUBTFUL, seen(300, 180, 60))
     for places in watched.frames(
