@@ -102,6 +102,16 @@ def test_a_missing_face_whose_place_nobody_knows_is_not_called_covered():
     assert verdict(made) is GuardVerdict.blur
 
 
+@pytest.mark.parametrize("nonsense", [np.nan, np.inf])
+def test_a_face_whose_place_is_nonsense_is_not_called_covered(nonsense):
+    """A network that computes in too few bits may say so; the frame stays in and the next one is made."""
+    nowhere = face_at(100, 100, 2)
+    nowhere.landmarks[7, :2] = nonsense
+    made = compose(Sighting((ME, nowhere), (), 1))
+    assert 2 not in made.look.covered
+    assert verdict(made) is GuardVerdict.blur
+
+
 def test_many_are_covered_at_once_and_each_is_named():
     places = tuple(UntrackedFace(10 + n, (20 + 40 * n, 30), 20, 19) for n in range(8))
     made = compose(Sighting((ME,), (10, 11), 1, places), Settings())

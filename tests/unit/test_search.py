@@ -173,3 +173,15 @@ def test_another_size_of_picture_is_another_picture(search: FaceSearch) -> None:
     for size in ((640, 360), (1280, 720), (320, 240)):
         found = search(drawn((photo("clara"), still(150, 120, 80)), size=size), [], [], closely=False)
         assert sure(found, 150, 120, 80) > 0.5
+
+
+def test_equally_clear_faces_are_no_trouble(search: FaceSearch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as those of a picture that repeats itself; one of them is clearer from near."""
+
+    def face(x: float, score: float) -> Detection:
+        return Detection(score, np.float32([x, 100, x + 60, 160]), np.zeros((6, 2), np.float32))
+
+    monkeypatch.setattr(search, "_full", lambda *_, **__: [face(100, 0.6), face(400, 0.6)])
+    monkeypatch.setattr(search, "_short", lambda *_, **__: [face(405, 0.7)])
+    found = search(drawn(size=(640, 360)), [], [], closely=True)
+    assert [one.score for one in found][:2] == [0.7, 0.6]

@@ -5,10 +5,12 @@ from itertools import count
 
 import numpy as np
 import numpy.typing as npt
+import people
 import pytest
 
 from visard.models.face import Image, UntrackedFace
 from visard.models.track.detector import Detection
+from visard.models.track.person import PersonSegmenter
 from visard.models.track.search import FAINT, SEEN, Circle
 from visard.models.track.untracked import (
     DOUBTFUL,
@@ -271,3 +273,20 @@ def test_those_that_were_not_seen_or_hardly_can_be_are_looked_at_more_closely(wa
     watched.frame(seen(300, 180, 80))
     assert sorted(watched.faces.unseen(640)) == [(100, 180, 80), (500, 180, 20)]
     assert len(watched.faces.unseen(2000)) == 3
+
+
+def test_the_person_network_tells_somebody_from_an_empty_room() -> None:
+    image, face = people.driver(200)[0]
+    segmenter = PersonSegmenter()
+    there, points = segmenter(image, *face.centre, face.size)
+    assert there.shape == (len(points),) == (points.shape[0],)
+    assert there.mean() > 0.8
+    assert np.abs(points - face.centre).max() < 0.5 * face.size
+    assert segmenter(people.scene(), 300, 180, 150)[0].mean() < 0.2
+
+
+@pytest.mark.parametrize(("x", "y", "share"), [(0, 180, 0.5), (640, 360, 0.25), (-200, 50, 0.0)])
+def test_it_says_nothing_of_what_is_outside(x: float, y: float, share: float) -> None:
+    shares, points = PersonSegmenter()(people.scene(), x, y, 100)
+    assert len(shares) == len(points) == pytest.approx(share * 32 * 32, abs=1)
+    assert ((points >= 0) & (points < (640, 360))).all()
