@@ -15,6 +15,11 @@ AT = [(60, 60), (640, 90), (1210, 80), (200, 400), (660, 380), (1190, 640)]
 """Places in a picture of 720 lines."""
 
 
+COMING_IN = [
+    pytest.param(make, id=make().name, marks=[pytest.mark.slow] * ("200" in make().name)) for make in LARGE
+]
+
+
 @pytest.fixture(scope="module")
 def networks() -> FaceSearch:
     return FaceSearch()
@@ -58,7 +63,7 @@ def test_faces_of_thirty_pixels_are_found_on_the_first_picture_of_720_lines(
 
 @pytest.mark.parametrize("size", [50, 200])
 @pytest.mark.parametrize("turn", [90, 180, 270])
-@pytest.mark.parametrize("name", GENERATED)
+@pytest.mark.parametrize("name", GENERATED[::3])
 def test_upside_down_and_sideways_they_are_found_on_the_first_picture(
     search: FaceSearch, name: str, turn: float, size: float
 ) -> None:
@@ -82,7 +87,7 @@ def test_one_that_turns_up_sideways_later_is_found_when_its_turn_comes(
     assert max(scores) > 0.5
 
 
-@pytest.mark.parametrize("make", LARGE, ids=lambda make: make().name)
+@pytest.mark.parametrize("make", COMING_IN)
 def test_whoever_comes_in_is_found_by_the_frame_in_which_the_face_is_in_view(
     search: FaceSearch, make
 ) -> None:
