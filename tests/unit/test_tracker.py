@@ -1,10 +1,12 @@
 """Following faces: ids that stay, faces lost and found, and pictures that hold none."""
 
+import gc
 from collections.abc import Callable, Iterable
 
 import cv2
 import numpy as np
 import pytest
+from leftovers import no_thread_left
 from people import driver, headshot, look, scene
 from scenes import GENERATED, SMALL, Scene, crossing, photo, still
 
@@ -366,6 +368,17 @@ def test_a_person_alone_is_one_face(name: str) -> None:
     """Hair, collar and chin are none, however closely one looks."""
     seen = follow([scene((headshot(name, 280), 180, 40))] * 4)
     assert [len(sighting.faces) for sighting in seen] == [1] * 4
+
+
+def test_a_tracker_that_is_dropped_takes_its_thread_and_networks_with_it() -> None:
+    """At once, and not when Python next looks for circles."""
+    gc.collect()
+    gc.disable()
+    try:
+        Tracker().update(EMPTY, 0.0)
+        assert no_thread_left(10)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.slow
