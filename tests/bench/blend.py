@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from visard.daemon.config.settings import Colour, Settings
-from visard.daemon.guard.gate import blurred
+from visard.daemon.guard.blur import blurred
 from visard.daemon.pipeline.blend import Blender
 from visard.models.face import Face
 from visard.models.processor import Patch

@@ -22,7 +22,7 @@ from leftovers import no_thread_left
 
 from visard.daemon.config.settings import Settings, WhenLost, Who
 from visard.daemon.errors import SourceUnavailable
-from visard.daemon.guard.gate import blurred
+from visard.daemon.guard.blur import blurred
 from visard.daemon.pipeline import pipeline
 from visard.daemon.pipeline.pipeline import Pipeline
 from visard.daemon.pipeline.recipe import Switches

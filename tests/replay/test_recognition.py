@@ -10,7 +10,7 @@ import pytest
 from fakes import Mask, recipe
 from leftovers import no_thread_left
 
-from visard.daemon.guard.gate import blurred
+from visard.daemon.guard.blur import blurred
 from visard.daemon.media.frame import Format
 from visard.daemon.media.video import VideoReader
 from visard.daemon.pipeline.pipeline import Pipeline

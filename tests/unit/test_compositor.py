@@ -115,11 +115,17 @@ def test_only_who_was_chosen_is_swapped(compose):
 
 
 @pytest.mark.parametrize("switches", [{"paused": True}, {"reveal": True}])
-def test_paused_or_revealed_nothing_is_put_on_and_nothing_is_claimed(compose, switches):
+def test_paused_or_revealed_nothing_is_put_on(compose, switches):
     mask = Mask()
     made = compose(Recipe(worn(mask)), **switches)
-    assert (mask.calls, made.look) == (0, None)
+    assert mask.calls == 0
     assert np.array_equal(made.picture, picture(0))
+    assert verdict(made) is not GuardVerdict.frame
+
+
+def test_paused_nothing_is_claimed_of_anybody(compose):
+    assert compose(Recipe(worn()), paused=True).look is None
+    assert compose(Recipe(worn()), paused=True, reveal=True).look.swapped == frozenset()
 
 
 def test_without_a_persona_or_a_look_nothing_is_claimed(compose):

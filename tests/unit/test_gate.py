@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from fakes import DRIVER, face_at, picture, shows_driver
 
+from visard.daemon.guard.blur import blurred
 from visard.daemon.guard.card import card
-from visard.daemon.guard.gate import Cleared, Composed, Gate, Words, blurred
+from visard.daemon.guard.gate import Cleared, Composed, Gate, Words
 from visard.daemon.guard.rules import FaceEvidence, Facts, GuardVerdict
 from visard.daemon.media.frame import Frame
 from visard.daemon.pipeline.sink_thread import SinkThread

@@ -24,15 +24,16 @@ from visard.daemon.guard.rules import (
     GuardVerdict,
     decide,
 )
-from visard.models.face import Sighting
+from visard.models.face import Sighting, UntrackedFace
 
 ON = Facts(covers=True)
 FRAME = 1 / 30
 
 
-def look(*faces, swapped=None, missing=(), wanted=None, failed=False, looks=0):
+def look(*faces, swapped=None, missing=(), wanted=None, failed=False, looks=0, covered=()):
     done = {face.id for face in faces} if swapped is None else swapped
-    return FaceEvidence(Sighting(faces, tuple(missing), looks), wanted, frozenset(done), failed)
+    sighting = Sighting(faces, tuple(missing), looks)
+    return FaceEvidence(sighting, wanted, frozenset(done), failed, frozenset(covered))
 
 
 ALICE, BOB = face_at(100, 100, 1), face_at(300, 100, 2)
@@ -52,10 +53,13 @@ ALICE, BOB = face_at(100, 100, 1), face_at(300, 100, 2)
         (ON, look(ALICE, BOB, swapped={1}), None, GuardVerdict.blur),
         (ON, look(ALICE, missing=[2]), 0.1, GuardVerdict.last_good),
         (ON, look(ALICE, failed=True), 0.1, GuardVerdict.last_good),
-        (ON, look(ALICE, BOB, swapped={1}, wanted=frozenset({1})), None, GuardVerdict.frame),
+        (ON, look(ALICE, BOB, swapped={1}, wanted=frozenset({1}), covered=[2]), None, GuardVerdict.frame),
+        (ON, look(ALICE, BOB, swapped={1}, wanted=frozenset({1})), None, GuardVerdict.blur),
         (ON, look(BOB, swapped={2}, wanted=frozenset({1})), None, GuardVerdict.blur),
         (ON, look(ALICE, BOB, swapped=(), wanted=frozenset()), None, GuardVerdict.blur),
-        (ON, look(ALICE, missing=[2], wanted=frozenset({1})), None, GuardVerdict.frame),
+        (ON, look(ALICE, missing=[2], wanted=frozenset({1}), covered=[2]), None, GuardVerdict.frame),
+        (ON, look(ALICE, missing=[2], wanted=frozenset({1})), None, GuardVerdict.blur),
+        (ON, look(ALICE, missing=[2], covered=[2]), None, GuardVerdict.frame),
         (ON, look(ALICE, missing=[1], wanted=frozenset({1})), None, GuardVerdict.blur),
         (Facts(covers=True, when_lost=WhenLost.card), look(), 2, GuardVerdict.card),
         (Facts(), look(ALICE), 0.1, GuardVerdict.card),
@@ -169,8 +173,8 @@ def test_each_vanished_face_must_have_one_in_its_place():
     assert play(look(ALICE, BOB), look(again, face_at(600, 100, 8)))[1] is GuardVerdict.last_good
 
 
-def test_bystanders_who_are_shown_anyway_may_come_and_go():
-    one = {"wanted": frozenset({1}), "swapped": {1}}
+def test_bystanders_may_come_and_go():
+    one = {"wanted": frozenset({1}), "swapped": {1}, "covered": {2}}
     assert play(look(ALICE, BOB, **one), look(ALICE, **one)) == [GuardVerdict.frame] * 2
 
 
@@ -263,7 +267,7 @@ def check(state, facts, seen, now):
             assert must
             assert must <= found & seen.swapped
             assert not (must & set(seen.sighting.missing))
-            assert seen.wanted is not None or not seen.sighting.missing
+            assert seen.sighting.ids <= seen.swapped | seen.covered | seen.shown
         assert after.good_at == now
         assert after.why == ""
     else:
@@ -279,12 +283,20 @@ some_faces = st.lists(
     unique_by=lambda face: face.id,
 )
 ids = st.frozensets(st.integers(1, 4))
+
+
+def untracked(numbers):
+    return tuple(UntrackedFace(number, (50.0 * number, 40.0), 30.0, 60.0) for number in numbers)
+
+
 looks = st.none() | st.builds(
     FaceEvidence,
-    st.builds(Sighting, some_faces.map(tuple), ids.map(tuple)),
+    st.builds(Sighting, some_faces.map(tuple), ids.map(tuple), st.integers(0, 40), ids.map(untracked)),
     st.none() | ids,
     ids,
     st.booleans(),
+    ids,
+    ids,
 )
 some_facts = st.builds(
     Facts, st.booleans(), st.booleans(), st.booleans(), st.sampled_from(WhenLost), st.booleans()

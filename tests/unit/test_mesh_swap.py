@@ -75,7 +75,7 @@ def test_the_mouth_does_what_the_drivers_does(seen: Seen, found: list[Face], nam
 def test_an_open_mouth_stays_open_and_a_closed_one_closed(seen: Seen, found: list[Face]) -> None:
     ours, theirs = column(found, "jawOpen"), column((face for _, face in seen), "jawOpen")
     assert theirs.max() > 0.4
-    assert ours[theirs.argmax()] > 0.5 * theirs.max()
+    assert ours[theirs.argmax()] > 0.45 * theirs.max()
     assert ours[theirs < 0.03].max() < 0.15
 
 
