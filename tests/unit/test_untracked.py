@@ -64,7 +64,7 @@ class Watched:
     def frame(self, *detections: Detection, tracked: Sequence[Circle] = ()) -> list[UntrackedFace]:
         self.look += 1
         clearest = sorted(detections, key=lambda one: -one.score)
-        self.faces.note(clearest, tracked, self.now, self.look)
+        self.faces.note(clearest, self.now, self.look)
         self.faces.clear_up(IMAGE, tracked, self.now, self.look)
         return [place.public(self.now) for place in self.faces.places]
 

@@ -30,7 +30,7 @@ _MIDDLE = [1, 6, 50, 280, 205, 425]
 """Landmarks that every swapped face covers: nose and cheeks."""
 _HEAD = 0.95
 """Sizes of a face from its centre within which all of a head is."""
-_LEAST = 0.1
+_LEAST = 0.4
 """Share of the mask there below which nothing was swapped, as when a network's mask comes out black."""
 
 
@@ -122,14 +122,13 @@ class Compositor:
     ) -> tuple[FaceEvidence, Image]:
         """Put the persona on the selected faces, and cover all others that may not be seen."""
         faces, picture = selection.faces, frame.image
-        others = sighting.ids - {face.id for face in faces} - selection.shown
-        shown = selection.shown
+        others, shown = sighting.ids - {face.id for face in faces}, selection.shown
         if persona.mode is Mode.animate:
             done, picture = self._animate(frame, faces, cast(Animation, persona.prepared), settings)
-            covered = others
+            covered, shown = others, frozenset()
         else:
             with frame.span("cover"):
-                covered = _cover(picture, sighting, others)
+                covered = _cover(picture, sighting, others - shown)
             done = self._swap(frame, faces, persona.prepared, settings)
             shown |= frozenset(done) if reveals(settings) else frozenset()
         swapped, failed = frozenset(done), len(done) < len(faces)
@@ -186,9 +185,10 @@ def _cover(image: Image, sighting: Sighting, ids: frozenset[int]) -> frozenset[i
     seen = [face for face in sighting.faces if face.id in ids]
     circles = {face.id: (face.centre, face.size, _HEAD * face.size) for face in seen}
     circles |= {face.id: (face.centre, face.size, face.reach) for face in sighting.untracked}
-    for face in ids & circles.keys():
+    known = {face for face, circle in circles.items() if np.isfinite((*circle[0], *circle[1:])).all()}
+    for face in ids & known:
         blur_face(image, *circles[face])
-    return ids & circles.keys()
+    return ids & known
 
 
 def _covers(patch: Patch, face: Face, frame: Image) -> bool:

@@ -13,7 +13,7 @@ from visard.models.track.crop import Region
 Floats = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Detection:
     """A face the detector found: its score 0..1, box (left, top, right, bottom) and 6 keypoints in pixels."""
 
@@ -113,7 +113,7 @@ def _letterbox(image: Image, side: int) -> tuple[Image, float, int, int]:
     height, width = image.shape[:2]
     scale = side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    if scale < 0.3:  # a mean of four pixels for each does, and the other half of the time is for reading
+    if scale < 0.3 and min(size) > 1:  # a mean of four pixels does, and reading them takes half of the time
         double = 2 * size[0], 2 * size[1]
         image = np.asarray(cv2.resize(image, double, interpolation=cv2.INTER_NEAREST), np.uint8)
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 0.4 else cv2.INTER_LINEAR)

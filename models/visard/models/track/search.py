@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -13,25 +14,29 @@ from visard.models.track.landmarker import Landmarker
 
 SEEN, FAINT = 0.3, 0.15
 """Scores from which a detection is a face where none was known, and says that a known one is still there."""
-PART_EVERY = 3
+PART_EVERY = 8
 """Frames between two looks at a part in which nothing changed."""
-SHORT_EVERY = 4
+SHORT_EVERY = 8
 """Frames between two looks of the short-range network where nothing asks for more."""
-SIDEWAYS_EVERY = 16
+SIDEWAYS_EVERY = 24
 """Frames between two looks at the picture turned, by half and by either quarter in turn."""
 _PARTS = tuple((x / 9, y / 9) for y in (0, 2, 4, 6) for x in (0, 2, 4, 6))
 """Where parts begin, in shares of width and height; each is a third of both."""
 _CLOSER = tuple((x / 8, y / 8) for y in range(7) for x in range(7))
 """Where those of a first look begin; each is a quarter of both."""
 CLEAR = 0.65
-"""Score from which a face that is new in a closer look is believed at once: noise looks like one now and then,
-but never to the landmark network."""
+"""Score from which a face that is new in a closer look is believed at once: noise looks like one now and
+then, but not to the landmark network."""
+CONFIRMED = 2
+"""Detections of a picture, after the first, that landmarks are tried on."""
 DOUBTFUL = 0.2
 """Score from which a face that nobody knows is worth a closer look."""
 _LARGE = 0.45
 """Share of a part's longer side above which a face is the whole picture's business."""
 _PRESENT = 0.3
 """Presence from which landmarks are on a face."""
+_NARROW = 8
+"""Pixels of a part in which there is nothing to see."""
 _SMALLEST = 0.0125
 """Share of the picture's longer side below which nobody can be recognised."""
 _AROUND, _CLOSEST = 2.2, 60
@@ -47,6 +52,7 @@ _UNUSUAL = 3
 Circle = tuple[float, float, float]
 """Centre and size of a face: x, y, longer side, pixels."""
 Cells = npt.NDArray[np.float32]
+T = TypeVar("T")
 
 
 class FaceSearch:
@@ -65,7 +71,7 @@ class FaceSearch:
 
     def forget(self) -> None:
         """Start anew, as with a new source."""
-        self._count = 0
+        self._count = self._confirmed = 0
         self._before: Cells = np.zeros(_GRID[::-1], np.float32)
         self._edges = self._before
         self._habit = np.full_like(self._before, 255)
@@ -80,24 +86,31 @@ class FaceSearch:
         ``known`` are faces where a change says nothing of a new one. Around ``unseen`` ones it looks more
         closely, two in turn. ``closely``: with all that it has.
         """
+        self._confirmed = 0
         cells = _cells(image)
         known_cells = _known_cells(image, known)
         limits = _MOTION + _HABIT * self._habit + 255 * known_cells
-        entered = _at_edges(np.abs(cells - self._edges) > limits) >= _UNUSUAL
+        entering = _at_edges(np.abs(cells - self._edges) > limits)
+        entered = int(entering.sum()) >= _UNUSUAL
         found = self._full(image, threshold=FAINT)
         if closely or entered or self._count % SHORT_EVERY == 0:
             _add(found, self._short(image, threshold=FAINT))
             self._edges = cells
-        _add(found, self._believed(image, self._further(image, cells, limits), known))
-        for number in range(min(len(unseen), 2)):
-            circle = unseen[(2 * self._count + number) % len(unseen)]
-            _add(found, self._believed(image, self._around(image, circle), [circle]))
+        found = [d for d in found if not _on_head(d, known) or self._believes(image, d)]
+        closer = [self._further(image, cells, limits)]
+        closer += [self._part(image, _fullest(entering), cells)] if entered else []
+        closer += [self._around(image, circle) for circle in self._in_turn(unseen, 2)]
         doubtful = [d for d in found if DOUBTFUL < d.score < SEEN and not _is_known(d, known)]
-        if doubtful:
-            first = doubtful[self._count % len(doubtful)]
-            _add(found, self._believed(image, self._around(image, (*first.centre, first.size)), known))
+        closer += [self._around(image, (*d.centre, d.size)) for d in self._in_turn(doubtful, 1)]
+        old = (*known, *unseen)
+        _add(found, (d for part in closer for d in part if _is_known(d, old) or self._believes(image, d)))
         self._learn(cells)
         return sorted(found, key=lambda detection: -detection.score)
+
+    def _in_turn(self, things: Sequence[T], most: int) -> list[T]:
+        """Return a few of them, others the next time."""
+        few = range(min(len(things), most))
+        return [things[(most * self._count + number) % len(things)] for number in few]
 
     def _learn(self, cells: Cells) -> None:
         """Learn what usually moves, and go on to the next picture."""
@@ -118,20 +131,15 @@ class FaceSearch:
             yield from self._part(image, oldest, cells)
         if self._count % SIDEWAYS_EVERY == 0:
             turns = (2, 1, 3)[self._count // SIDEWAYS_EVERY % 3]
-            yield from self._full(image, threshold=FAINT, turns=turns)
+            yield from self._full(image, threshold=SEEN, turns=turns)
 
-    def _believed(
-        self, image: Image, found: Iterable[Detection], known: Sequence[Circle]
-    ) -> Iterator[Detection]:
-        """Leave out what is no face among the new ones of a closer look."""
-        for detection in found:
-            new = not _is_known(detection, known)
-            if (
-                not new
-                or detection.score > CLEAR
-                or (detection.score > SEEN and self._is_face(image, detection))
-            ):
-                yield detection
+    def _believes(self, image: Image, detection: Detection) -> bool:
+        """Whether a face that is new in a closer look, or on another one's head, is one."""
+        if detection.score > CLEAR or detection.score <= SEEN:
+            return detection.score > CLEAR
+        self._confirmed += 1
+        most = CONFIRMED if self._count else len(_CLOSER)
+        return self._confirmed <= most and self._is_face(image, detection)
 
     def _is_face(self, image: Image, detection: Detection) -> bool:
         """Whether landmarks can be put on it, either way up."""
@@ -149,7 +157,7 @@ class FaceSearch:
         """Look at a first picture, of which nothing is known."""
         self._looked_at = [cells] * len(_PARTS)
         for turns in (2, 1, 3):
-            yield from self._full(image, threshold=FAINT, turns=turns)
+            yield from self._full(image, threshold=SEEN, turns=turns)
         height, width = image.shape[:2]
         for parts, share in ((_PARTS, 3), (_CLOSER, 4)):
             for begin in parts:
@@ -173,6 +181,8 @@ class FaceSearch:
     def _window(self, image: Image, rows: slice, columns: slice) -> Iterator[Detection]:
         """Look at a part; what is cut by its edges, or large in it, is seen whole in another one."""
         height, width = image.shape[:2]
+        if min(columns.stop - columns.start, rows.stop - rows.start) < _NARROW:
+            return
         smallest = _SMALLEST * max(height, width)
         largest = _LARGE * max(columns.stop - columns.start, rows.stop - rows.start)
         for found in self._full(image[rows, columns], threshold=FAINT):
@@ -213,6 +223,15 @@ def _known_cells(image: Image, known: Sequence[Circle]) -> Cells:
     return cells
 
 
+def _on_head(detection: Detection, known: Sequence[Circle]) -> bool:
+    """Whether a detection is in the hair or at the neck of a larger face, where much looks like one."""
+    at_x, at_y = detection.centre
+    return any(
+        0.4 * size < np.hypot(at_x - x, at_y - y) < size and detection.size < 0.7 * size
+        for x, y, size in known
+    )
+
+
 def _is_known(detection: Detection, known: Sequence[Circle]) -> bool:
     """Whether a detection is of a face that is known."""
     return any(
@@ -220,9 +239,15 @@ def _is_known(detection: Detection, known: Sequence[Circle]) -> bool:
     )
 
 
-def _at_edges(cells: npt.NDArray[np.bool_]) -> int:
-    """Count cells at the edges."""
-    return int(cells.sum() - cells[2:-2, 2:-2].sum())
+def _at_edges(cells: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Leave only what is at the edges."""
+    cells[2:-2, 2:-2] = False
+    return cells
+
+
+def _fullest(cells: npt.NDArray[np.bool_]) -> int:
+    """Return the part that most of the cells are in."""
+    return int(np.argmax([cells[_window(begin, 3, *_GRID)].sum() for begin in _PARTS]))
 
 
 def _add(found: list[Detection], others: Iterable[Detection]) -> None:

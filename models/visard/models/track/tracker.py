@@ -100,7 +100,7 @@ class Tracker:
         self._numbers = count(1)
         self._tracks: list[_Track] = []
         self._lost: dict[int, _Track] = {}
-        self._untracked = UntrackedFaces(lambda: next(self._numbers), wait=wait)
+        self._untracked = UntrackedFaces(self._numbers.__next__, wait=wait)
         self._looks = 0
         self._counted = float("-inf")
 
@@ -115,8 +115,7 @@ class Tracker:
         if now - self._counted >= LOOK_APART:
             self._counted, self._looks = now, self._looks + 1
         self._right_up(detections, image, now)
-        here = [track.circle for track in self._tracks]
-        self._untracked.note(self._unclaimed(detections), here, now, self._looks)
+        self._untracked.note(self._unclaimed(detections), now, self._looks)
         self._adopt(detections, image, now)
         self._untracked.clear_up(image, [track.circle for track in self._tracks], now, self._looks)
         kept = set(self._untracked.missing)
@@ -215,7 +214,7 @@ class Tracker:
     def _adopted(self, place: Place, region: Region, image: Image, now: float) -> bool:
         landmarks, presence = self._placed(region, image)
         region = Region.around(landmarks)
-        if presence < PRESENT or self._taken(region):
+        if not presence >= PRESENT or self._taken(region):  # not a number neither
             return False
         track = self._lost.get(place.id) or self._returned(place, region, now)
         if track is None:

@@ -21,8 +21,6 @@ SURE, SHRINK = 0.5, 0.98
 """Score from which a detector's smaller size is believed at once, and the share that is kept otherwise."""
 HARDLY_SEEN = 0.08
 """Share of the picture's width below which a face is too small to be seen in the whole of it."""
-ON_HEAD = 0.6
-"""Score from which a smaller face on the head of another one is believed."""
 DROPPED_AFTER = 6
 """Looks after which a doubtful one is nothing any more."""
 _HEAD, _LOST_HEAD, _FARTHEST = 0.95, 1.2, 2.5
@@ -117,8 +115,8 @@ class UntrackedFaces:
         """Keep the place of a face whose landmarks were lost; ``seen`` is when it last had them."""
         self.places.append(Place(face, *circle, seen, look, sightings=SETTLED, followed=True))
 
-    def note(self, detections: Iterable[Detection], faces: Sequence[Circle], now: float, look: int) -> None:
-        """Take what detectors see where no face has landmarks, best first; ``faces`` are those that have."""
+    def note(self, detections: Iterable[Detection], now: float, look: int) -> None:
+        """Take what detectors see where no face has landmarks, best first."""
         self._now = now
         free = list(self.places)
         for detection in detections:
@@ -130,7 +128,7 @@ class UntrackedFaces:
             if match is not None:
                 match.take(detection, now, look)
                 free.remove(match)
-            elif detection.score >= _least(detection, faces) and not self._within(detection, now):
+            elif detection.score >= SEEN and not self._within(detection, now):
                 self._absorb(detection)
                 place = Place(self._number(), *detection.centre, detection.size, now, look)
                 self.places.append(place)
@@ -190,13 +188,6 @@ def _matches(place: Place, detection: Detection, now: float) -> bool:
         return False
     within = place.reach(now) if detection.score >= SEEN else 0.8 * place.size
     return place.apart(*detection.centre) < within and 0.5 < detection.size / place.size < 2
-
-
-def _least(detection: Detection, faces: Sequence[Circle]) -> float:
-    """Return the score that a new face needs: more in the hair or at the neck of another one."""
-    x, y = detection.centre
-    on_head = any(np.hypot(x - fx, y - fy) < size and detection.size < 0.7 * size for fx, fy, size in faces)
-    return ON_HEAD if on_head else SEEN
 
 
 def _claimed(place: Place, faces: Sequence[Circle]) -> bool:
