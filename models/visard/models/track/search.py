@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from visard.models.face import Image
+from visard.models.track.crop import Region
 from visard.models.track.detector import Detection, Detector
 from visard.models.track.landmarker import Landmarker
 
@@ -33,12 +34,12 @@ DOUBTFUL = 0.2
 """Score from which a face that nobody knows is worth a closer look."""
 _LARGE = 0.45
 """Share of a part's longer side above which a face is the whole picture's business."""
-_PRESENT = 0.3
-"""Presence from which landmarks are on a face."""
+_HINT, _PRESENT = 0.3, 0.5
+"""Presence from which landmarks may be on a face, and from which they are once they are well centred."""
 _NARROW = 8
 """Pixels of a part in which there is nothing to see."""
-_SMALLEST = 0.0125
-"""Share of the picture's longer side below which nobody can be recognised."""
+_SMALLEST, _FEWEST = 0.0125, 19
+"""Share of the picture's longer side, and pixels, below which nobody is recognised in a detector's box."""
 _AROUND, _CLOSEST = 2.2, 60
 """Face sizes, and pixels at least, around a face within which it is looked for more closely."""
 _GRID = 72, 36
@@ -145,7 +146,11 @@ class FaceSearch:
         """Whether landmarks can be put on it, either way up."""
         upright = detection.region
         turned = replace(upright, angle=upright.angle + np.pi)
-        return any(self._landmarker(image, region)[1] > _PRESENT for region in (upright, turned))
+        for region in (upright, turned):
+            landmarks, presence = self._landmarker(image, region)
+            if presence > _HINT:  # once more, well centred
+                return self._landmarker(image, Region.around(landmarks))[1] > _PRESENT
+        return False
 
     def _changed(self, number: int, cells: Cells, limits: Cells) -> bool:
         """Whether more changed in a part than usually does since it was looked at."""
@@ -183,7 +188,7 @@ class FaceSearch:
         height, width = image.shape[:2]
         if min(columns.stop - columns.start, rows.stop - rows.start) < _NARROW:
             return
-        smallest = _SMALLEST * max(height, width)
+        smallest = max(_SMALLEST * max(height, width), _FEWEST)
         largest = _LARGE * max(columns.stop - columns.start, rows.stop - rows.start)
         for found in self._full(image[rows, columns], threshold=FAINT):
             detection = found.moved(columns.start, rows.start)
