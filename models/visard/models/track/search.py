@@ -4,21 +4,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from visard.models.face import Image
+from visard.models.track.changes import GRID, UNUSUAL, Changes, Circle, at_edges, many
 from visard.models.track.crop import Region
 from visard.models.track.detector import Detection, Detector
 from visard.models.track.landmarker import Landmarker
 
 SEEN, FAINT = 0.3, 0.15
 """Scores from which a detection is a face where none was known, and says that a known one is still there."""
-PART_EVERY = 8
+WHOLE_EVERY = 2
+"""Frames between two looks at the whole picture where nothing changed beyond the usual."""
+PART_EVERY = 12
 """Frames between two looks at a part in which nothing changed."""
-SHORT_EVERY = 8
-"""Frames between two looks of the short-range network where nothing asks for more."""
 SIDEWAYS_EVERY = 24
 """Frames between two looks at the picture turned, by half and by either quarter in turn."""
 _PARTS = tuple((x / 9, y / 9) for y in (0, 2, 4, 6) for x in (0, 2, 4, 6))
@@ -42,17 +42,7 @@ _SMALLEST, _FEWEST = 0.0125, 19
 """Share of the picture's longer side, and pixels, below which nobody is recognised in a detector's box."""
 _AROUND, _CLOSEST = 2.2, 60
 """Face sizes, and pixels at least, around a face within which it is looked for more closely."""
-_GRID = 72, 36
-"""Width and height of the picture in which changes are looked for."""
-_MOTION, _HABIT, _LEARNING = 6.0, 4.0, 0.05
-"""Grey levels by which a cell differs that something moved into, beyond so many times what is usual there;
-and the share of that which is learnt from each picture."""
-_UNUSUAL = 3
-"""Cells that differ from which on something new comes in."""
 
-Circle = tuple[float, float, float]
-"""Centre and size of a face: x, y, longer side, pixels."""
-Cells = npt.NDArray[np.float32]
 T = TypeVar("T")
 
 
@@ -73,11 +63,10 @@ class FaceSearch:
     def forget(self) -> None:
         """Start anew, as with a new source."""
         self._count = self._confirmed = 0
-        self._before: Cells = np.zeros(_GRID[::-1], np.float32)
-        self._edges = self._before
-        self._habit = np.full_like(self._before, 255)
-        self._looked_at = [self._before] * len(_PARTS)
-        self._last = [0] * len(_PARTS)
+        self._changes = Changes()
+        self._whole = self._edges = self._changes.cells
+        self._parts = self._whole.copy()
+        self._next = 0
 
     def __call__(
         self, image: Image, known: Sequence[Circle], unseen: Sequence[Circle], *, closely: bool
@@ -88,48 +77,46 @@ class FaceSearch:
         closely, two in turn. ``closely``: with all that it has.
         """
         self._confirmed = 0
-        cells = _cells(image)
-        known_cells = _known_cells(image, known)
-        limits = _MOTION + _HABIT * self._habit + 255 * known_cells
-        entering = _at_edges(np.abs(cells - self._edges) > limits)
-        entered = int(entering.sum()) >= _UNUSUAL
-        found = self._full(image, threshold=FAINT)
-        if closely or entered or self._count % SHORT_EVERY == 0:
-            _add(found, self._short(image, threshold=FAINT))
-            self._edges = cells
+        self._changes.see(image, known)
+        found = self._whole_picture(image, closely=closely or bool(unseen))
         found = [d for d in found if not _on_head(d, known) or self._believes(image, d)]
-        closer = [self._further(image, cells, limits)]
-        closer += [self._part(image, _fullest(entering), cells)] if entered else []
-        closer += [self._around(image, circle) for circle in self._in_turn(unseen, 2)]
         doubtful = [d for d in found if DOUBTFUL < d.score < SEEN and not _is_known(d, known)]
+        closer = [self._thoroughly(image) if self._count == 0 else self._further(image)]
+        closer += [self._around(image, circle) for circle in self._in_turn(unseen, 2)]
         closer += [self._around(image, (*d.centre, d.size)) for d in self._in_turn(doubtful, 1)]
         old = (*known, *unseen)
         _add(found, (d for part in closer for d in part if _is_known(d, old) or self._believes(image, d)))
-        self._learn(cells)
+        self._count += 1
         return sorted(found, key=lambda detection: -detection.score)
+
+    def _whole_picture(self, image: Image, *, closely: bool) -> list[Detection]:
+        """Look at all of it at once, where it may be worth it."""
+        found: list[Detection] = []
+        changes = self._changes
+        if closely or self._count % WHOLE_EVERY == 0 or many(changes.since(self._whole)):
+            found = self._full(image, threshold=FAINT)
+            self._whole = changes.cells
+        if closely or many(at_edges(changes.since(self._edges))):
+            _add(found, self._short(image, threshold=FAINT))
+            self._edges = changes.cells
+        return found
 
     def _in_turn(self, things: Sequence[T], most: int) -> list[T]:
         """Return a few of them, others the next time."""
         few = range(min(len(things), most))
         return [things[(most * self._count + number) % len(things)] for number in few]
 
-    def _learn(self, cells: Cells) -> None:
-        """Learn what usually moves, and go on to the next picture."""
-        if self._count == 1:
-            self._habit[:] = 0
-        if self._count:
-            self._habit += _LEARNING * (np.abs(cells - self._before) - self._habit)
-        self._before = cells
-        self._count += 1
-
-    def _further(self, image: Image, cells: Cells, limits: Cells) -> Iterator[Detection]:
-        if self._count == 0:
-            yield from self._thoroughly(image, cells)
-            return
-        changed = [number for number in range(len(_PARTS)) if self._changed(number, cells, limits)]
-        if changed or self._count % PART_EVERY == 0:
-            oldest = min(changed or range(len(_PARTS)), key=lambda number: self._last[number])
-            yield from self._part(image, oldest, cells)
+    def _further(self, image: Image) -> Iterator[Detection]:
+        """Look at the part where most changed, at the edges first, else now and then at the next one."""
+        changed = self._changes.since(self._parts)
+        edges = at_edges(changed)
+        for cells in (edges, changed) if many(edges) else (changed,):
+            number, count = _fullest(cells)
+            if count >= UNUSUAL:
+                yield from self._part(image, number)
+        if self._count % PART_EVERY == 0:
+            self._next = (self._next + 1) % len(_PARTS)
+            yield from self._part(image, self._next)
         if self._count % SIDEWAYS_EVERY == 0:
             turns = (2, 1, 3)[self._count // SIDEWAYS_EVERY % 3]
             yield from self._full(image, threshold=SEEN, turns=turns)
@@ -149,18 +136,15 @@ class FaceSearch:
         for region in (upright, turned):
             landmarks, presence = self._landmarker(image, region)
             if presence > _HINT:  # once more, well centred
-                return self._landmarker(image, Region.around(landmarks))[1] > _PRESENT
+                presence = self._landmarker(image, Region.around(landmarks))[1]
+                if presence > _PRESENT:
+                    return True
         return False
 
-    def _changed(self, number: int, cells: Cells, limits: Cells) -> bool:
-        """Whether more changed in a part than usually does since it was looked at."""
-        window = _window(_PARTS[number], 3, *_GRID)
-        change = np.abs(cells[window] - self._looked_at[number][window])
-        return int(np.count_nonzero(change > limits[window])) >= _UNUSUAL
-
-    def _thoroughly(self, image: Image, cells: Cells) -> Iterator[Detection]:
+    def _thoroughly(self, image: Image) -> Iterator[Detection]:
         """Look at a first picture, of which nothing is known."""
-        self._looked_at = [cells] * len(_PARTS)
+        self._parts = self._changes.cells.copy()
+        yield from self._short(image, threshold=FAINT)
         for turns in (2, 1, 3):
             yield from self._full(image, threshold=SEEN, turns=turns)
         height, width = image.shape[:2]
@@ -168,8 +152,9 @@ class FaceSearch:
             for begin in parts:
                 yield from self._window(image, *_window(begin, share, width, height))
 
-    def _part(self, image: Image, number: int, cells: Cells) -> Iterator[Detection]:
-        self._last[number], self._looked_at[number] = self._count + 1, cells
+    def _part(self, image: Image, number: int) -> Iterator[Detection]:
+        seen = _window(_PARTS[number], 3, *GRID)
+        self._parts[seen] = self._changes.cells[seen]
         height, width = image.shape[:2]
         yield from self._window(image, *_window(_PARTS[number], 3, width, height))
 
@@ -210,49 +195,10 @@ def _window(begin: tuple[float, float], share: int, width: int, height: int) -> 
     return slice(top, min(top + rows, height)), slice(left, min(left + columns, width))
 
 
-def _cells(image: Image) -> Cells:
-    """Return a tiny grey picture, a mean of four pixels for each."""
-    width, height = _GRID
-    few = cv2.resize(image, (2 * width, 2 * height), interpolation=cv2.INTER_NEAREST)
-    tiny = cv2.resize(few, _GRID, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(tiny, cv2.COLOR_BGR2GRAY), np.float32)
-
-
-def _known_cells(image: Image, known: Sequence[Circle]) -> Cells:
-    """Return 1 where a known face is, with its hair and chin, else 0."""
-    cells = np.zeros(_GRID[::-1], np.float32)
-    across, down = _GRID[0] / image.shape[1], _GRID[1] / image.shape[0]
-    for x, y, size in known:
-        axes = round(0.7 * size * across), round(0.8 * size * down)
-        cv2.ellipse(cells, (round(x * across), round(y * down)), axes, 0, 0, 360, (1,), -1)
-    return cells
-
-
-def _on_head(detection: Detection, known: Sequence[Circle]) -> bool:
-    """Whether a detection is in the hair or at the neck of a larger face, where much looks like one."""
-    at_x, at_y = detection.centre
-    return any(
-        0.4 * size < np.hypot(at_x - x, at_y - y) < size and detection.size < 0.7 * size
-        for x, y, size in known
-    )
-
-
-def _is_known(detection: Detection, known: Sequence[Circle]) -> bool:
-    """Whether a detection is of a face that is known."""
-    return any(
-        np.hypot(detection.centre[0] - x, detection.centre[1] - y) < 0.6 * size for x, y, size in known
-    )
-
-
-def _at_edges(cells: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Leave only what is at the edges."""
-    cells[2:-2, 2:-2] = False
-    return cells
-
-
-def _fullest(cells: npt.NDArray[np.bool_]) -> int:
-    """Return the part that most of the cells are in."""
-    return int(np.argmax([cells[_window(begin, 3, *_GRID)].sum() for begin in _PARTS]))
+def _fullest(cells: npt.NDArray[np.bool_]) -> tuple[int, int]:
+    """Return the part that most of the cells are in, and how many."""
+    counts = [int(np.count_nonzero(cells[_window(begin, 3, *GRID)])) for begin in _PARTS]
+    return int(np.argmax(counts)), max(counts)
 
 
 def _add(found: list[Detection], others: Iterable[Detection]) -> None:
@@ -269,3 +215,18 @@ def _same(one: Detection, other: Detection) -> bool:
     """Whether two detections are of one face."""
     apart = float(np.hypot(one.centre[0] - other.centre[0], one.centre[1] - other.centre[1]))
     return apart < 0.5 * max(one.size, other.size)
+
+
+def _on_head(detection: Detection, known: Sequence[Circle]) -> bool:
+    """Whether a detection is in the hair or at the neck of a larger face, where much looks like one."""
+    at_x, at_y = detection.centre
+    return any(
+        0.4 * size < np.hypot(at_x - x, at_y - y) < size and detection.size < 0.7 * size
+        for x, y, size in known
+    )
+
+
+def _is_known(detection: Detection, known: Sequence[Circle]) -> bool:
+    """Whether a detection is of a face that is known."""
+    at_x, at_y = detection.centre
+    return any(np.hypot(at_x - x, at_y - y) < 0.6 * size for x, y, size in known)

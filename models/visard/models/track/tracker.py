@@ -8,10 +8,11 @@ from itertools import combinations, count
 import numpy as np
 
 from visard.models.face import Face, Image, Landmarks, Sighting
+from visard.models.track.changes import Circle
 from visard.models.track.crop import Region
 from visard.models.track.detector import Detection
 from visard.models.track.landmarker import Blendshapes, Landmarker
-from visard.models.track.search import Circle, FaceSearch
+from visard.models.track.search import FaceSearch
 from visard.models.track.smooth import OneEuro
 from visard.models.track.untracked import DOUBTFUL, GONE_AFTER, Place, UntrackedFaces, lost_reach
 
@@ -108,7 +109,7 @@ class Tracker:
         """Find every face of one BGR picture; ``now`` is its capture time in seconds, rising."""
         known = [track.circle for track in (*self._tracks, *self._lost.values())]
         unseen = self._untracked.unseen(image.shape[1])
-        closely = bool(self._lost or not self._tracks)
+        closely = bool(self._untracked.places or not self._tracks)
         searching = self._searching.submit(self._search, image, known, unseen, closely=closely)
         self._follow(image, now)
         detections = searching.result()

@@ -7,9 +7,10 @@ from functools import cached_property
 import numpy as np
 
 from visard.models.face import Image, UntrackedFace
+from visard.models.track.changes import Circle
 from visard.models.track.detector import Detection
 from visard.models.track.person import PersonSegmenter
-from visard.models.track.search import SEEN, Circle
+from visard.models.track.search import SEEN
 
 GONE_AFTER = 20
 """Looks in a row that see nothing where a face was after which it may have left: two seconds or more."""
