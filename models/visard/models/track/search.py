@@ -34,6 +34,8 @@ DOUBTFUL = 0.2
 """Score from which a face that nobody knows is worth a closer look."""
 _LARGE = 0.45
 """Share of a part's longer side above which a face is the whole picture's business."""
+_TURNED = 0.45
+"""Score from which a detection may be of a face that is the other way up than it says."""
 _HINT, _PRESENT = 0.3, 0.5
 """Presence from which landmarks may be on a face, and from which they are once they are well centred."""
 _NARROW = 8
@@ -133,7 +135,7 @@ class FaceSearch:
         """Whether landmarks can be put on it, either way up."""
         upright = detection.region
         turned = replace(upright, angle=upright.angle + np.pi)
-        for region in (upright, turned):
+        for region in (upright, turned) if detection.score > _TURNED else (upright,):
             landmarks, presence = self._landmarker(image, region)
             if presence > _HINT:  # once more, well centred
                 presence = self._landmarker(image, Region.around(landmarks))[1]

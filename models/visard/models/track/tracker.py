@@ -195,10 +195,12 @@ class Tracker:
         """Return the detections of faces that have no landmarks; a face has one detection for its own."""
         return [d for d in detections if not any(_claims(track, d) for track in self._tracks)]
 
-    def _adopt(self, detections: Iterable[Detection], image: Image, now: float) -> None:
+    def _adopt(self, detections: Sequence[Detection], image: Image, now: float) -> None:
         """Put landmarks on faces that only a detector sees, largest first."""
         for place in sorted(self._untracked.places, key=lambda place: -place.size):
-            if place.seen < now or (place.try_again > self._looks and not place.followed):
+            if not detections or place.seen < now:
+                continue
+            if place.try_again > self._looks and not place.followed:
                 continue
             at = min(detections, key=lambda d: place.apart(*d.centre))
             if len(self._tracks) >= self.max_faces and not self._outgrown(place):
