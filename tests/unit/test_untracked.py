@@ -16,7 +16,6 @@ from visard.models.track.untracked import (
     DOUBTFUL,
     DROPPED_AFTER,
     GONE_AFTER,
-    ON_HEAD,
     SETTLED,
     SURE,
     UntrackedFaces,
@@ -241,21 +240,6 @@ def test_a_clear_face_within_reach_is_the_same(crowded: Watched) -> None:
     crowded.frames(10)
     assert ids(crowded.frame(seen(360 + 130, 180, 60, CLEARLY))) == [7]
     assert ids(crowded.frame(seen(490 + 140, 180, 60, CLEARLY))) == [1, 7]
-
-
-@pytest.mark.parametrize(
-    ("x", "size", "score", "counts"),
-    [
-        (380, 30, ON_HEAD - 0.1, False),
-        (380, 30, ON_HEAD, True),
-        (430, 30, CLEARLY, True),
-        (380, 80, CLEARLY, True),
-    ],
-)
-def test_in_the_hair_or_at_the_neck_of_another_one_only_a_clear_face_is_one(
-    watched: Watched, x: float, size: float, score: float, counts: bool
-) -> None:
-    assert len(watched.frame(seen(x, 180, size, score), tracked=[(300, 180, 100)])) == counts
 
 
 def test_two_side_by_side_stay_two_whichever_is_clearer(watched: Watched) -> None:
