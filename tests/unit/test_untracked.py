@@ -205,11 +205,16 @@ def test_who_is_hidden_behind_somebody_is_given_up_as_well(crowded: Watched) -> 
 
 
 @pytest.mark.parametrize("score", [FAINTLY, CLEARLY, 0.9])
-def test_where_it_was_a_faint_face_is_enough(watched: Watched, score: float) -> None:
-    watched.frames(SETTLED, seen(300, 180, 60))
+def test_where_a_lost_one_was_a_faint_face_is_enough(watched: Watched, score: float) -> None:
+    watched.lose(1, (300, 180, 60))
     for _ in range(LONG):
         (place,) = watched.frame(seen(310, 175, 60, score))
         assert (place.id, place.centre) == (1, (310, 175))
+
+
+def test_what_never_had_landmarks_is_not_kept_by_faint_faces(watched: Watched) -> None:
+    watched.frames(SETTLED, seen(300, 180, 60))
+    assert watched.frames(LONG, seen(310, 175, 60, FAINTLY))[-1] == []
 
 
 @pytest.mark.parametrize("score", [FAINTLY, SEEN - 0.01])
@@ -256,7 +261,7 @@ def test_two_detections_of_one_face_are_one(watched: Watched) -> None:
 
 
 def test_a_sure_smaller_size_is_believed_at_once_and_a_faint_one_little_by_little(watched: Watched) -> None:
-    watched.frames(SETTLED, seen(300, 180, 100))
+    watched.lose(1, (300, 180, 100))
     sizes = [watched.frame(seen(300, 180, 60, FAINTLY))[0].size for _ in range(5)]
     assert [100, *sizes] == sorted([100, *sizes], reverse=True)
     assert 85 < sizes[-1] < 100
