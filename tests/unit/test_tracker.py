@@ -142,7 +142,7 @@ def test_the_only_face_that_jumps_is_the_same(robin: Image) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "apart", "frames", "same"), [(280, 120, 6, True), (280, 340, 20, True), (100, 400, 20, False)]
+    ("size", "apart", "frames", "same"), [(280, 120, 6, True), (280, 180, 20, True), (280, 340, 20, False)]
 )
 def test_a_face_that_comes_back_within_its_reach_is_the_same(
     size: int, apart: int, frames: int, same: bool
@@ -151,7 +151,7 @@ def test_a_face_that_comes_back_within_its_reach_is_the_same(
     follow([scene((head, 0, 40))] * 3, tracker)
     follow([EMPTY] * frames, tracker, start=3 * STEP)
     back = follow([scene((head, apart, 40))] * 6, tracker, start=(3 + frames) * STEP)[-1]
-    assert (ids(back), back.missing) == (([1], ()) if same else ([2], (1,)))
+    assert (ids(back), back.missing) == (([1], ()) if same else ([2], (1,))), "the first may have turned away"
 
 
 @pytest.mark.parametrize(("sizes", "followed"), [(0.5, True), (0.7, False)])

@@ -72,9 +72,9 @@ class Watched:
     ) -> list[list[UntrackedFace]]:
         return [self.frame(*detections, tracked=tracked) for _ in range(number)]
 
-    def lose(self, face: int, circle: Circle) -> None:
+    def lose(self, face: int, circle: Circle, *, hidden: bool = False) -> None:
         self.look += 1
-        self.faces.lost(face, circle, self.now, self.look)
+        self.faces.lost(face, circle, self.now, self.look, hidden=hidden)
 
 
 def ids(places: Iterable[UntrackedFace]) -> list[int]:
@@ -238,13 +238,20 @@ def test_a_clear_face_elsewhere_is_a_newcomer(watched: Watched) -> None:
     assert {place.id: place.centre for place in both} == {1: (300, 180), 2: (60, 60)}
 
 
-def test_a_clear_face_within_reach_is_the_same(crowded: Watched) -> None:
-    """The longer one was lost the farther it may have gone."""
+def test_a_clear_face_is_a_lost_one_at_once_or_where_that_was(crowded: Watched) -> None:
+    """Later on whoever comes near must not take its place: it may only have turned away."""
     crowded.lose(7, (300, 180, 60))
-    assert ids(crowded.frame(seen(300 + 60, 180, 60, CLEARLY))) == [7]
+    assert ids(crowded.frame(seen(300 + 100, 180, 60, CLEARLY))) == [7]
     crowded.frames(10)
-    assert ids(crowded.frame(seen(360 + 130, 180, 60, CLEARLY))) == [7]
-    assert ids(crowded.frame(seen(490 + 140, 180, 60, CLEARLY))) == [1, 7]
+    assert ids(crowded.frame(seen(400 + 50, 180, 60, CLEARLY))) == [7]
+    crowded.frames(10)
+    assert ids(crowded.frame(seen(450 + 80, 180, 60, CLEARLY))) == [1, 7]
+
+
+def test_a_face_that_went_behind_another_comes_out_anywhere_within_reach(crowded: Watched) -> None:
+    crowded.lose(7, (300, 180, 60), hidden=True)
+    crowded.frames(10)
+    assert ids(crowded.frame(seen(300 + 130, 180, 60, CLEARLY))) == [7]
 
 
 def test_two_side_by_side_stay_two_whichever_is_clearer(watched: Watched) -> None:

@@ -14,7 +14,7 @@ from visard.models.track.detector import Detection
 from visard.models.track.landmarker import Blendshapes, Landmarker
 from visard.models.track.search import FaceSearch
 from visard.models.track.smooth import OneEuro
-from visard.models.track.untracked import DOUBTFUL, GONE_AFTER, Place, UntrackedFaces, lost_reach
+from visard.models.track.untracked import DOUBTFUL, GONE_AFTER, Place, UntrackedFaces
 
 __all__ = ["GONE_AFTER", "Tracker"]
 
@@ -23,8 +23,6 @@ LOOK_APART = 0.09
 """Seconds within which two looks count as one, since they see the same: three frames at 30 a second."""
 MAX_JUMP = 0.6
 """Face sizes that a face may move between two frames."""
-RETURN = 0.4, 2.0
-"""Seconds for which a face that moved too fast is taken for the same one, and face sizes of that."""
 TRY_AGAIN = 3
 """Looks after which landmarks are tried again on what only a detector takes for a face."""
 HIDDEN = 0.7
@@ -49,8 +47,6 @@ class _Track:
     look: int
     """The number of the look before that."""
     presence: float = 1.0
-    hidden: bool = False
-    """Lost behind another face, so that it is not where it was but comes out beside that one."""
     smooth: OneEuro = field(default_factory=OneEuro)
 
     @property
@@ -144,9 +140,9 @@ class Tracker:
         self._tracks = found
         self._keep_within_limit()
         for track in lost:
-            track.hidden = any(track.behind(other) for other in found)
             self._lost[track.id] = track
-            self._untracked.lost(track.id, track.circle, track.seen, track.look)
+            hidden = any(track.behind(other) for other in found)
+            self._untracked.lost(track.id, track.circle, track.seen, track.look, hidden=hidden)
         for track in list(self._lost.values()):  # it may only have looked away
             if track not in lost and len(self._tracks) < self.max_faces:
                 self._find_again(track, image, now)
@@ -219,7 +215,7 @@ class Tracker:
         region = Region.around(landmarks)
         if not presence >= PRESENT or self._taken(region):  # not a number neither
             return False
-        track = self._lost.get(place.id) or self._returned(place, region, now)
+        track = self._lost.get(place.id)
         if track is None:
             track = _Track(place.id, landmarks, region, region, now, self._looks)
         self._untracked.places.remove(place)
@@ -235,21 +231,6 @@ class Tracker:
         landmarks, presence = max(both, key=lambda placed: placed[1])
         return (
             (landmarks, presence) if presence < PRESENT else self._landmarker(image, Region.around(landmarks))
-        )
-
-    def _returned(self, place: Place, region: Region, now: float) -> _Track | None:
-        """Return the lost face that a new one must be: near where it was, or farther off at once."""
-        seconds, reach = RETURN
-        at_once = place.sightings == 1 and len(self._lost) == 1
-        back = [
-            track
-            for track in self._lost.values()
-            if track.near(region, 1.0)
-            or (at_once and now - track.seen < seconds and track.near(region, reach))
-            or (place.sightings == 1 and track.hidden and track.near(region, lost_reach(now - track.seen)))
-        ]
-        return min(
-            back, key=lambda t: float(np.hypot(region.x - t.region.x, region.y - t.region.y)), default=None
         )
 
     def _face(self, track: _Track, now: float) -> Face:

@@ -26,17 +26,16 @@ DROPPED_AFTER = 6
 """Looks after which a doubtful one is nothing any more."""
 _HEAD, _LOST_HEAD, _FARTHEST = 0.95, 1.2, 2.5
 """Face sizes from the centre within which all of a head is: seen now, just lost, and lost for long."""
+_FAINTLY = 0.8
+"""Face sizes from where a lost face was within which a faint detection is of it."""
+AT_ONCE, _JUMP = 0.4, 2.0
+"""Seconds for which a face that moved too fast to be followed is taken for the same one, and face sizes."""
 _SPEED = 2.0
 """Face sizes a second that a head may go while nothing sees it."""
 _SOMEBODY = 0.25
 """Share of person where a face was below which nobody is there."""
 _HIDDEN = 0.8
 """Share of a place that other faces hide from which nothing can be said of who is behind them."""
-
-
-def lost_reach(seconds: float) -> float:
-    """Return the face sizes within which a head is that was not seen for so long."""
-    return min(_LOST_HEAD + _SPEED * seconds, _FARTHEST)
 
 
 @dataclass(slots=True)
@@ -55,6 +54,8 @@ class Place:
     """In how many frames it was seen."""
     followed: bool = False
     """Whether it had landmarks before."""
+    hidden: bool = False
+    """Whether it went behind another face, so that it comes out beside that one."""
     empty: int = 0
     """How often in a row nobody was there."""
     try_again: int = 0
@@ -73,7 +74,8 @@ class Place:
         """Radius in which the head is by now, pixels."""
         if self.seen >= now:
             return _HEAD * self.size
-        return (lost_reach(now - self.seen) if self.followed else _LOST_HEAD) * self.size
+        gone = _SPEED * (now - self.seen) if self.followed else 0.0
+        return min(_LOST_HEAD + gone, _FARTHEST) * self.size
 
     def public(self, now: float) -> UntrackedFace:
         """Return what others may know of it."""
@@ -112,9 +114,9 @@ class UntrackedFaces:
         smallest = HARDLY_SEEN * width
         return [p.circle for p in self.places if p.seen < self._now or p.size < smallest]
 
-    def lost(self, face: int, circle: Circle, seen: float, look: int) -> None:
+    def lost(self, face: int, circle: Circle, seen: float, look: int, *, hidden: bool = False) -> None:
         """Keep the place of a face whose landmarks were lost; ``seen`` is when it last had them."""
-        self.places.append(Place(face, *circle, seen, look, sightings=SETTLED, followed=True))
+        self.places.append(Place(face, *circle, seen, look, SETTLED, followed=True, hidden=hidden))
 
     def note(self, detections: Iterable[Detection], now: float, look: int) -> None:
         """Take what detectors see where no face has landmarks, best first."""
@@ -184,10 +186,17 @@ class UntrackedFaces:
 
 
 def _matches(place: Place, detection: Detection, now: float) -> bool:
-    """Whether a detection is of the face at a place: in its reach, or a faint one of a lost face near it."""
-    if detection.score < SEEN and not place.followed:
-        return False
-    within = place.reach(now) if detection.score >= SEEN else 0.8 * place.size
+    """Whether a detection is of the face at a place.
+
+    A lost face is where it was, unless it moved off this very moment or comes out from behind another: who
+    else comes near must not take its place, since it may only have turned away.
+    """
+    if detection.score < SEEN:
+        within = _FAINTLY * place.size if place.followed else 0.0
+    elif place.followed and not place.hidden:
+        within = (_JUMP if now - place.seen <= AT_ONCE else 1.0) * place.size
+    else:
+        within = place.reach(now)
     return place.apart(*detection.centre) < within and 0.5 < detection.size / place.size < 2
 
 
