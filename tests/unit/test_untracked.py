@@ -238,20 +238,31 @@ def test_a_clear_face_elsewhere_is_a_newcomer(watched: Watched) -> None:
     assert {place.id: place.centre for place in both} == {1: (300, 180), 2: (60, 60)}
 
 
-def test_a_clear_face_is_a_lost_one_at_once_or_where_that_was(crowded: Watched) -> None:
-    """Later on whoever comes near must not take its place: it may only have turned away."""
+def test_a_clear_face_is_a_lost_one_only_where_that_was(crowded: Watched) -> None:
     crowded.lose(7, (300, 180, 60))
-    assert ids(crowded.frame(seen(300 + 100, 180, 60, CLEARLY))) == [7]
-    crowded.frames(10)
-    assert ids(crowded.frame(seen(400 + 50, 180, 60, CLEARLY))) == [7]
-    crowded.frames(10)
-    assert ids(crowded.frame(seen(450 + 80, 180, 60, CLEARLY))) == [1, 7]
+    assert ids(crowded.frame(seen(300 + 50, 180, 60, CLEARLY))) == [7]
+    assert ids(crowded.frame(seen(350 + 80, 180, 60, CLEARLY))) == [1, 7]
 
 
-def test_a_face_that_went_behind_another_comes_out_anywhere_within_reach(crowded: Watched) -> None:
-    crowded.lose(7, (300, 180, 60), hidden=True)
-    crowded.frames(10)
-    assert ids(crowded.frame(seen(300 + 130, 180, 60, CLEARLY))) == [7]
+@pytest.mark.parametrize(
+    ("apart", "looks", "hidden", "same"),
+    [
+        (50, 10, False, True),
+        (80, 10, False, False),
+        (110, 3, False, True),
+        (130, 3, False, False),
+        (130, 10, True, True),
+        (160, 10, True, False),
+    ],
+)
+def test_who_returns(crowded: Watched, apart: float, looks: int, hidden: bool, same: bool) -> None:
+    """Later on whoever comes near must not take a lost one's place: it may only have turned away."""
+    crowded.lose(7, (300, 180, 60), hidden=hidden)
+    crowded.frames(looks)
+    returned = crowded.faces.returned
+    assert returned((300 + apart, 180, 60), crowded.now, new=True) == (7 if same else None)
+    assert returned((300 + apart, 180, 60), crowded.now, new=False) == (7 if apart < 60 else None)
+    assert returned((300 + apart, 180, 150), crowded.now, new=True) is None
 
 
 def test_two_side_by_side_stay_two_whichever_is_clearer(watched: Watched) -> None:

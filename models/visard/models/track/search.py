@@ -13,8 +13,9 @@ from visard.models.track.crop import Region
 from visard.models.track.detector import Detection, Detector
 from visard.models.track.landmarker import Landmarker
 
-SEEN, FAINT = 0.3, 0.15
-"""Scores from which a detection is a face where none was known, and says that a known one is still there."""
+SEEN, FAINT, FAINTEST = 0.3, 0.15, 0.1
+"""Scores from which a detection is a face where none was known, says that a known one is still there, and is
+one that comes in at the edge."""
 WHOLE_EVERY = 2
 """Frames between two looks at the whole picture where nothing changed beyond the usual."""
 PART_EVERY = 12
@@ -68,6 +69,7 @@ class FaceSearch:
         self._changes = Changes()
         self._whole = self._edges = self._changes.cells
         self._parts = self._whole.copy()
+        self._cut: list[Detection] = []
         self._next = 0
 
     def __call__(
@@ -80,7 +82,7 @@ class FaceSearch:
         """
         self._confirmed = 0
         self._changes.see(image, known)
-        found = self._whole_picture(image, closely=closely or bool(unseen))
+        found = self._whole_picture(image, known, closely=closely or bool(unseen))
         found = [d for d in found if not _on_head(d, known) or self._believes(image, d)]
         doubtful = [d for d in found if DOUBTFUL < d.score < SEEN and not _is_known(d, known)]
         closer = [self._thoroughly(image) if self._count == 0 else self._further(image)]
@@ -91,17 +93,22 @@ class FaceSearch:
         self._count += 1
         return sorted(found, key=lambda detection: -detection.score)
 
-    def _whole_picture(self, image: Image, *, closely: bool) -> list[Detection]:
+    def _whole_picture(self, image: Image, known: Sequence[Circle], *, closely: bool) -> list[Detection]:
         """Look at all of it at once, where it may be worth it."""
         found: list[Detection] = []
         changes = self._changes
         if closely or self._count % WHOLE_EVERY == 0 or many(changes.since(self._whole)):
             found = self._full(image, threshold=FAINT)
             self._whole = changes.cells
-        if closely or many(at_edges(changes.since(self._edges))):
-            _add(found, self._short(image, threshold=FAINT))
+        entering = many(at_edges(changes.since(self._edges)))
+        if closely or entering:
+            _add(found, self._short(image, threshold=FAINTEST))
             self._edges = changes.cells
-        return found
+        cut = [d for d in found if entering and _is_cut(d, image) and not _is_known(d, known)]
+        half_seen = [d for d in cut if any(_same(d, other, 0.25) for other in self._cut)]
+        self._cut = cut
+        found = [d for d in found if d.score > FAINT and d not in half_seen]
+        return found + [replace(d, score=max(d.score, SEEN)) for d in half_seen]
 
     def _in_turn(self, things: Sequence[T], most: int) -> list[T]:
         """Return a few of them, others the next time."""
@@ -213,10 +220,19 @@ def _add(found: list[Detection], others: Iterable[Detection]) -> None:
             found[found.index(known)] = other
 
 
-def _same(one: Detection, other: Detection) -> bool:
-    """Whether two detections are of one face."""
+def _same(one: Detection, other: Detection, sizes: float = 0.5) -> bool:
+    """Whether two detections are of one face; ``sizes``: how far apart they may be."""
     apart = float(np.hypot(one.centre[0] - other.centre[0], one.centre[1] - other.centre[1]))
-    return apart < 0.5 * max(one.size, other.size)
+    return apart < sizes * max(one.size, other.size)
+
+
+def _is_cut(detection: Detection, image: Image) -> bool:
+    """Whether the picture's edge cuts a face: half of one scores little, and can be recognised."""
+    left, top, right, bottom = detection.box
+    height, width = image.shape[:2]
+    margin = 0.1 * detection.size
+    small = detection.size < 0.4 * min(width, height)  # large ones score enough
+    return bool(small and (min(left, top, width - right, height - bottom) < margin))
 
 
 def _on_head(detection: Detection, known: Sequence[Circle]) -> bool:
@@ -231,4 +247,7 @@ def _on_head(detection: Detection, known: Sequence[Circle]) -> bool:
 def _is_known(detection: Detection, known: Sequence[Circle]) -> bool:
     """Whether a detection is of a face that is known."""
     at_x, at_y = detection.centre
-    return any(np.hypot(at_x - x, at_y - y) < 0.6 * size for x, y, size in known)
+    return any(
+        np.hypot(at_x - x, at_y - y) < 0.6 * size and 0.4 < detection.size / size < 2.5
+        for x, y, size in known
+    )

@@ -215,7 +215,9 @@ class Tracker:
         region = Region.around(landmarks)
         if not presence >= PRESENT or self._taken(region):  # not a number neither
             return False
-        track = self._lost.get(place.id)
+        circle = region.x, region.y, region.size / 1.5
+        back = place.id if place.followed else self._untracked.returned(circle, now, new=place.sightings == 1)
+        track = self._lost.get(back) if back is not None else None
         if track is None:
             track = _Track(place.id, landmarks, region, region, now, self._looks)
         self._untracked.places.remove(place)

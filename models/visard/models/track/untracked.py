@@ -118,6 +118,23 @@ class UntrackedFaces:
         """Keep the place of a face whose landmarks were lost; ``seen`` is when it last had them."""
         self.places.append(Place(face, *circle, seen, look, SETTLED, followed=True, hidden=hidden))
 
+    def returned(self, circle: Circle, now: float, *, new: bool) -> int | None:
+        """Return the id of the lost face that one with landmarks must be; ``new``: it was not seen before.
+
+        It is where that was, went off too fast this very moment, or comes out from behind another one. Who
+        else comes near does not take its place, since the lost one may only have turned away.
+        """
+        x, y, size = circle
+        for place in sorted(self.places, key=lambda place: place.apart(x, y)):
+            within = place.size
+            if new and place.hidden:
+                within = place.reach(now)
+            elif new and now - place.seen <= AT_ONCE:
+                within = _JUMP * place.size
+            if place.followed and place.apart(x, y) < within and 0.5 < size / place.size < 2:
+                return place.id
+        return None
+
     def note(self, detections: Iterable[Detection], now: float, look: int) -> None:
         """Take what detectors see where no face has landmarks, best first."""
         self._now = now
@@ -186,17 +203,11 @@ class UntrackedFaces:
 
 
 def _matches(place: Place, detection: Detection, now: float) -> bool:
-    """Whether a detection is of the face at a place.
-
-    A lost face is where it was, unless it moved off this very moment or comes out from behind another: who
-    else comes near must not take its place, since it may only have turned away.
-    """
+    """Whether a detection is of the face at a place: where it was, or in its reach if it was just seen."""
     if detection.score < SEEN:
         within = _FAINTLY * place.size if place.followed else 0.0
-    elif place.followed and not place.hidden:
-        within = (_JUMP if now - place.seen <= AT_ONCE else 1.0) * place.size
     else:
-        within = place.reach(now)
+        within = place.size if place.followed else place.reach(now)
     return place.apart(*detection.centre) < within and 0.5 < detection.size / place.size < 2
 
 
