@@ -69,7 +69,7 @@ class Sighting:
 
     faces: tuple[Face, ...]
     missing: tuple[int, ...] = ()
-    """Faces followed before and not found now, until the detector has confirmed that they left."""
+    """Faces that had landmarks before and have none now, until detectors have confirmed that they left."""
     looks: int = field(default=0, compare=False)
     """How often detectors have looked over the whole picture, up to this frame; ten a second at most."""
     untracked: tuple[UntrackedFace, ...] = ()

@@ -50,11 +50,12 @@ T = TypeVar("T")
 
 
 class FaceSearch:
-    """All of every picture at once, and for far faces a part of it every second time. Not thread-safe.
+    """Looks at every picture: at all of it, and closer where a far or a new face may be. Not thread-safe.
 
-    A part in which more changed than usually does, where no face is known, is looked at at once, others in
-    turn. The first picture after ``forget`` is searched thoroughly. The short-range network knows faces
-    better that are cut by the picture's edge, so it is asked when something moves there.
+    The whole of it is looked at in the frame in which more changes than usually does, and else in every
+    second one; the part in which that is, more closely, others in turn; the first picture after ``forget``
+    thoroughly. The short-range network knows faces better that are cut by the picture's edge, so it is asked
+    when something moves there.
     """
 
     def __init__(self, *, wait: bool = True) -> None:

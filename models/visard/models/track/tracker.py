@@ -33,7 +33,7 @@ CLEARER = 0.15
 """Score by which a face must be clearer upside down to be taken so."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Track:
     """One face being followed."""
 
@@ -140,9 +140,7 @@ class Tracker:
         self._tracks = found
         self._keep_within_limit()
         for track in lost:
-            self._lost[track.id] = track
-            hidden = any(track.behind(other) for other in found)
-            self._untracked.lost(track.id, track.circle, track.seen, track.look, hidden=hidden)
+            self._lose(track)
         for track in list(self._lost.values()):  # it may only have looked away
             if track not in lost and len(self._tracks) < self.max_faces:
                 self._find_again(track, image, now)
@@ -154,11 +152,17 @@ class Tracker:
         track.accept(landmarks, presence, now, self._looks)
         return True
 
+    def _lose(self, track: _Track) -> None:
+        """Keep the place of a face without landmarks."""
+        self._lost[track.id] = track
+        hidden = any(track.behind(other) for other in self._tracks)
+        self._untracked.lost(track.id, track.circle, track.seen, track.look, hidden=hidden)
+
     def _keep_within_limit(self) -> None:
         while len(self._tracks) > self.max_faces:
             smallest = min(self._tracks, key=lambda track: track.size)
             self._tracks.remove(smallest)
-            self._untracked.places.append(Place(smallest.id, *smallest.circle, smallest.seen, smallest.look))
+            self._lose(smallest)
 
     def _find_again(self, track: _Track, image: Image, now: float) -> None:
         """Look for a lost face where it was."""
