@@ -26,6 +26,8 @@ _PARTS = tuple((x / 9, y / 9) for y in (0, 2, 4, 6) for x in (0, 2, 4, 6))
 """Where parts begin, in shares of width and height; each is a third of both."""
 _CLOSER = tuple((x / 8, y / 8) for y in range(7) for x in range(7))
 """Where those of a first look begin; each is a quarter of both."""
+_WIDE, _WIDER = 400, 860
+"""Pixels of the picture's longer side from which a third of it, and a quarter, show more than all of it."""
 CLEAR = 0.65
 """Score from which a face that is new in a closer look is believed at once: noise looks like one now and
 then, but not to the landmark network."""
@@ -117,6 +119,14 @@ class FaceSearch:
         return [things[(most * self._count + number) % len(things)] for number in few]
 
     def _further(self, image: Image) -> Iterator[Detection]:
+        """Look at it turned now and then, and at parts where that shows more."""
+        if max(image.shape) > _WIDE:
+            yield from self._parts_in_turn(image)
+        if self._count % SIDEWAYS_EVERY == 0:
+            turns = (2, 1, 3)[self._count // SIDEWAYS_EVERY % 3]
+            yield from self._full(image, threshold=SEEN, turns=turns)
+
+    def _parts_in_turn(self, image: Image) -> Iterator[Detection]:
         """Look at the part where most changed, at the edges first, else now and then at the next one."""
         changed = self._changes.since(self._parts)
         edges = at_edges(changed)
@@ -127,9 +137,6 @@ class FaceSearch:
         if self._count % PART_EVERY == 0:
             self._next = (self._next + 1) % len(_PARTS)
             yield from self._part(image, self._next)
-        if self._count % SIDEWAYS_EVERY == 0:
-            turns = (2, 1, 3)[self._count // SIDEWAYS_EVERY % 3]
-            yield from self._full(image, threshold=SEEN, turns=turns)
 
     def _believes(self, image: Image, detection: Detection) -> bool:
         """Whether a face that is new in a closer look, or on another one's head, is one."""
@@ -158,9 +165,10 @@ class FaceSearch:
         for turns in (2, 1, 3):
             yield from self._full(image, threshold=SEEN, turns=turns)
         height, width = image.shape[:2]
-        for parts, share in ((_PARTS, 3), (_CLOSER, 4)):
-            for begin in parts:
-                yield from self._window(image, *_window(begin, share, width, height))
+        for begin in _PARTS if max(height, width) > _WIDE else ():
+            yield from self._window(image, *_window(begin, 3, width, height))
+        for begin in _CLOSER if max(height, width) > _WIDER else ():
+            yield from self._window(image, *_window(begin, 4, width, height))
 
     def _part(self, image: Image, number: int) -> Iterator[Detection]:
         seen = _window(_PARTS[number], 3, *GRID)
