@@ -1,6 +1,6 @@
 """A turned square in a frame: where the landmarker looks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,11 @@ class Region:
         low, high = upright.min(0), upright.max(0)
         x, y = turn @ ((low + high) / 2)
         return cls(float(x), float(y), float((high - low).max()) * 1.5, angle)
+
+    @property
+    def turned(self) -> "Region":
+        """The same square the other way up."""
+        return replace(self, angle=self.angle + np.pi)
 
     def matrix(self, side: int) -> npt.NDArray[np.float64]:
         """Affine map from the frame to a crop of ``side`` pixels, [2, 3]."""

@@ -149,8 +149,7 @@ class FaceSearch:
     def _is_face(self, image: Image, detection: Detection) -> bool:
         """Whether landmarks can be put on it, either way up."""
         upright = detection.region
-        turned = replace(upright, angle=upright.angle + np.pi)
-        for region in (upright, turned) if detection.score > _TURNED else (upright,):
+        for region in (upright, upright.turned) if detection.score > _TURNED else (upright,):
             landmarks, presence = self._landmarker(image, region)
             if presence > _HINT:  # once more, well centred
                 presence = self._landmarker(image, Region.around(landmarks))[1]
@@ -166,15 +165,15 @@ class FaceSearch:
             yield from self._full(image, threshold=SEEN, turns=turns)
         height, width = image.shape[:2]
         for begin in _PARTS if max(height, width) > _WIDE else ():
-            yield from self._window(image, *_window(begin, 3, width, height))
+            yield from self._window(image, *_bounds(begin, 3, width, height))
         for begin in _CLOSER if max(height, width) > _WIDER else ():
-            yield from self._window(image, *_window(begin, 4, width, height))
+            yield from self._window(image, *_bounds(begin, 4, width, height))
 
     def _part(self, image: Image, number: int) -> Iterator[Detection]:
-        seen = _window(_PARTS[number], 3, *GRID)
+        seen = _bounds(_PARTS[number], 3, *GRID)
         self._parts[seen] = self._changes.cells[seen]
         height, width = image.shape[:2]
-        yield from self._window(image, *_window(_PARTS[number], 3, width, height))
+        yield from self._window(image, *_bounds(_PARTS[number], 3, width, height))
 
     def _around(self, image: Image, circle: Circle) -> Iterator[Detection]:
         """Look where a face was, and as far around it as it can have gone."""
@@ -206,7 +205,7 @@ class FaceSearch:
                 yield detection
 
 
-def _window(begin: tuple[float, float], share: int, width: int, height: int) -> tuple[slice, slice]:
+def _bounds(begin: tuple[float, float], share: int, width: int, height: int) -> tuple[slice, slice]:
     """Return the rows and columns of a part in a picture of that size; it is a ``share``-th of both."""
     left, top = round(begin[0] * width), round(begin[1] * height)
     rows, columns = height // share + 1, width // share + 1
@@ -215,7 +214,7 @@ def _window(begin: tuple[float, float], share: int, width: int, height: int) -> 
 
 def _fullest(cells: npt.NDArray[np.bool_]) -> tuple[int, int]:
     """Return the part that most of the cells are in, and how many."""
-    counts = [int(np.count_nonzero(cells[_window(begin, 3, *GRID)])) for begin in _PARTS]
+    counts = [int(np.count_nonzero(cells[_bounds(begin, 3, *GRID)])) for begin in _PARTS]
     return int(np.argmax(counts)), max(counts)
 
 

@@ -44,6 +44,8 @@ class _Track:
     """Where it was in the frame before."""
     seen: float
     """When it was last found, seconds."""
+    seen_before: float
+    """When it was found the time before."""
     look: int
     """The number of the look before that."""
     presence: float = 1.0
@@ -69,7 +71,8 @@ class _Track:
 
     def accept(self, landmarks: Landmarks, presence: float, now: float, look: int) -> None:
         self.before, self.region = self.region, Region.around(landmarks)
-        self.landmarks, self.presence, self.seen, self.look = landmarks, presence, now, look
+        self.landmarks, self.presence, self.look = landmarks, presence, look
+        self.seen_before, self.seen = self.seen, now
 
     def behind(self, other: "_Track") -> bool:
         """Whether another face covers most of this one."""
@@ -78,7 +81,7 @@ class _Track:
 
     def go_back(self) -> None:
         """Forget the last frame, in which another face was taken for this one."""
-        self.region = self.before
+        self.region, self.seen = self.before, self.seen_before
 
 
 class Tracker:
@@ -223,7 +226,7 @@ class Tracker:
         back = place.id if place.followed else self._untracked.returned(circle, now, new=place.sightings == 1)
         track = self._lost.get(back) if back is not None else None
         if track is None:
-            track = _Track(place.id, landmarks, region, region, now, self._looks)
+            track = _Track(place.id, landmarks, region, region, now, now, self._looks)
         self._untracked.places.remove(place)
         self._take(track, landmarks, presence, now)
         return True
@@ -232,8 +235,7 @@ class Tracker:
         """Place landmarks in a region that a detector found, either way up, then once more, well centred."""
         both = [self._landmarker(image, region)]
         if both[0][1] < 0.9:
-            around = Region(region.x, region.y, region.size, region.angle + np.pi)
-            both.append(self._landmarker(image, around))
+            both.append(self._landmarker(image, region.turned))
         landmarks, presence = max(both, key=lambda placed: placed[1])
         return (
             (landmarks, presence) if presence < PRESENT else self._landmarker(image, Region.around(landmarks))
