@@ -1,9 +1,12 @@
 """The one way to read an encoded picture: formats that we mean, sizes that fit the memory, one at a time."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import find_spec
+from io import BytesIO
 from math import ceil
 from pathlib import Path
 from threading import Lock
@@ -11,7 +14,8 @@ from threading import Lock
 import cv2
 import numpy as np
 from PIL import Image as Pillow
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import ImageCms, ImageOps, UnidentifiedImageError
+from pillow_heif import register_heif_opener
 
 from visard.engines.file_access import open_plain
 from visard.models.errors import PictureUnreadable
@@ -20,12 +24,15 @@ from visard.models.face import Image
 _ENDINGS = {
     "BMP": (".bmp",),
     "GIF": (".gif",),
+    "HEIF": (".heic", ".heif", ".hif"),
     "JPEG": (".jpg", ".jpeg"),
     "PNG": (".png",),
     "TIFF": (".tif", ".tiff"),
     "WEBP": (".webp",),
     **({"AVIF": (".avif",)} if find_spec("PIL._avif") else {}),
 }
+_MOVING = frozenset({"AVIF", "GIF", "PNG", "WEBP"})
+"""Formats whose frames are shown one after the other; in others they are pages, sizes or thumbnails."""
 SUFFIXES = frozenset(ending for endings in _ENDINGS.values() for ending in endings)
 """How the names of pictures end."""
 MAX_PIXELS = 40_000_000
@@ -37,14 +44,19 @@ MAX_BYTES = 256 << 20
 _TILE = 322, 323
 """A TIFF's tags for the width and height of its tiles, each of which is decoded whole."""
 
+_QUICKEST, _USUAL = 0.011, 0.1
+"""Seconds: a frame that asks for less than the first is shown for the second, as browsers do."""
+
 _decoding = Lock()
+register_heif_opener(thumbnails=False)
 
 
 def read_picture(path: Path, longest: int | None = None) -> Image:
-    """Read a picture as BGR: EXIF rotation applied, alpha over grey, grey and 16 bit converted.
+    """Read a picture as BGR: EXIF rotation applied, alpha over grey, grey and 16 bit converted, in sRGB.
 
-    One whose longer side has more than ``longest`` pixels is scaled down to that, mostly before it takes
-    memory. Of several frames the first is read. Raises PictureUnreadable.
+    Of an HDR picture it is what ordinary screens show: without its gain map. One whose longer side has more
+    than ``longest`` pixels is scaled down to that, mostly before it takes memory. Of several frames the first
+    is read. Raises PictureUnreadable.
     """
     if not path.is_file():
         raise PictureUnreadable(f"there is no picture at {path}")
@@ -63,6 +75,51 @@ def read_picture(path: Path, longest: int | None = None) -> Image:
             f"{path.name} is not a picture that can be read ({_reason(error)})"
         ) from error
     return shrink(image, longest) if longest else image
+
+
+@dataclass(frozen=True, slots=True)
+class Animation:
+    """What an animated picture says of itself."""
+
+    frames: int
+    loop: int | None
+    """How often it is repeated, 0 for ever; None: it is shown once."""
+
+
+def animation(path: Path) -> Animation | None:
+    """Return what is said of an animated picture; None for every other file."""
+    try:
+        with _opened(path) as picture:
+            if picture.format not in _MOVING or getattr(picture, "n_frames", 1) < 2:
+                return None
+            return Animation(picture.n_frames, picture.info.get("loop"))  # type: ignore[attr-defined]
+    except Exception:  # Pillow raises many kinds for what it cannot read
+        return None
+
+
+def read_animation(path: Path) -> Generator[tuple[Image, float], None, None]:
+    """Yield the frames of an animated picture as ``read_picture`` does, each with the seconds it is shown.
+
+    A broken tail is left out. Raises PictureUnreadable where there is not even a first.
+    """
+    with open_plain(path, MAX_BYTES) as file:
+        picture, number = None, 0
+        while True:
+            with _decoding, warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                try:
+                    if picture is None:
+                        picture = Pillow.open(file, formats=tuple(_MOVING))
+                        _check(path.name, picture, None)
+                    picture.seek(number)
+                    image = np.ascontiguousarray(np.asarray(_to_rgb(picture))[:, :, ::-1])
+                    seconds = picture.info.get("duration", 0) / 1000
+                except Exception as error:  # as above; EOFError after the last
+                    if number == 0:
+                        raise PictureUnreadable(f"{path.name} cannot be read ({_reason(error)})") from error
+                    return
+            yield image, seconds if seconds >= _QUICKEST else _USUAL
+            number += 1
 
 
 def is_picture(path: Path) -> bool:
@@ -127,9 +184,33 @@ def _reduced(picture: Pillow.Image, longest: int | None) -> Pillow.Image:
 def _to_rgb(picture: Pillow.Image) -> Pillow.Image:
     if picture.mode.startswith("I;16"):
         return Pillow.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
+    picture = _in_srgb(picture)
     if not picture.has_transparency_data:
         return picture if picture.mode == "RGB" else picture.convert("RGB")
     rgba = picture if picture.mode == "RGBA" else picture.convert("RGBA")
     background = Pillow.new("RGB", rgba.size, (128, 128, 128))
     background.paste(rgba, mask=rgba.getchannel("A"))
     return background
+
+
+def _in_srgb(picture: Pillow.Image) -> Pillow.Image:
+    """Follow the colour profile in the file; one that is broken or meant for other pixels changes nothing."""
+    profile = picture.info.get("icc_profile")
+    if not profile:
+        return picture
+    alpha = picture.has_transparency_data
+    try:
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        if "sRGB" in ImageCms.getProfileDescription(source):
+            return picture
+        if picture.mode not in ("L", "RGB", "RGBA", "CMYK", "LAB") or (alpha and picture.mode != "RGBA"):
+            picture = picture.convert("RGBA" if alpha else "RGB")
+        mode = "RGBA" if alpha else "RGB"
+        return ImageCms.profileToProfile(picture, source, _srgb(), outputMode=mode) or picture
+    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+        return picture
+
+
+@lru_cache
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))

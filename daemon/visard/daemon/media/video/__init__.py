@@ -1,6 +1,18 @@
-"""Video files: read any, write H.264 or VP9, keep the sound and the timing."""
+"""Films: read any, write the usual ones, keep sound, subtitles and timing."""
 
-from visard.daemon.media.video.reader import VideoReader
-from visard.daemon.media.video.writer import CONTAINERS, VideoWriter
+from visard.daemon.media.video.animation import Film, open_film
+from visard.daemon.media.video.containers import CODECS, CONTAINERS, codec_for
+from visard.daemon.media.video.reader import WHOLE, Part, VideoReader
+from visard.daemon.media.video.writer import VideoWriter
 
-__all__ = ["CONTAINERS", "VideoReader", "VideoWriter"]
+__all__ = [
+    "CODECS",
+    "CONTAINERS",
+    "WHOLE",
+    "Film",
+    "Part",
+    "VideoReader",
+    "VideoWriter",
+    "codec_for",
+    "open_film",
+]

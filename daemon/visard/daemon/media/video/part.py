@@ -38,6 +38,11 @@ class PartFile:
         self._file.flush()
         return written
 
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return what was written there; less at the end."""
+        self._file.seek(offset)
+        return self._file.read(size)
+
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move, as files do."""
         return self._file.seek(offset, whence)

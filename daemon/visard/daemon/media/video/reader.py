@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Generator, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar, cast
@@ -12,6 +13,7 @@ import numpy as np
 
 from visard.daemon.errors import SourceUnavailable
 from visard.daemon.media.frame import Format
+from visard.daemon.media.video.frame_image import FrameConverter
 from visard.models.face import Image
 from visard.models.picture_file import MAX_PIXELS
 
@@ -22,10 +24,31 @@ if TYPE_CHECKING:
 
 P = TypeVar("P")
 
-_ROTATIONS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 _OPTIONS = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
 TICK = Fraction(1, 90_000)
 """The unit of time, in seconds, where a file has none of its own."""
+_RUN_UP = 5.0
+"""Seconds before a part at which decoding begins: not every container finds the key frame before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which part of a film is meant, in seconds of its own clock."""
+
+    start: float = 0.0
+    end: float = float("inf")
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end:
+            raise SourceUnavailable(
+                f"from {self.start:g} s to {self.end:g} s is nothing; the end comes after"
+            )
+
+    def __contains__(self, seconds: float) -> bool:
+        return self.start - 1e-6 <= seconds < self.end - 1e-6
+
+
+WHOLE = Part()
 
 
 def open_input(path: Path) -> "InputContainer":
@@ -47,16 +70,20 @@ def open_input(path: Path) -> "InputContainer":
 
 
 class VideoReader:
-    """Pictures of a video file with their times; iterate once.
+    """Pictures of a video file, or of a part of it, with their times from its beginning; iterate once.
 
-    The picture is turned as the file's metadata says. Damaged parts and a broken tail are left out.
+    They are as players show them: turned and mirrored as the file's metadata says, in square pixels, HDR as
+    on an ordinary screen. Damaged parts and a broken tail are left out.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, part: Part = WHOLE) -> None:
         self.path = path
+        self.part = part
         self._container = open_input(path)
         try:
             self._stream = self._video_stream()
+            self._convert = FrameConverter(self._stream.sample_aspect_ratio)
+            seek(self._container, part)
             self._frames = self._decode()
             self._first = self._first_frame()
         except BaseException:
@@ -68,8 +95,11 @@ class VideoReader:
     @property
     def length(self) -> int | None:
         """About how many pictures there are; None when the file does not tell."""
-        seconds = self._container.duration
-        return self._stream.frames or (seconds and round(seconds / 1e6 * self.format.fps)) or None
+        duration = self._container.duration
+        if self.part == WHOLE and self._stream.frames:
+            return self._stream.frames
+        seconds = min(self.part.end, (duration or 0) / 1e6) - self.part.start
+        return round(seconds * self.format.fps) if duration else None
 
     @property
     def time_base(self) -> Fraction:
@@ -78,8 +108,8 @@ class VideoReader:
 
     @property
     def origin(self) -> Fraction:
-        """Where the file's clock starts in seconds; streams cut from a broadcast start anywhere."""
-        return max(Fraction(0), Fraction(self._container.start_time or 0, 1_000_000))
+        """Where the file's clock is at the beginning, seconds; streams cut from a broadcast start anyhow."""
+        return _clock(self._container) + Fraction(self.part.start).limit_denominator(1_000_000)
 
     def __iter__(self) -> Iterator[tuple[Image, float]]:
         """Yield each picture and its time in seconds, which never goes back."""
@@ -112,7 +142,8 @@ class VideoReader:
     def _first_frame(self) -> tuple[Image, float]:
         first = next(self._frames, None)
         if first is None:
-            raise SourceUnavailable(f"{self.path.name} holds no picture that can be read")
+            where = "" if self.part == WHOLE else f" from {self.part.start:g} s to {self.part.end:g} s"
+            raise SourceUnavailable(f"{self.path.name} holds no picture that can be read{where}")
         return first
 
     def _rate(self) -> Fraction:
@@ -120,13 +151,16 @@ class VideoReader:
         return next((rate for rate in rates if rate and 1 <= rate <= 240), Fraction(30))
 
     def _decode(self) -> Generator[tuple[Image, float], None, None]:
-        last = -1.0
+        last, start = -1.0, self.part.start
         for frame in self._raw():
             seconds = last + float(1 / self._rate()) if last >= 0 else 0.0
             if frame.pts is not None and frame.time_base is not None:
-                seconds = max(last, float(frame.pts * frame.time_base - self.origin))
-            yield _to_image(frame), seconds
+                seconds = max(last, float(frame.pts * frame.time_base - self.origin) + start)
             last = seconds
+            if seconds >= self.part.end - 1e-6:
+                return
+            if seconds in self.part:
+                yield self._convert(frame), seconds - start
 
     def _raw(self) -> Iterator["VideoFrame"]:
         import av
@@ -144,11 +178,14 @@ def readable(packets: Iterator[P]) -> Iterator[P]:
         yield from packets
 
 
-def _to_image(frame: "VideoFrame") -> Image:
-    image = cast(
-        Image, frame.to_ndarray(format="bgr24", threads=1)
-    )  # starting threads costs more than it saves
-    turn = _ROTATIONS.get(round(frame.rotation) % 360)
-    if turn is not None:
-        return np.asarray(cv2.rotate(image, turn), np.uint8)
-    return np.ascontiguousarray(image)
+def seek(container: "InputContainer", part: Part) -> None:
+    """Go to somewhere before a part; where a file cannot be searched, it is read from its beginning."""
+    import av
+
+    if part.start > _RUN_UP:
+        with suppress(av.FFmpegError):
+            container.seek(round((float(_clock(container)) + part.start - _RUN_UP) * 1_000_000))
+
+
+def _clock(container: "InputContainer") -> Fraction:
+    return max(Fraction(0), Fraction(container.start_time or 0, 1_000_000))
