@@ -119,6 +119,7 @@ def problem(found: Problem) -> str:
     """Return what is wrong: the daemon's own English words, or what its code means in another language."""
     known = {
         "camera-missing": _("The camera is gone or busy. Visard takes it again as soon as it can."),
+        "camera-upside-down": _("The camera's picture is upside down."),
         "device-lost": _("A graphics processor failed. Visard goes on without it."),
         "enrolment-damaged": _("Who you are can no longer be read, so nobody is taken for you. Enrol again."),
         "engine-demoted": _("A faster way to compute failed its check, so Visard takes a slower one."),

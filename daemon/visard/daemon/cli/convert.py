@@ -1,8 +1,10 @@
 """``visard convert``: another face in a file."""
 
+import re
+import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +17,7 @@ from visard.daemon.cli.options import (
 )
 from visard.daemon.cli.output import Output, common, pass_output
 from visard.daemon.config.settings import Settings, reveals
-from visard.daemon.errors import WouldReveal
+from visard.daemon.errors import SinkUnavailable, WouldReveal
 from visard.daemon.foreground.signals import terminating
 
 if TYPE_CHECKING:
@@ -23,7 +25,23 @@ if TYPE_CHECKING:
     from visard.daemon.foreground.convert import Summary
 
 INTERRUPTED = 130
+CODECS = ("h264", "hevc", "vp9", "av1")
 _PATH = click.Path(path_type=Path)
+_TIME = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):(?=[0-5]?\d(?:\.|$)))?(\d+(?:\.\d+)?)")
+
+
+class _Time(click.ParamType[float]):
+    """Seconds, or [HH:]MM:SS[.mmm]."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        if not (parts := _TIME.fullmatch(value)):
+            self.fail(f"{value!r} is no time; write seconds or [HH:]MM:SS[.mmm]", param, ctx)
+        hours, minutes, seconds = parts.groups("0")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
 
 @click.command("convert", cls=ProcessorCommand)
@@ -32,6 +50,15 @@ _PATH = click.Path(path_type=Path)
 @persona_option
 @mode_option
 @processor_options
+@click.option("--start", type=_Time(), default=0.0, help="Where to begin, in seconds or [HH:]MM:SS[.mmm].")
+@click.option("--end", type=_Time(), help="Where to end; sound and subtitles are cut with the pictures.")
+@click.option("--codec", type=click.Choice(CODECS), help="Of the pictures.  [default: h264; vp9 in .webm]")
+@click.option(
+    "--quality",
+    type=click.IntRange(0, 100),
+    help="0 to 100, of the pictures; sets their constant rate factor.  [default: hardly differs from IN]",
+)
+@click.option("-y", "--overwrite", is_flag=True, help="Replace results that are there already.")
 @click.option("--ignore-enrolment", is_flag=True, help="Everybody in the film is swapped, not you alone.")
 @click.option("--progress/--no-progress", "shown", default=None, help="Show a bar.  [default: on a terminal]")
 @click.option("--reveal", is_flag=True, help="Also if people may be recognised with these settings.")
@@ -46,28 +73,40 @@ def command(
     mode: "Mode | None",
     processor: str | None,
     options: dict[str, str | None],
+    start: float,
+    end: float | None,
+    codec: str | None,
+    quality: int | None,
+    overwrite: bool,
     ignore_enrolment: bool,
     shown: bool | None,
     reveal: bool,
     settings: Settings,
 ) -> int:
-    """Put a persona on everyone in the video or picture IN and write OUT, sound included.
+    """Put a persona on everyone in the film or picture IN and write OUT, sound and subtitles included.
 
     Where the driver is enrolled ('visard enrol') they alone are given it.
 
-    IN may be a folder; then OUT is a folder too. Ctrl-C leaves a file that plays up to there;
-    a kill leaves that under another name beside it: out.part0.mp4 for out.mp4.
+    The ending of OUT says what it becomes: .mp4, .mov, .mkv, .webm, an animated .gif or .webp, or a picture.
+
+    IN may be a folder; then OUT is a folder too, and what is in it already is left. Ctrl-C leaves a file that
+    plays up to there; a kill leaves that under another name beside it: out.part0.mp4 for out.mp4.
     """
     from visard.daemon.config import enrolment, paths
-    from visard.daemon.foreground.convert import check, convert, pairs
+    from visard.daemon.foreground.convert import Writing, becomes_film, check, convert, pairs
+    from visard.daemon.media.video import Part
     from visard.daemon.personas.library import Library
     from visard.daemon.personas.prepare import configured, prepare
 
     if reveals(settings) and not reveal:
         raise WouldReveal.unless("visard convert")
+    writing = Writing(Part(start, float("inf") if end is None else end), codec, quality)
     jobs = list(pairs(source, target))
-    for start, end in jobs:
-        check(start, end)
+    for one, into in jobs:
+        check(one, into, writing)
+    if (codec or start or end) and not any(becomes_film(*job) for job in jobs):
+        raise click.UsageError(f"{source} becomes a picture; --start, --end and --codec are for films.")
+    jobs = _free(output, jobs, folder=source.is_dir(), overwrite=overwrite)
     kept = enrolment.EnrolmentFile(None if ignore_enrolment else paths.config() / enrolment.FILE)
     enrolled = kept.load()
     chosen = configured(Library().resolve(persona), processor, options)
@@ -75,14 +114,35 @@ def command(
         prepared = prepare(chosen, mode, report, processor=processor)
     done = []
     with terminating():
-        for start, end in jobs:
-            with output.progress(start.name, shown) as progress:
-                done.append(convert(start, end, prepared, settings, progress, enrolled=enrolled))
+        for one, into in jobs:
+            with output.progress(one.name, shown) as progress:
+                done.append(
+                    convert(one, into, prepared, settings, progress, enrolled=enrolled, writing=writing)
+                )
             if not done[-1].complete:
                 break
     facts = [{**asdict(summary), "target": str(summary.target)} for summary in done]
     output.result(facts if source.is_dir() else facts[0], "\n".join(map(_lines, done)))
-    return 0 if done[-1].complete else INTERRUPTED
+    return 0 if all(summary.complete for summary in done) else INTERRUPTED
+
+
+def _free(
+    output: Output, jobs: list[tuple[Path, Path]], *, folder: bool, overwrite: bool
+) -> list[tuple[Path, Path]]:
+    """Return what may be written. Of a folder what is not there yet; else it is asked for, or refused."""
+    free = [(one, into) for one, into in jobs if overwrite or not into.exists()]
+    if folder:
+        if left := len(jobs) - len(free):
+            output.note(
+                f"{left} of {len(jobs)} results are there already and stay; --overwrite replaces them"
+            )
+    elif not free:
+        (_, into) = jobs[0]
+        if output.json or not sys.stdin.isatty():
+            raise SinkUnavailable(f"{into} is there already; say --overwrite, or choose another name")
+        click.confirm(f"{into} is there already. Replace it?", abort=True, err=True)
+        return jobs
+    return free
 
 
 def _lines(summary: "Summary") -> str:
@@ -95,4 +155,5 @@ def _lines(summary: "Summary") -> str:
         counts += " because: " + ", ".join(f"{why} {count}" for why, count in summary.reasons.items())
     start = "" if summary.complete else "interrupted; what was done is kept: "
     frames = f"{summary.frames} frames in {summary.seconds:.1f} s ({counts})"
-    return f"{start}{summary.target}: {faces}\n  {frames}"
+    notes = "".join(f"\n  note: {note}" for note in summary.notes)
+    return f"{start}{summary.target}: {faces}\n  {frames}{notes}"

@@ -6,7 +6,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
-from annotated_types import Ge, Le
+from annotated_types import Ge, Le, MultipleOf
 from pydantic.fields import FieldInfo
 
 from visard.daemon.config.settings import Settings
@@ -155,4 +155,7 @@ def value_type(field: FieldInfo) -> "click.ParamType[Any]":
         return click.Choice([choice.value for choice in field.annotation])
     low = next((bound.ge for bound in field.metadata if isinstance(bound, Ge)), None)
     high = next((bound.le for bound in field.metadata if isinstance(bound, Le)), None)
+    step: Any = next((each.multiple_of for each in field.metadata if isinstance(each, MultipleOf)), None)
+    if step:
+        return click.Choice(range(int(low or 0), int(high or 0) + 1, step))  # type: ignore[call-overload]
     return click.IntRange(low, high) if field.annotation is int else click.FloatRange(low, high)  # type: ignore[arg-type]

@@ -56,5 +56,7 @@ def command(
     status = run(
         source, persona, sinks, settings, mode, processor=processor, options=options, seconds=seconds
     )
+    for problem in status.problems:
+        output.note(problem.message + (f". Run: {problem.fix}" if problem.fix else ""))
     faces = status.numbers.faces.words(zeros=True)
     output.result(status.model_dump(mode="json"), f"{status.numbers.frames} frames: {faces}")

@@ -73,6 +73,9 @@ class Settings(BaseModel):
         False, description="let people be seen who were not chosen, and are not enrolled"
     )
     when_lost: WhenLost = Field(WhenLost.blur, description="what goes out when the face is lost")
+    rotate: int = Field(
+        0, ge=0, le=270, multiple_of=90, description="turn the camera's picture clockwise, degrees"
+    )
     mirror: bool = Field(False, description="mirror the output")
     zoom: float = Field(1.0, ge=1, le=4, description="zoom into the output")
     pan_x: float = Field(0.0, ge=-1, le=1, description="move the zoomed view, -1 left to 1 right")

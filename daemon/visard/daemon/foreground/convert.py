@@ -1,10 +1,10 @@
-"""A video, a picture or a folder of them with another face: the live pipeline over every frame of a file."""
+"""A film, a picture or a folder of them with another face: the live pipeline over every frame of a file."""
 
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from visard.daemon.config.enrolment import Enrolled
@@ -12,21 +12,36 @@ from visard.daemon.config.settings import Settings
 from visard.daemon.errors import FaceUnusable, SinkError, SinkUnavailable, SourceUnavailable
 from visard.daemon.guard.rules import FaceCounts, GuardVerdict
 from visard.daemon.media.frame import Format
-from visard.daemon.media.video import CONTAINERS, VideoReader, VideoWriter
+from visard.daemon.media.video import CONTAINERS, WHOLE, Part, VideoWriter, codec_for, open_film
 from visard.daemon.personas.prepare import PreparedPersona
 from visard.daemon.pipeline.pipeline import Pipeline
 from visard.daemon.pipeline.recipe import Recipe, Switches
 from visard.daemon.pipeline.tracking import Tracking, every_frame
 from visard.daemon.sources._replay import FileReplay, PictureReplay
 from visard.models.face import Image
-from visard.models.picture_file import SUFFIXES, read_picture
+from visard.models.picture_file import SUFFIXES, animation, read_picture
 
 Progress = Callable[[int, int | None], None]
 """Called with the frames done and, where the file tells, how many there are."""
 
 _Work = tuple[Recipe, Switches]
+_Track = Callable[[int], Tracking]
 
 _READS = frozenset({*CONTAINERS, ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp", ".ogv"})
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """Which part of a film is converted, and how it is encoded."""
+
+    part: Part = WHOLE
+    codec: str | None = None
+    """None: what its container usually holds."""
+    quality: int | None = None
+    """0 to 100; None: what hardly differs from the original."""
+
+
+AS_USUAL = Writing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +62,8 @@ class Summary:
     seconds: float = 0.0
     complete: bool = True
     """False when it was interrupted; what was done until then is in the file."""
+    notes: tuple[str, ...] = ()
+    """What the person should know of this file."""
 
 
 class _Shown:
@@ -84,18 +101,26 @@ def convert(
     on_progress: Progress | None = None,
     *,
     enrolled: Enrolled | None = None,
-    tracking: Callable[[int], Tracking] | None = None,
+    tracking: _Track = every_frame,
+    writing: Writing = AS_USUAL,
 ) -> Summary:
-    """Convert one video or picture; Ctrl-C keeps what was done so far, any error leaves ``target`` alone.
+    """Convert one film or picture; Ctrl-C keeps what was done so far, any error leaves ``target`` alone.
 
-    Raises SourceUnavailable, SinkError, and FaceUnusable for a picture in which no face can be swapped.
+    A target that is there already is replaced. Raises SourceUnavailable, SinkError, and FaceUnusable for a
+    picture in which no face can be swapped.
     """
-    check(source, target)
-    tracking = tracking or every_frame
+    check(source, target, writing)
     work = Recipe(persona), Switches(settings, enrolled=enrolled)
-    if source.suffix.lower() in SUFFIXES:
-        return _convert_picture(source, target, work, tracking)
-    return _convert_video(source, target, work, on_progress or (lambda *_: None), tracking)
+    if becomes_film(source, target):
+        return _convert_film(source, target, work, on_progress or (lambda *_: None), tracking, writing)
+    return _convert_picture(source, target, work, tracking, writing.quality)
+
+
+def becomes_film(source: Path, target: Path) -> bool:
+    """Whether it is converted frame by frame: of an animated picture a still one takes the first alone."""
+    if source.suffix.lower() not in SUFFIXES:
+        return True
+    return target.suffix.lower() in CONTAINERS and animation(source) is not None
 
 
 def pairs(source: Path, target: Path) -> Iterator[tuple[Path, Path]]:
@@ -110,32 +135,45 @@ def pairs(source: Path, target: Path) -> Iterator[tuple[Path, Path]]:
         raise SinkUnavailable(f"{target} is a file; give a folder to put the results of {source} in")
     target.mkdir(parents=True, exist_ok=True)
     for file in files:
-        lasting = file.suffix.lower() in SUFFIXES - {".gif"} | CONTAINERS.keys()
-        added = "" if lasting else ".png" if file.suffix.lower() in SUFFIXES else ".mp4"
-        yield file, target / (file.name + added)  # the old ending stays, so that no two become one
+        yield file, target / (file.name + _added(file))  # the old ending stays, so that no two become one
 
 
-def check(source: Path, target: Path) -> None:
-    """Refuse what cannot be read and a target that is the source itself."""
+def _added(file: Path) -> str:
+    """Return the ending to add where the result is of another kind; a still GIF has too few colours."""
+    ending = file.suffix.lower()
+    if ending == ".gif":
+        return "" if animation(file) else ".png"
+    return "" if ending in SUFFIXES | CONTAINERS.keys() else ".mp4"
+
+
+def check(source: Path, target: Path, writing: Writing = AS_USUAL) -> None:
+    """Refuse what cannot be read, a target that is the source itself, and a codec that it does not take."""
     if not source.exists():
         raise SourceUnavailable(f"there is no file at {source}")
     if source.resolve() == target.resolve() or (target.exists() and target.samefile(source)):
         raise SinkUnavailable(f"{target} is the file being read; choose another name for the result")
+    if becomes_film(source, target):
+        codec_for(target, writing.codec)
 
 
-def _convert_video(
-    source: Path, target: Path, work: _Work, on_progress: Progress, tracking: Callable[[int], Tracking]
+def _convert_film(
+    source: Path, target: Path, work: _Work, on_progress: Progress, tracking: _Track, writing: Writing
 ) -> Summary:
     start, complete = time.monotonic(), True
     pipeline: Pipeline | None = None
-    with suppress(KeyboardInterrupt), VideoReader(source) as reader:
+    writer: VideoWriter | None = None
+    with suppress(KeyboardInterrupt), open_film(source, writing.part) as reader:
         complete = False
-        with VideoWriter(target, reader.format, original=reader) as writer:
+        turned = reader.format.turned(work[1].settings.rotate)
+        with VideoWriter(
+            target, turned, original=reader, codec=writing.codec, quality=writing.quality
+        ) as writer:
             replay = FileReplay(reader)
             pipeline = Pipeline(replay, [_Shown(writer, replay)], work[0], tracking, switches=work[1])
             _pump(pipeline, lambda done: on_progress(done, reader.length))
         complete = True
-    return _summary(target, pipeline, time.monotonic() - start, complete)
+    summary = _summary(target, pipeline, time.monotonic() - start, complete)
+    return replace(summary, notes=(*summary.notes, *(writer.notes if writer else ())))
 
 
 def _pump(pipeline: Pipeline, on_progress: Callable[[int], None]) -> None:
@@ -165,10 +203,19 @@ def _summary(target: Path, pipeline: Pipeline | None, seconds: float, complete: 
         reasons=stats.reasons,
         seconds=round(seconds, 2),
         complete=complete,
+        notes=tuple(_upside_down(pipeline)),
     )
 
 
-def _convert_picture(source: Path, target: Path, work: _Work, tracking: Callable[[int], Tracking]) -> Summary:
+def _upside_down(pipeline: Pipeline) -> Iterator[str]:
+    if pipeline.upright.ever:
+        turn = (pipeline.switches.settings.rotate + 180) % 360
+        yield f"the picture is upside down; 'visard convert --rotate {turn}' turns it"
+
+
+def _convert_picture(
+    source: Path, target: Path, work: _Work, tracking: _Track, quality: int | None
+) -> Summary:
     start = time.monotonic()
     image = read_picture(source)
     height, width = image.shape[:2]
@@ -180,12 +227,15 @@ def _convert_picture(source: Path, target: Path, work: _Work, tracking: Callable
     if not summary.passed or kept.image is None:
         why = next(iter(summary.reasons), "no face")
         raise FaceUnusable(f"no face in {source.name} could be swapped ({why}); nothing was written")
-    save(kept.image, target)
+    save(kept.image, target, quality)
     return summary
 
 
-def save(image: Image, target: Path) -> None:
-    """Write a BGR picture in the format of the name's ending, whole or not at all. Raises SinkError."""
+def save(image: Image, target: Path, quality: int | None = None) -> None:
+    """Write a BGR picture in the format of the name's ending, whole or not at all. Raises SinkError.
+
+    ``quality``, 0 to 100, is for those formats that have one.
+    """
     from PIL import Image as Pillow
 
     if target.suffix.lower() not in SUFFIXES:
@@ -195,7 +245,7 @@ def save(image: Image, target: Path) -> None:
         raise SinkUnavailable(f"there is no folder {target.parent}; create it first")
     part = target.with_name(f"{target.stem}.part-{os.getpid()}{target.suffix}")
     try:
-        Pillow.fromarray(image[:, :, ::-1]).save(part, quality=95)
+        Pillow.fromarray(image[:, :, ::-1]).save(part, quality=95 if quality is None else quality)
         part.replace(target)
     except (OSError, ValueError) as error:
         part.unlink(missing_ok=True)

@@ -40,17 +40,23 @@ class Endpoints:
 
 
 def open_endpoints(
-    source: str | None, sinks: Sequence[str], say: Say, selector: SourceSelector | None = None
+    source: str | None,
+    sinks: Sequence[str],
+    say: Say,
+    selector: SourceSelector | None = None,
+    *,
+    rotate: int = 0,
 ) -> Endpoints:
     """Open both ends or none; ``say`` is told what was missing and which command adds it.
 
     Without a source it is the camera, or else the demo driver. Without sinks it is the virtual camera, or
-    else the preview page and a short file. Raises SourceUnavailable and SinkUnavailable.
+    else the preview page and a short file. What comes from the source will be turned by ``rotate`` degrees.
+    Raises SourceUnavailable and SinkUnavailable.
     """
     selector = selector or SourceSelector(paths.data() / "last-camera")
     spec, format = _probe(selector, source, say)  # noqa: A001
     try:
-        return Endpoints(selector, spec, *_open_sinks(sinks, format, say))
+        return Endpoints(selector, spec, *_open_sinks(sinks, format.turned(rotate), say))
     except BaseException:
         selector.close()
         raise

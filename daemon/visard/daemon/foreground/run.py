@@ -50,7 +50,7 @@ def run(
     library, wanted = _guest(Library(), persona, processor, options or {})
     ready = _prepare(wanted, mode or mode_for(wanted), processor, console)
     with terminating(), ExitStack() as ending:
-        ends = open_endpoints(source, sinks, say)
+        ends = open_endpoints(source, sinks, say, rotate=settings.rotate if settings else 0)
         ending.callback(ends.close)
         service = Service(_config(ends.source, ready, settings), library, ends.selector, ends.sinks)
         ending.callback(service.stop, SETTLE)

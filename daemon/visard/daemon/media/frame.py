@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from visard.models.face import Image
 
@@ -16,6 +16,10 @@ class Format:
     height: int
     fps: float
     live: bool = True
+
+    def turned(self, degrees: int) -> "Format":
+        """Return the format of pictures that are turned by a multiple of 90 degrees."""
+        return replace(self, width=self.height, height=self.width) if degrees % 180 else self
 
 
 @dataclass(slots=True)

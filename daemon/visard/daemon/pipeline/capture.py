@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from threading import Condition
 
+import cv2
+import numpy as np
+
 from visard.daemon.errors import SourceEnded, SourceError, SourceLost
 from visard.daemon.media.frame import Format, Frame
 from visard.daemon.media.letterbox import letterbox
@@ -16,6 +19,8 @@ from visard.models.face import Image
 log = logging.getLogger(__name__)
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 8.0
+
+_TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 Opening = Callable[[], Source]
 
@@ -31,7 +36,7 @@ class Presence(StrEnum):
 
 
 class Capture:
-    """Frames of one format from a source that may come and go.
+    """Frames of one format from a source that may come and go, turned clockwise by ``rotate`` degrees.
 
     ``frames`` runs on one thread, everything else on any. Without ``reopen`` a lost source ends it.
     """
@@ -41,15 +46,17 @@ class Capture:
         source: Source | None,
         reopen: Opening | None = None,
         format: Format | None = None,  # noqa: A002
+        rotate: int = 0,
     ) -> None:
         if format is None and source is None:
             raise ValueError("without a source a format is needed")
-        self.format: Format = format or source.format  # type: ignore[union-attr]
+        self.format: Format = format or source.format.turned(rotate)  # type: ignore[union-attr]
         self.presence = Presence.resting if source is None else Presence.here
         self.why = ""
         """Why there is no source just now; empty when there is one."""
         self.openings = int(source is not None)
         """How often a source was opened: a change means that the scene may have changed."""
+        self._rotate = rotate
         self._source = source
         self._reopen = reopen
         self._turn = 0
@@ -74,6 +81,17 @@ class Capture:
             self._changed.notify_all()
         if old is not None:
             old.close()
+
+    def rotate(self, degrees: int) -> None:
+        """Turn pictures clockwise by a multiple of 90 degrees from now on; the format stays."""
+        with self._changed:
+            if degrees != self._rotate:
+                self._rotate, self.openings = degrees, self.openings + 1
+
+    @property
+    def wanted(self) -> Format:
+        """What to ask a camera for, so that its pictures fit when they are turned."""
+        return self.format.turned(self._rotate)
 
     def hurry(self) -> None:
         """Try a lost source again now."""
@@ -163,6 +181,8 @@ class Capture:
         self._wait = min(self._wait * 2, LONGEST_WAIT)
 
     def _fit(self, image: Image) -> Image:
-        """Bring a picture of another size, as after a reconnect, to the format's."""
+        """Turn a picture, and bring one of another size, as after a reconnect, to the format's."""
+        if (degrees := self._rotate) in _TURNS:
+            image = np.asarray(cv2.rotate(image, _TURNS[degrees]), np.uint8)
         width, height = self.format.width, self.format.height
         return image if image.shape[:2] == (height, width) else letterbox(image, width, height)

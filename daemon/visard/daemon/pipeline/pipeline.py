@@ -25,6 +25,7 @@ from visard.daemon.pipeline.recipe import Recipe, Switches
 from visard.daemon.pipeline.sink_thread import SinkThread
 from visard.daemon.pipeline.stats import Heartbeat, PipelineStatus, Stats
 from visard.daemon.pipeline.tracking import SceneCuts, Tracking
+from visard.daemon.pipeline.upright import UprightCheck
 from visard.models.face import Image, Sighting
 
 log = logging.getLogger(__name__)
@@ -70,13 +71,15 @@ class Pipeline:
         self.live = source.format.live if live is None else live
         self.stats = Stats()
         self.heartbeat = Heartbeat()
-        self._source = (
-            source if isinstance(source, Capture) else Capture(source, reopen if self.live else None)
-        )
+        self.upright = UprightCheck()
+        rotate = self.switches.settings.rotate
+        again = reopen if self.live else None
+        self._source = source if isinstance(source, Capture) else Capture(source, again, rotate=rotate)
+        self._source.rotate(rotate)
         self._seen = seen
         patience = GIVE_UP if self.live else PATIENCE
-        self._compositor = Compositor(source.format, self.stats, patience, wait=not self.live)
-        self._gate = Gate(source.format.width, source.format.height)
+        self._compositor = Compositor(self._source.format, self.stats, patience, wait=not self.live)
+        self._gate = Gate(self._source.format.width, self._source.format.height)
         self._new_tracker = tracking
         self._captured: Slot[Frame] = Slot()
         self._tracked: Slot[_Tracked] = Slot()
@@ -112,6 +115,7 @@ class Pipeline:
     def set_switches(self, switches: Switches) -> None:
         """Follow ``switches`` from the next frame on; pausing and hiding the real face work at once."""
         self.switches = switches
+        self._source.rotate(switches.settings.rotate)
 
     def calibrate(self) -> None:
         """Take the next frame as the neutral reference, and forget what was learned about the driver."""
@@ -169,6 +173,7 @@ class Pipeline:
             reference=self._compositor.reference.score,
             seeking=self._compositor.reference.seeking,
             stats=self.stats.snapshot(),
+            upside_down=self.upright.upside_down,
         )
 
     def _thread(self, name: str, step: Callable[[], None], after: Callable[[], None]) -> Thread:
@@ -219,6 +224,7 @@ class Pipeline:
                 openings = self._source.openings
                 self.calibrate()
                 tracker.forget()
+                self.upright.forget()
             cut = not self.live and cuts(frame.image)  # a camera shows one scene only
             if cut or (paused and not switches.paused):
                 tracker.forget()
@@ -226,6 +232,8 @@ class Pipeline:
             now = self._time(frame)
             with self.heartbeat.beat("track"):
                 sighting = None if paused else self._look(tracker, frame, now)
+            if sighting:
+                self.upright(sighting, now)
             pass_on(_Tracked(frame, sighting, now, cut))
 
     def _look(self, tracker: Tracking, frame: Frame, now: float) -> Sighting:

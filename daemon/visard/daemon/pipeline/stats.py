@@ -156,3 +156,5 @@ class PipelineStatus:
     reference: int | None
     seeking: bool
     stats: Snapshot
+    upside_down: bool = False
+    """Whether the faces in the camera's picture stand on their heads."""

@@ -121,7 +121,9 @@ class LivePipeline:
 
     def wake(self, camera: str) -> None:
         """Open what the setting ``camera`` means, and keep trying while it cannot be."""
-        self.capture.use(lambda: self._selector.open(camera, self.format), "the camera is being opened")
+        self.capture.use(
+            lambda: self._selector.open(camera, self.capture.wanted), "the camera is being opened"
+        )
 
     def sleep(self) -> None:
         """Let go of the camera; a card goes out now and then."""

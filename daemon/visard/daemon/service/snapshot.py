@@ -43,7 +43,12 @@ def status(
     live, recipe, switches = controller.live, controller.recipe, controller.switches
     wanted, demand = controller.wanted, controller.idle.demand
     running, working = live.pipeline.status(), engine_report.serving()
-    told = (*controller.troubles.values(), *demotions(working), *slow(recipe, running.stats))
+    told = (
+        *controller.troubles.values(),
+        *demotions(working),
+        *slow(recipe, running.stats),
+        *upside_down(running, switches.settings.rotate, foreground=demand.foreground),
+    )
     found = problems(live, controller.selector, told)
     return Status(
         version=version(),
@@ -171,6 +176,16 @@ def slow(recipe: Recipe, taken: Snapshot) -> tuple[Problem, ...]:
         f"{1000 / spent:.0f} come a second; another processor or a smaller model is faster"
     )
     return (Problem(code="slow-processor", message=text, blocking=False),)
+
+
+def upside_down(running: PipelineStatus, rotate: int, *, foreground: bool) -> tuple[Problem, ...]:
+    """Return that the camera hangs upside down, where it does, and the command that turns its picture."""
+    if not running.upside_down:
+        return ()
+    turn = (rotate + 180) % 360
+    fix = f"visard run --rotate {turn}" if foreground else f"visard settings set rotate {turn}"
+    text = "the camera's picture is upside down"
+    return (Problem(code="camera-upside-down", message=text, fix=fix, blocking=False),)
 
 
 def _demotion(engine: EngineInfo) -> Problem:

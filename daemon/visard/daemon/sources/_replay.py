@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from visard.daemon.errors import SourceEnded
 from visard.daemon.media.frame import Format
-from visard.daemon.media.video import VideoReader
+from visard.daemon.media.video import Film
 from visard.models.face import Image
 
 
 class FileReplay:
     """Every picture of a video file, once."""
 
-    def __init__(self, reader: VideoReader) -> None:
+    def __init__(self, reader: Film) -> None:
         self.format = reader.format
         self.times: deque[float] = deque()
         """When each picture read is shown, seconds; whoever writes the result takes them from the left."""

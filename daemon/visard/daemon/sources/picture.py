@@ -7,10 +7,10 @@ from visard.daemon.errors import PictureUnreadable, SourceUnavailable
 from visard.daemon.media.frame import Format
 from visard.daemon.media.letterbox import letterbox
 from visard.daemon.sources._playback import Pictures, Playback
+from visard.daemon.sources.video import play
 from visard.models.face import Image
-from visard.models.picture_file import SUFFIXES, read_picture
+from visard.models.picture_file import SUFFIXES, animation, read_picture
 
-_SUFFIXES = SUFFIXES - {".gif"}  # which moves: that is a video
 SECONDS = 3.0
 """How long one picture is shown."""
 _SLIDES = Format(1280, 720, 30)
@@ -18,7 +18,7 @@ _LONGEST = 1920
 
 
 class PictureKind:
-    """Shows a picture file in its own shape, or a folder's pictures by name on one canvas."""
+    """Shows a picture file in its own shape, moving or not, or a folder's pictures by name on one canvas."""
 
     name = "picture"
     rank = 50
@@ -27,13 +27,15 @@ class PictureKind:
     def claims(self, spec: str) -> bool:
         """Whether it is a folder or named like a picture."""
         path = Path(spec)
-        return bool(spec) and (path.is_dir() or path.suffix.lower() in _SUFFIXES)
+        return bool(spec) and (path.is_dir() or path.suffix.lower() in SUFFIXES)
 
     def open(
         self, spec: str, wanted: Format | None = None, *, loop: bool = True, paced: bool = True
     ) -> Playback:
         """Open; pictures larger than ``wanted`` (or than is sensible) are scaled down."""
         path = Path(spec)
+        if animation(path):
+            return play(path, loop=loop, paced=paced)
         wanted = wanted or _SLIDES
         if path.is_dir():
             slides, format = _in_folder(path), wanted  # noqa: A001
@@ -44,7 +46,7 @@ class PictureKind:
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    slides = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+    slides = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     if not slides:
         raise SourceUnavailable(f"there is no picture in {folder}")
     return slides

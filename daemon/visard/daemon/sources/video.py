@@ -1,9 +1,9 @@
-"""A video file, in real time and again from the start, or as fast as it is read."""
+"""A video file or an animated picture, in real time and again from the start, or as fast as it is read."""
 
 from pathlib import Path
 
 from visard.daemon.media.frame import Format
-from visard.daemon.media.video import VideoReader
+from visard.daemon.media.video import open_film
 from visard.daemon.sources._playback import Pictures, Playback
 
 
@@ -33,13 +33,13 @@ class VideoKind:
 
 def play(path: Path, *, loop: bool, paced: bool) -> Playback:
     """Open a video file. Raises SourceUnavailable when it is missing, broken or empty."""
-    with VideoReader(path) as reader:
+    with open_film(path) as reader:
         format = reader.format  # noqa: A001
     return Playback(lambda: _pictures(path), format, loop=loop, paced=paced)
 
 
 def _pictures(path: Path) -> Pictures:
-    with VideoReader(path) as reader:
+    with open_film(path) as reader:
         yield from reader
 
 

@@ -78,6 +78,15 @@ class VideoWriter:
                 self._tracks.mux_until(float(ticks * self._tick))
             self._part.appear_with_pictures()
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What of the original could not be taken along."""
+        lost = self._tracks.left_out if self._tracks else 0
+        if not lost:
+            return ()
+        what = "1 track of subtitles is" if lost == 1 else f"{lost} tracks of subtitles are"
+        return (f"{what} left out, since {self.path.suffix} holds only text; .mkv holds pictures too",)
+
     def finish(self) -> None:
         """Add the rest of the sound and close."""
         if self._open and self._tracks:
