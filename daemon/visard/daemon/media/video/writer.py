@@ -156,6 +156,7 @@ class VideoWriter:
         self._output: OutputContainer = av.open(
             self._part, "w", format=container.format, container_options=muxer
         )
+        os.environ.setdefault("SVT_LOG", "1")  # else the encoder for AV1 talks on the terminal
         with self._failing():
             options = self._codec.options(self._quality, live=format.live)
             stream = self._output.add_stream(self._codec.encoder, rate=self._fps, options=options)
