@@ -10,8 +10,9 @@ Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: visard
 Comment: The parts of this package are separate works, each under its own terms, which are listed below
  and lie in full beside each library in /usr/lib/visard. Since pyvirtualcam and the x264 and x265 inside
- PyAV and pillow-heif are under the GPL, the package as a whole is distributed under the GNU General Public License, version
- 2 or later as they allow; on Debian systems its text is in /usr/share/common-licenses/GPL-2.
+ PyAV and pillow-heif are under the GPL, the package as a whole is distributed under the GNU General Public
+ License, version 2 or later as they allow; on Debian systems its text is in
+ /usr/share/common-licenses/GPL-2.
 
 """
 

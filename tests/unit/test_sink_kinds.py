@@ -98,10 +98,10 @@ def test_an_encoder_that_fails_is_reported_once_and_leaves_nothing(
 ) -> None:
     from visard.daemon.media.video import writer
 
-    def full(_: object) -> None:
+    def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(writer, "_to_frame", full)
+    monkeypatch.setattr(writer.FrameMaker, "__call__", full)
     sink = open_sink(tmp_path / "out.mp4", STILL)
 
     def write_on() -> None:

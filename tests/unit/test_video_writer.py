@@ -74,7 +74,7 @@ def test_colours_are_right_for_players_that_honour_the_files_word(tmp_path: Path
         assert np.abs(image.reshape(-1, 3).mean(0) - colour).max() < 3
         with av.open(str(path)) as file:
             frame = next(file.decode(video=0))
-            assert (frame.colorspace, frame.color_range) == (6, 1)
+            assert (frame.colorspace, frame.color_range) == (1, 1)
 
 
 @pytest.mark.parametrize("size", [(321, 241), (320, 241), (1, 1), (33, 17)])

@@ -82,6 +82,11 @@ CODECS = {
 _EVERYWHERE = frozenset({"aac", "ac3", "alac", "eac3", "mp3"})
 _PCM = frozenset({"pcm_f32le", "pcm_s16be", "pcm_s16le", "pcm_s24le"})
 _SUBTITLES = frozenset({"ass", "dvb_subtitle", "dvd_subtitle", "hdmv_pgs_subtitle", "subrip", "webvtt"})
+_QUICKTIME = {
+    "bod": "tib", "cym": "wel", "cze": "ces", "deu": "ger", "ell": "gre", "eus": "baq", "fas": "iri",
+    "fre": "fra", "hrv": "hr", "hye": "arm", "isl": "ice", "kat": "geo", "mkd": "mac", "msa": "may",
+    "mya": "bur", "nld": "dut", "rum": "ron", "slo": "slk", "sqi": "alb", "swe": "sve", "zho": "chi",
+}  # fmt: skip
 # Subtitles come seldom: pictures do not wait for the next one to be written.
 _PROMPT = {"max_interleave_delta": str(FRAGMENT_MS * 1000)}
 _MP4 = Container(
@@ -101,7 +106,7 @@ _MOV = replace(
     _MP4,
     format="mov",
     codecs=("h264", "hevc"),
-    tracks=TrackCodecs("aac", _EVERYWHERE | _PCM, ("mov_text",)),
+    tracks=TrackCodecs("aac", _EVERYWHERE | _PCM, ("mov_text",), _QUICKTIME),
 )
 _CLUSTERS = {"cluster_time_limit": str(FRAGMENT_MS), "flush_packets": "1", **_PROMPT}
 _MKV = Container(

@@ -83,7 +83,6 @@ class VideoReader:
         try:
             self._stream = self._video_stream()
             self._convert = FrameConverter(self._stream.sample_aspect_ratio)
-            seek(self._container, part)
             self._frames = self._decode()
             self._first = self._first_frame()
         except BaseException:
@@ -152,15 +151,35 @@ class VideoReader:
 
     def _decode(self) -> Generator[tuple[Image, float], None, None]:
         last, start = -1.0, self.part.start
-        for frame in self._raw():
+        for frame in self._from_before():
             seconds = last + float(1 / self._rate()) if last >= 0 else 0.0
-            if frame.pts is not None and frame.time_base is not None:
-                seconds = max(last, float(frame.pts * frame.time_base - self.origin) + start)
+            if (told := self._time(frame)) is not None:
+                seconds = max(last, told)
             last = seconds
             if seconds >= self.part.end - 1e-6:
                 return
             if seconds in self.part:
                 yield self._convert(frame), seconds - start
+
+    def _from_before(self) -> Iterator["VideoFrame"]:
+        """Yield frames from somewhere before the part, where need be from the very first."""
+        if seek(self._container, self.part):
+            frames = self._raw()
+            first = next(frames, None)
+            if first is not None and (self._time(first) or 0.0) <= self.part.start:
+                yield first
+                yield from frames
+                return
+            self._container.close()
+            self._container = open_input(self.path)
+            self._stream = self._video_stream()
+        yield from self._raw()
+
+    def _time(self, frame: "VideoFrame") -> float | None:
+        """Return when it is shown, seconds from the beginning of the file."""
+        if frame.pts is None or frame.time_base is None:
+            return None
+        return float(frame.pts * frame.time_base - _clock(self._container))
 
     def _raw(self) -> Iterator["VideoFrame"]:
         import av
@@ -178,13 +197,15 @@ def readable(packets: Iterator[P]) -> Iterator[P]:
         yield from packets
 
 
-def seek(container: "InputContainer", part: Part) -> None:
-    """Go to somewhere before a part; where a file cannot be searched, it is read from its beginning."""
+def seek(container: "InputContainer", part: Part) -> bool:
+    """Go to somewhere before a part, mostly; false where it is read from its beginning."""
     import av
 
     if part.start > _RUN_UP:
         with suppress(av.FFmpegError):
             container.seek(round((float(_clock(container)) + part.start - _RUN_UP) * 1_000_000))
+            return True
+    return False
 
 
 def _clock(container: "InputContainer") -> Fraction:

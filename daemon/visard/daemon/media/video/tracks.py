@@ -1,7 +1,7 @@
 """Sound and subtitles on their way from one file into another, with their languages, titles and chapters."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -31,6 +31,8 @@ class TrackCodecs:
     """Codecs that are copied; FFmpeg's own answer to what a container holds is more than it then writes."""
     subtitles: tuple[str, ...]
     """Codecs for subtitles of text; the first is for those that it does not hold as they are."""
+    languages: Mapping[str, str] = field(default_factory=dict)
+    """What it calls languages, where that is not ISO 639-2."""
 
 
 class _Path(Protocol):
@@ -179,7 +181,7 @@ class Tracks:
         else:
             self.left_out += 1
             return
-        _name(stream, into)
+        _name(stream, into, codecs.languages)
         self._paths[stream.index] = path
 
     def _demux(self) -> "Iterator[Packet[Any]]":
@@ -218,12 +220,12 @@ def _is_broadcast(stream: "Stream") -> bool:
     return stream.codec_context.name == "aac" and not stream.codec_context.extradata
 
 
-def _name(stream: "Stream", into: "Stream") -> None:
+def _name(stream: "Stream", into: "Stream", languages: Mapping[str, str]) -> None:
     """Keep a track's language, title and purpose."""
     told = stream.metadata
-    title = told.get("title") or told.get("name")
-    into.metadata.update({key: told[key] for key in ("language",) if key in told})
-    if title:
+    if language := told.get("language"):
+        into.metadata["language"] = languages.get(language, language)
+    if title := told.get("title") or told.get("name"):
         into.metadata["title"] = title
     into.disposition = stream.disposition
 
