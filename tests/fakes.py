@@ -56,7 +56,7 @@ def number_of(image: Image) -> int:
 def face_at(x: float, y: float, id_: int = 1, size: float = SIDE) -> Face:
     """Make a face whose box has this centre and size."""
     grid = np.linspace(-size / 2, size / 2, 22)
-    points = np.array([(x + u, y + v, 0) for u in grid for v in grid][:478], np.float32)
+    points = np.array([(x + u, y - v, 0) for u in grid for v in grid][:478], np.float32)  # eyes up
     points[-1, :2] = x + size / 2, y + size / 2
     return Face(id_, points, np.zeros(52, np.float32))
 
