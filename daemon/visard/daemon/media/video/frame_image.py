@@ -1,6 +1,7 @@
 """A decoded frame as the picture that players show: upright, in square pixels and the colours of BT.709."""
 
 import struct
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,6 +34,7 @@ class FrameConverter:
 
     def __init__(self, aspect: Fraction | None) -> None:
         self._aspect = aspect or Fraction(1)
+        self._orientation: _Orientation | None = None
         self._graph: tuple[tuple[object, ...], Graph] | None = None
 
     def __call__(self, frame: "VideoFrame") -> Image:
@@ -47,7 +49,9 @@ class FrameConverter:
             kept = (width, height) == (frame.width, frame.height)
             size: dict[str, Any] = {} if kept else {"width": width, "height": height}
             image = cast(Image, frame.to_ndarray(format="bgr24", threads=1, **size))
-        return _turned(image, frame)
+        if frame.key_frame or self._orientation is None:
+            self._orientation = _Orientation.of(frame)
+        return self._orientation(image)
 
     def _square(self, width: int, height: int) -> tuple[int, int]:
         """Return the size in square pixels, no side smaller than before."""
@@ -93,17 +97,30 @@ def _tone_mapping(frame: "VideoFrame", width: int, height: int) -> "Graph":
     return graph
 
 
-def _turned(image: Image, frame: "VideoFrame") -> Image:
-    """Turn and mirror as the file's display matrix says, to the nearest of the eight ways."""
-    from av.sidedata.sidedata import Type
+@dataclass(frozen=True, slots=True)
+class _Orientation:
+    """One of the eight ways in which a picture may lie: transposed first, then mirrored."""
 
-    told: Any = frame.side_data
-    if Type.DISPLAYMATRIX not in told:
+    transposed: bool = False
+    mirrored: bool = False
+    flipped: bool = False
+
+    @classmethod
+    def of(cls, frame: "VideoFrame") -> "_Orientation":
+        """Return what the file's display matrix says, to the nearest way."""
+        from av.sidedata.sidedata import Type
+
+        told: Any = frame.side_data
+        if Type.DISPLAYMATRIX not in told:
+            return cls()
+        a, b, _, c, d, *_ = struct.unpack("9i", bytes(told[Type.DISPLAYMATRIX]))
+        return cls(True, c < 0, b < 0) if abs(b) > abs(a) else cls(False, a < 0, d < 0)
+
+    def __call__(self, image: Image) -> Image:
+        """Return the picture as it is to be seen."""
+        if self.transposed:
+            image = np.asarray(cv2.transpose(image), np.uint8)
+        if self.mirrored or self.flipped:
+            axis = -1 if self.mirrored and self.flipped else 1 if self.mirrored else 0
+            image = np.asarray(cv2.flip(image, axis), np.uint8)
         return np.ascontiguousarray(image)
-    a, b, _, c, d, *_ = struct.unpack("9i", bytes(told[Type.DISPLAYMATRIX]))
-    transposed = abs(b) > abs(a)
-    if transposed:
-        image, a, d = np.asarray(cv2.transpose(image), np.uint8), c, b
-    if a < 0 or d < 0:
-        image = np.asarray(cv2.flip(image, -1 if a < 0 and d < 0 else 1 if a < 0 else 0), np.uint8)
-    return np.ascontiguousarray(image)

@@ -82,6 +82,7 @@ class VideoReader:
         self._container = open_input(path)
         try:
             self._stream = self._video_stream()
+            self._zero = float(_clock(self._container))
             self._convert = FrameConverter(self._stream.sample_aspect_ratio)
             self._frames = self._decode()
             self._first = self._first_frame()
@@ -179,7 +180,7 @@ class VideoReader:
         """Return when it is shown, seconds from the beginning of the file."""
         if frame.pts is None or frame.time_base is None:
             return None
-        return float(frame.pts * frame.time_base - _clock(self._container))
+        return float(frame.pts * frame.time_base) - self._zero
 
     def _raw(self) -> Iterator["VideoFrame"]:
         import av
