@@ -88,7 +88,7 @@ def _tone_mapping(frame: "VideoFrame", width: int, height: int) -> "Graph":
                 f":colorspace={int(frame.colorspace)}:range={int(frame.color_range)}",
             ),
             graph.add("scale", f"{width}:{height}"),
-            graph.add("format", "gbrp10le"),
+            graph.add("format", "gbrp16le"),
             graph.add("lut3d", f"file={table}"),
             graph.add("format", "bgr24"),
             graph.add("buffersink"),
