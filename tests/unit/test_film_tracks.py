@@ -12,7 +12,8 @@ from media import picture
 from visard.daemon.media.video import Part, VideoReader, VideoWriter, open_film
 
 SUFFIXES = [".mp4", ".mov", ".mkv", ".webm"]
-LINES = [(1.0, 2.0, "Grüß Gott"), (4.0, 6.0, "Second line"), (8.0, 9.5, "The end")]
+Lines = list[tuple[float, float, str]]
+LINES: Lines = [(1.0, 2.0, "Grüß Gott"), (4.0, 6.0, "Second line"), (8.0, 9.5, "The end")]
 MS = Fraction(1, 1000)
 HEADER = b"""[Script Info]
 ScriptType: v4.00+
@@ -28,10 +29,17 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 """
 
 
-def film(path: Path, subtitles: str = "subrip", audio: str = "aac", seconds: int = 10) -> Path:
+def film(
+    path: Path,
+    subtitles: str = "subrip",
+    audio: str = "aac",
+    seconds: int = 10,
+    said: Lines = LINES,
+    fps: int = 10,
+) -> Path:
     """Write a film with two languages to hear, two to read, and three chapters."""
     with av.open(str(path), "w") as output:
-        video = output.add_stream("libx264", rate=10, options={"g": "20", "bf": "0"})
+        video = output.add_stream("libx264", rate=fps, options={"g": "20", "bf": "0"})
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         sounds = [output.add_stream(audio, rate=48_000) for _ in range(2)]
         texts = [output.add_stream(subtitles) for _ in range(2)]
@@ -62,13 +70,13 @@ def film(path: Path, subtitles: str = "subrip", audio: str = "aac", seconds: int
             ]
         )
         output.start_encoding()
-        for number in range(seconds * 10):
+        for number in range(seconds * fps):
             output.mux(video.encode(av.VideoFrame.from_ndarray(picture(64, 48, number), format="bgr24")))
         output.mux(video.encode(None))
         for stream, pitch in zip(sounds, (440, 880), strict=True):
             _tone(output, stream, pitch, seconds)
         for stream in texts:
-            for begin, end, words in LINES:
+            for begin, end, words in said:
                 packet = stream.codec_context.encode_subtitle(
                     SubtitleSet.create(
                         f"0,0,Default,,0,0,0,,{words}".encode(), 0, round((end - begin) * 1000)
@@ -195,6 +203,24 @@ def test_a_part_has_its_sound_subtitles_and_chapters(original: Path, tmp_path: P
             for side in ("start", "end")
         ]
     assert times == pytest.approx([0, 3, 3, 4], abs=0.01)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        [(0.503, 1.503, "a"), (2.003, 3.003, "b")],
+        [(0.0, 0.5, "a"), (0.5, 1.0, "b"), (1.0, 3.9, "c")],
+        [(0.2, 2.0, "a"), (1.0, 3.0, "b"), (1.0, 1.5, "c"), (3.2, 3.3, "d")],
+    ],
+    ids=["gaps", "one after the other", "at once"],
+)
+def test_lines_of_any_timing_do_not_end_the_program(tmp_path: Path, suffix: str, said: Lines) -> None:
+    original = film(tmp_path / "in.mkv", audio="libopus", seconds=4, said=said, fps=30)
+    for part in (Part(), Part(1.0, 3.0)):
+        convert(original, tmp_path / f"out{suffix}", part)
+        kept = [words for begin, end, words in said if end > part.start + 0.001 and begin < part.end]
+        assert [words for *_, words in lines(tmp_path / f"out{suffix}")] == kept
 
 
 def test_sound_and_pictures_of_a_part_stay_together(tmp_path: Path) -> None:

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from av.subtitles.stream import SubtitleStream
 
 _MS = Fraction(1, 1000)
+_TICK = Fraction(1, 1_000_000)
+_EMPTY = b"\0\0"
+"""A line of no length, as MP4 stores it."""
+_GAP = 0.25
+"""Seconds for which nothing is to be read that are written at a time."""
 _TOLD = ("album", "artist", "comment", "copyright", "creation_time", "date", "description", "genre", "show",
          "synopsis", "title")  # fmt: skip
 """What is kept of what a file says of itself. Where it was taken and with which device is not."""
@@ -93,18 +98,30 @@ class _EncodeAudio:
 
 
 class _EncodeSubtitles:
-    """Lines of text, each written as another format writes it and cut to the part that is kept."""
+    """Lines of text, each written as another format writes it and cut to the part that is kept.
 
-    def __init__(self, stream: "SubtitleStream", origin: Fraction, lasting: float) -> None:
+    Where ``gaps`` have to be samples too they are written before FFmpeg does: while an MP4 can be played
+    its own, which have no length, end the program as soon as a line follows.
+    """
+
+    def __init__(self, stream: "SubtitleStream", origin: Fraction, lasting: float, *, gaps: bool) -> None:
         self._stream = stream
         self._origin = origin
         self._lasting = lasting
+        self._gaps = gaps
         self._last = -1
+        """When the newest line or gap began, in _TICKs."""
+        self._end = 0.0
+        """When it ends, seconds."""
 
-    def __call__(self, packet: "Packet[SubtitleStream]") -> "list[Packet[SubtitleStream]]":
+    def __call__(self, packet: "Packet[SubtitleStream]") -> "list[Packet[Any]]":
         import av
 
         if packet.pts is None or not packet.duration:
+            return []
+        begin = float(packet.pts * packet.time_base - self._origin)
+        end = min(begin + float(packet.duration * packet.time_base), self._lasting)
+        if end <= _TICK:
             return []
         try:
             lines = packet.stream.codec_context.decode2(packet)
@@ -113,16 +130,25 @@ class _EncodeSubtitles:
             done = self._stream.codec_context.encode_subtitle(lines)
         except av.FFmpegError:
             return []
-        begin = float(packet.pts * packet.time_base - self._origin)
-        end = min(begin + float(packet.duration * packet.time_base), self._lasting)
-        self._last = max(round(begin * 1000), self._last + 1)
-        done.time_base, done.pts, done.dts = _MS, self._last, self._last
-        done.duration = max(round(end * 1000) - self._last, 1)
-        done.stream = self._stream
-        return [done]
+        return [*self.fill(begin, 0.0), self._timed(done, begin, end)]
 
-    def end(self) -> "list[Packet[SubtitleStream]]":
+    def fill(self, seconds: float, least: float) -> "list[Packet[Any]]":
+        """Write that nothing is to be read until ``seconds``, if that is longer than ``least`` seconds."""
+        import av
+
+        if not self._gaps or seconds - self._end <= least:
+            return []
+        return [self._timed(av.Packet(_EMPTY), self._end, seconds)]
+
+    def end(self) -> "list[Packet[Any]]":
         return []
+
+    def _timed(self, packet: "Packet[Any]", begin: float, end: float) -> "Packet[Any]":
+        self._last, self._end = max(round(begin / _TICK), self._last + 1), end
+        packet.time_base, packet.pts, packet.dts = _TICK, self._last, self._last
+        packet.duration = max(round(end / _TICK) - self._last, 1)
+        packet.stream = self._stream
+        return packet
 
 
 class Tracks:
@@ -139,6 +165,7 @@ class Tracks:
         self.left_out = 0
         """Subtitles that are pictures, which the container does not hold."""
         self._paths: dict[int, _Path] = {}
+        self._texts: list[_EncodeSubtitles] = []
         for stream in self._input.streams:
             self._add(stream, codecs)
         _describe(self._input, output, float(self._origin), self._lasting)
@@ -153,6 +180,8 @@ class Tracks:
             if not self._over(self._next):
                 self._output.mux(self._paths[self._next.stream.index](self._next))
             self._next = next(self._packets, None)
+        for text in self._texts if seconds is not None else ():
+            self._output.mux(text.fill(until, _GAP))
 
     def flush(self) -> None:
         """Pass on what the encoders still hold."""
@@ -177,7 +206,8 @@ class Tracks:
         elif text:
             encoder = name if name in codecs.subtitles else codecs.subtitles[0]
             into = _subtitle_encoder(cast("SubtitleStream", stream), self._output, encoder)
-            path = _EncodeSubtitles(into, self._origin, self._lasting)
+            path = _EncodeSubtitles(into, self._origin, self._lasting, gaps=encoder == "mov_text")
+            self._texts.append(path)
         else:
             self.left_out += 1
             return
@@ -211,7 +241,7 @@ def _subtitle_encoder(stream: "SubtitleStream", output: "OutputContainer", encod
     stream.codec_context.open()
     into = cast("SubtitleStream", output.add_stream(encoder))
     into.codec_context.subtitle_header = stream.codec_context.subtitle_header
-    into.codec_context.time_base = _MS
+    into.codec_context.time_base = _TICK
     return into
 
 
