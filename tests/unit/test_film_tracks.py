@@ -268,3 +268,20 @@ def test_subtitles_that_are_pictures_are_said_to_be_left_out(tmp_path: Path) -> 
         output.mux(video.encode(None))
     assert "1 track of subtitles is left out" in convert(path, tmp_path / "out.mp4").notes[0]
     assert convert(path, tmp_path / "out.mkv").notes == ()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_subtitle_far_away_holds_no_picture_back(tmp_path: Path, suffix: str) -> None:
+    """What is written so far plays, which is what makes a kill harmless."""
+    said = [(1.0, 2.0, "soon"), (18.0, 19.0, "late")]
+    original = film(tmp_path / "in.mkv", seconds=20, said=said)
+    with (
+        VideoReader(original) as reader,
+        VideoWriter(tmp_path / f"out{suffix}", reader.format, original=reader) as writer,
+    ):
+        for number, (image, seconds) in enumerate(reader):
+            writer.write(image, seconds)
+            if number == 149:
+                with VideoReader(tmp_path / f"out.part0{suffix}") as part:
+                    assert len(list(part)) > 80
+                assert [words for *_, words in lines(tmp_path / f"out.part0{suffix}")] == ["soon"]

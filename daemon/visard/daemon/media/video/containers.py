@@ -87,8 +87,6 @@ _QUICKTIME = {
     "fre": "fra", "hrv": "hr", "hye": "arm", "isl": "ice", "kat": "geo", "mkd": "mac", "msa": "may",
     "mya": "bur", "nld": "dut", "rum": "ron", "slo": "slk", "sqi": "alb", "swe": "sve", "zho": "chi",
 }  # fmt: skip
-# Subtitles come seldom: pictures do not wait for the next one to be written.
-_PROMPT = {"max_interleave_delta": str(FRAGMENT_MS * 1000)}
 _MP4 = Container(
     format="mp4",
     codecs=("h264", "hevc", "av1", "vp9"),
@@ -97,7 +95,6 @@ _MP4 = Container(
         "movflags": "hybrid_fragmented+delay_moov+frag_keyframe",
         "frag_duration": str(FRAGMENT_MS * 1000),
         "flush_packets": "1",
-        **_PROMPT,
     },
     tracks=TrackCodecs("aac", _EVERYWHERE | {"flac", "opus"}, ("mov_text",)),
     tags={"hevc": "hvc1"},
@@ -108,7 +105,12 @@ _MOV = replace(
     codecs=("h264", "hevc"),
     tracks=TrackCodecs("aac", _EVERYWHERE | _PCM, ("mov_text",), _QUICKTIME),
 )
-_CLUSTERS = {"cluster_time_limit": str(FRAGMENT_MS), "flush_packets": "1", **_PROMPT}
+_CLUSTERS = {
+    "cluster_time_limit": str(FRAGMENT_MS),
+    "flush_packets": "1",
+    # Microseconds: pictures are not held back until the next subtitle, which may be far away.
+    "max_interleave_delta": "1500000",
+}
 _MKV = Container(
     format="matroska",
     codecs=("h264", "hevc", "av1", "vp9"),
