@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 from fakes import HEIGHT, WIDTH, Mask, Truth, driver_at, face_at, picture, shows_driver, worn
 from leftovers import no_thread_left
+from PIL import Image as Pillow
+from test_upright import on_its_head
 
 from visard.daemon.config.settings import Settings
 from visard.daemon.errors import FaceUnusable, SinkError, SinkUnavailable, SourceUnavailable
-from visard.daemon.foreground.convert import check, convert, pairs, save
+from visard.daemon.foreground.convert import Writing, check, convert, pairs, save
 from visard.daemon.guard.rules import FaceCounts
-from visard.daemon.media.video import VideoReader
+from visard.daemon.media.video import Part, VideoReader, open_film
 from visard.models.errors import PictureUnreadable
 from visard.models.face import Sighting
 
@@ -208,3 +210,70 @@ def test_pictures_that_cannot_be_written(tmp_path):
     with pytest.raises(SinkError, match="nothing was kept"):
         save(picture(0), tmp_path / "taken.png")
     assert [p.name for p in tmp_path.iterdir()] == ["taken.png"]
+
+
+class OnItsHead(ByOrder):
+    """A tracker of faces whose eyes are below their mouths."""
+
+    def update(self, image, now):
+        return Sighting(tuple(map(on_its_head, super().update(image, now).faces)))
+
+
+def test_a_film_that_is_upside_down_is_noted_with_what_turns_it(tmp_path):
+    source = film(tmp_path / "in.mp4", 80)
+    noted = convert(source, tmp_path / "out.mp4", PERSONA, Settings(), tracking=lambda _: OnItsHead())
+    assert noted.notes == ("the picture is upside down; 'visard convert --rotate 180' turns it",)
+    assert run(source, tmp_path / "right.mp4").notes == ()
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_films_and_pictures_are_turned(tmp_path, degrees):
+    size = (WIDTH, HEIGHT) if degrees % 180 == 0 else (HEIGHT, WIDTH)
+    save(picture(0), tmp_path / "in.png")
+    for source, target in ((film(tmp_path / "in.mp4", 3), "out.mp4"), (tmp_path / "in.png", "out.png")):
+        settings = Settings(rotate=degrees)
+        convert(source, tmp_path / target, PERSONA, settings, tracking=lambda _: ByOrder())
+    ((film_image, _), *_) = read(tmp_path / "out.mp4")
+    for image in (film_image, cv2.imread(str(tmp_path / "out.png"))):
+        assert (image.shape[1], image.shape[0]) == size
+
+
+def test_a_part_by_codec(tmp_path):
+    source, target = film(tmp_path / "in.mp4", 50), tmp_path / "out.mkv"
+    summary = convert(
+        source,
+        target,
+        PERSONA,
+        Settings(),
+        tracking=lambda _: ByOrder(),
+        writing=Writing(Part(0.8, 1.6), "hevc", 60),
+    )
+    assert summary.frames == 20
+    assert [stripe(image) for image, _ in read(target)] == [n % 25 for n in range(20, 40)]
+    with av.open(str(target)) as file:
+        assert file.streams.video[0].codec_context.name == "hevc"
+        samples = sum(frame.samples for frame in file.decode(audio=0))
+    assert samples / 48_000 == pytest.approx(0.8, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "frames"), [("out.gif", 6), ("out.webp", 6), ("out.mp4", 6), ("out.png", 1)]
+)
+def test_an_animated_picture(tmp_path, name, frames):
+    drawn = [Pillow.fromarray(np.ascontiguousarray(picture(n)[:, :, ::-1])) for n in range(6)]
+    drawn[0].save(tmp_path / "in.gif", save_all=True, append_images=drawn[1:], duration=[80] * 6, loop=0)
+    summary = run(tmp_path / "in.gif", tmp_path / name)
+    assert (summary.frames, summary.passed) == (frames, frames)
+    if frames > 1:
+        with open_film(tmp_path / name) as reader:
+            shown = list(reader)
+        assert [seconds for _, seconds in shown] == pytest.approx([n * 0.08 for n in range(6)], abs=0.002)
+        assert not any(shows_driver(image) for image, _ in shown)
+
+
+def test_a_folder_keeps_animated_pictures_moving(tmp_path):
+    frames = [Pillow.new("RGB", (32, 32), (n * 90, 0, 0)) for n in range(2)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / "b.gif")
+    names = [end.name for _, end in pairs(tmp_path, tmp_path / "out")]
+    assert names == ["a.gif", "b.gif.png"]

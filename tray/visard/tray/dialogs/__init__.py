@@ -14,7 +14,7 @@ from visard.daemon.api.schema import Consent
 from visard.daemon.errors import VisardError
 from visard.tray.i18n import _
 
-_PICTURES = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff")
+_PICTURES = ("avif", "bmp", "gif", "heic", "heif", "hif", "jpeg", "jpg", "png", "tif", "tiff", "webp")
 
 
 class DialogsUnavailable(VisardError):
