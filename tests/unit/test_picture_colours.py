@@ -1,5 +1,6 @@
 """Colour profiles, HEIC, AVIF and HDR pictures: one reader gives sRGB of them all."""
 
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import ImageCms
 from pillow_heif import HeifFile, from_pillow
 
 from visard.daemon.foreground.convert import save
+from visard.models.errors import PictureUnreadable
 from visard.models.picture_file import SUFFIXES, read_picture
 
 SRGB = (200, 100, 60)
@@ -159,8 +161,6 @@ def test_a_turned_heic_is_turned_once(tmp_path: Path, orientation: int) -> None:
 
 
 def test_a_broken_heic_is_refused(tmp_path: Path) -> None:
-    from visard.models.errors import PictureUnreadable
-
     noise = np.random.default_rng(1).integers(0, 255, (200, 200, 3)).astype(np.uint8)
     Pillow.fromarray(noise).save(tmp_path / "a.heic")
     data = (tmp_path / "a.heic").read_bytes()
@@ -194,3 +194,15 @@ def test_what_is_written_is_read_back(tmp_path: Path, name: str) -> None:
     image = np.full((48, 64, 3), SRGB[::-1], np.uint8)
     save(image, tmp_path / name)
     assert np.abs(seen(tmp_path / name) - SRGB).max() <= 4
+
+
+def test_a_heic_that_says_it_is_enormous_is_not_unpacked(tmp_path: Path) -> None:
+    Pillow.new("RGB", (64, 48), SRGB).save(tmp_path / "a.heic")
+    data = bytearray((tmp_path / "a.heic").read_bytes())
+    sizes = [found.end() + 4 for found in re.finditer(b"ispe", data)]
+    assert sizes
+    for place in sizes:
+        data[place : place + 8] = struct.pack(">II", 30_000, 30_000)
+    (tmp_path / "a.heic").write_bytes(data)
+    with pytest.raises(PictureUnreadable, match=r"a\.heic"):
+        read_picture(tmp_path / "a.heic")

@@ -36,7 +36,7 @@ class AnimationReader:
         shown = zip(accumulate(lasting, initial=0.0), lasting, strict=False)
         kept = [(start, seconds) for start, seconds in shown if start in part]
         if not kept:
-            raise SourceUnavailable(f"{path.name} holds no picture from {part.start:g} s to {part.end:g} s")
+            raise SourceUnavailable(f"{path.name} holds no picture {part}; it lasts {sum(lasting):g} s")
         self.length = len(kept)
         self.end = min(sum(kept[-1]), part.end) - part.start
         """When the last picture ends, seconds."""

@@ -40,9 +40,10 @@ class Part:
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end:
-            raise SourceUnavailable(
-                f"from {self.start:g} s to {self.end:g} s is nothing; the end comes after"
-            )
+            raise SourceUnavailable(f"{self} is nothing; the end must be after the start")
+
+    def __str__(self) -> str:
+        return f"from {self.start:g} s" + (f" to {self.end:g} s" if self.end < float("inf") else "")
 
     def __contains__(self, seconds: float) -> bool:
         return self.start - 1e-6 <= seconds < self.end - 1e-6
@@ -142,9 +143,15 @@ class VideoReader:
     def _first_frame(self) -> tuple[Image, float]:
         first = next(self._frames, None)
         if first is None:
-            where = "" if self.part == WHOLE else f" from {self.part.start:g} s to {self.part.end:g} s"
-            raise SourceUnavailable(f"{self.path.name} holds no picture that can be read{where}")
+            where = "" if self.part == WHOLE else f" {self.part}"
+            raise SourceUnavailable(
+                f"{self.path.name} holds no picture that can be read{where}{self._lasts()}"
+            )
         return first
+
+    def _lasts(self) -> str:
+        seconds = (self._container.duration or 0) / 1e6
+        return f"; it lasts {seconds:.3f} s" if 0 < seconds <= self.part.start else ""
 
     def _rate(self) -> Fraction:
         rates = (self._stream.average_rate, self._stream.guessed_rate)
