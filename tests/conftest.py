@@ -19,6 +19,14 @@ if hasattr(signal, "SIGHUP"):
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers a file is one's, and everything that boots the virtual machine is too."""
+    for item in items:
+        together = "vm" if item.get_closest_marker("vm") else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(together))
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the checkout."""
@@ -63,6 +71,14 @@ def _no_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
     from visard.engines.runtime import speed
 
     monkeypatch.setattr(speed, "measure", lambda engines, *_, **__: [1.0] * len(engines))
+
+
+@pytest.fixture
+def nothing_in_front(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faces are no pictures of faces here, so that a network would find all of them hidden."""
+    from visard.daemon.pipeline.occlude import OcclusionStep
+
+    monkeypatch.setattr(OcclusionStep, "__call__", lambda _step, _image, faces, _occluder: tuple(faces))
 
 
 @pytest.fixture

@@ -51,6 +51,14 @@ def sound(path: Path) -> tuple[str, list[bytes], float]:
         return stream.codec_context.codec.canonical_name, [bytes(packet) for packet in packets], float(length)
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="only Linux has real-time threads here")
+def test_no_encoder_keeps_the_processor_for_itself(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "out.mkv", Format(320, 240, 30), codec="av1") as writer:
+        writer.write(np.zeros((240, 320, 3), np.uint8))
+        tasks = [int(task.name) for task in Path("/proc/self/task").glob("*")]
+        assert {os.sched_getscheduler(task) for task in tasks} == {os.SCHED_OTHER}
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("live", [False, True])
 def test_what_is_written_is_read_back(tmp_path: Path, suffix: str, live: bool) -> None:

@@ -54,6 +54,11 @@ def _planes(side: int) -> Callable[[Image], Array]:
     return tensor
 
 
+def _bytes(side: int) -> Callable[[Image], Array]:
+    """Pictures as they are, as the occlusion network takes them."""
+    return lambda picture: np.asarray(cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA))[None]
+
+
 def _points(picture: Image) -> Array:
     """The canonical face with its irises in the middle of the eyes, a little larger for brighter pictures."""
     face = canonical().points[:, :2] * (1, -1)
@@ -68,6 +73,7 @@ _INPUTS: dict[str, Callable[[Image], Array]] = {
     "mp_face_detection_full_range": _signed(192),
     "mp_face_landmarks_v2_478": _unsigned(256),
     "mp_face_blendshapes_52": _points,
+    "occlusion": _bytes(128),
     "mp_selfie_segmentation": _unsigned(256),
     "sface_2021dec_fp16w": _planes(112),
 }

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from visard.models.occlusion import Occlusion
+
 Image = npt.NDArray[np.uint8]
 """Picture, uint8 [height, width, 3], BGR."""
 
@@ -29,6 +31,8 @@ class Face:
     """The landmark network's belief that this is a face, 0..1."""
     raw: Landmarks | None = field(default=None, repr=False)
     """The landmarks before smoothing, where the tracker smoothed them."""
+    occlusion: Occlusion | None = field(default=None, repr=False)
+    """What is in front of it, where somebody looked and found something."""
 
     @property
     def box(self) -> tuple[float, float, float, float]:

@@ -37,6 +37,7 @@ COMMANDS = {
     "cameras": "List the cameras.",
     "sources": "List what frames can come from.",
     "sinks": "List where frames can go.",
+    "occluders": "List what finds things in front of faces.",
     "processors": "List what can put a persona on.",
     "install": "Start with your session, from now on.",
     "uninstall": "Stop, and no longer start with your session.",
@@ -46,7 +47,7 @@ _REGISTERED = {"tray"}
 """Commands of other parts of Visard, found by their entry points."""
 _SHARED_MODULES = {
     "install": ("install", "uninstall"),
-    "listings": ("cameras", "sources", "sinks", "processors"),
+    "listings": ("cameras", "sources", "sinks", "processors", "occluders"),
     "remote": ("persona", "next", "previous", "pause", "resume", "reveal", "calibrate", "preview"),
     "status": ("status", "events"),
 }

@@ -1,5 +1,6 @@
-"""``visard cameras``, ``sources``, ``sinks`` and ``processors``: what there is to choose from."""
+"""``visard cameras``, ``sources``, ``sinks``, ``processors``, ``occluders``: what there is to choose from."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
@@ -15,7 +16,6 @@ class Plugin(Protocol):
     """A plugin that is listed."""
 
     name: str
-    rank: int
     summary: str
 
 
@@ -43,7 +43,7 @@ def sources(output: Output) -> None:
     """List what --source may be."""
     from visard.daemon import sources
 
-    _list_plugins(output, sources.sources)
+    _list_plugins(output, sources.sources, lambda plugin: plugin.rank)
 
 
 @click.command("sinks")
@@ -53,7 +53,17 @@ def sinks(output: Output) -> None:
     """List what --sink may be."""
     from visard.daemon import sinks
 
-    _list_plugins(output, sinks.sinks)
+    _list_plugins(output, sinks.sinks, lambda plugin: plugin.rank)
+
+
+@click.command("occluders")
+@common
+@pass_output
+def occluders(output: Output) -> None:
+    """List what --occluder may be, besides none."""
+    from visard.models.occluder import occluders
+
+    _list_plugins(output, occluders, lambda plugin: plugin.name)
 
 
 @click.command("processors")
@@ -90,9 +100,9 @@ def _camera(info: "CameraInfo") -> str:
     return f"{info.name} ({info.id}){f' {marks}' if marks else ''}"
 
 
-def _list_plugins(output: Output, registry: "Registry[Any]") -> None:
+def _list_plugins(output: Output, registry: "Registry[Any]", order: Callable[[Any], Any]) -> None:
     """Print the plugins of a registry and those that cannot be used here."""
-    plugins: list[Plugin] = sorted(registry.all().values(), key=lambda plugin: plugin.rank)
+    plugins: list[Plugin] = sorted(registry.all().values(), key=order)
     facts: list[dict[str, str | None]] = [
         {"name": plugin.name, "summary": plugin.summary, "broken": None} for plugin in plugins
     ]

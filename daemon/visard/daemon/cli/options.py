@@ -153,6 +153,8 @@ def value_type(field: FieldInfo) -> "click.ParamType[Any]":
     """Return what a field's text may be."""
     if isinstance(field.annotation, type) and issubclass(field.annotation, Enum):
         return click.Choice([choice.value for choice in field.annotation])
+    if field.annotation is str:
+        return click.STRING
     low = next((bound.ge for bound in field.metadata if isinstance(bound, Ge)), None)
     high = next((bound.le for bound in field.metadata if isinstance(bound, Le)), None)
     step: Any = next((each.multiple_of for each in field.metadata if isinstance(each, MultipleOf)), None)

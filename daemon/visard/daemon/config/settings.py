@@ -21,6 +21,19 @@ Line = Annotated[str, AfterValidator(_line), Field(json_schema_extra={"pattern":
 """Text without control characters."""
 
 
+NO_OCCLUDER = "none"
+"""Instead of an occluder's name: nothing is looked for in front of faces."""
+
+
+def _occluder(name: str) -> str:
+    from visard.models.occluder import occluders
+
+    known = [NO_OCCLUDER, *sorted(occluders.all())]
+    if name not in known:
+        raise PydanticCustomError("occluder", "Input should be one of: {known}", {"known": ", ".join(known)})
+    return name
+
+
 class Mode(StrEnum):
     """How the persona is put on."""
 
@@ -67,6 +80,12 @@ class Settings(BaseModel):
     colour: Colour = Field(Colour.scene, description="colour transfer")
     keep_mouth: bool = Field(False, description="keep the driver's own mouth and what is around it")
     sharpen: float = Field(0.0, ge=0, le=1, description="sharpen the swapped face")
+    occluder: Annotated[Line, AfterValidator(_occluder)] = Field(
+        "fast",
+        max_length=100,
+        description="what finds hands and other things in front of faces, so that they stay there: "
+        "none, or a name that 'visard occluders' lists",
+    )
     who: Who = Field(Who.all, description="which faces are swapped")
     max_faces: int = Field(4, ge=1, le=16, description="how many faces are swapped; others are blurred")
     bystanders: bool = Field(

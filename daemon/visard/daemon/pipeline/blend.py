@@ -37,7 +37,18 @@ class Blender:
         self._colours: dict[int, tuple[Colour, colour.Map]] = {}
 
     def __call__(self, frame: Image, patch: Patch, face: Face, settings: Settings) -> None:
-        """Put ``patch`` into ``frame``, BGR, changing it."""
+        """Put ``patch`` into ``frame``, BGR, changing it; what is in front of the face stays as it is."""
+        front = face.occlusion.in_frame(frame.shape[1], frame.shape[0]) if face.occlusion else None
+        if front is None:
+            self._put(frame, patch, face, settings)
+            return
+        left, top, mask = front
+        part = frame[top : top + mask.shape[0], left : left + mask.shape[1]]
+        before = part.copy()
+        self._put(frame, patch, face, settings)
+        self._mix(part, before, mask)
+
+    def _put(self, frame: Image, patch: Patch, face: Face, settings: Settings) -> None:
         if patch.under is not None:
             under, (height, width) = patch.under, patch.under.image.shape[:2]
             frame[under.y : under.y + height, under.x : under.x + width] = under.image

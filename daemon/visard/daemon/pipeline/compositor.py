@@ -18,6 +18,7 @@ from visard.daemon.personas.prepare import PreparedPersona
 from visard.daemon.pipeline.blend import Blender
 from visard.daemon.pipeline.face_selection import FaceSelector, Selection
 from visard.daemon.pipeline.neutral_reference import NeutralReference
+from visard.daemon.pipeline.occlude import OcclusionStep
 from visard.daemon.pipeline.recipe import Fade, Recipe, Switches
 from visard.daemon.pipeline.stats import Stats
 from visard.daemon.pipeline.view import draw_landmarks, viewed
@@ -55,11 +56,13 @@ class Compositor:
         self._patience = patience
         self._blend = Blender()
         self._select = FaceSelector(format, wait=wait)
+        self._occlude = OcclusionStep(stats, wait=wait)
         self._former: tuple[PreparedPersona, Compositor] | None = None
 
     def forget(self, recipe: Recipe) -> None:
         """Drop what was learned about the drivers: after calibration or with a new scene."""
         self._blend.forget()
+        self._occlude.forget()
         self.reference.calibrate()
         if recipe.persona is not None:
             recipe.persona.prepared.forget()
@@ -77,6 +80,10 @@ class Compositor:
             look = FaceEvidence(sighting, None, frozenset(), shown=sighting.ids)
         elif sighting is not None and recipe.persona is not None and not switches.paused:
             selection = self._select(frame.image, sighting, switches, now, animate=recipe.animates)
+            if not recipe.animates:
+                with frame.span("occlude"):
+                    faces = self._occlude(frame.image, selection.faces, settings.occluder)
+                    selection = replace(selection, faces=faces)
             look, picture = self._fade(frame, sighting, selection, recipe.persona, recipe.fade, settings, now)
             animated = recipe.animates
         with frame.span("view"):

@@ -15,6 +15,7 @@ from visard.daemon.media.video.encoder_input import FrameMaker
 from visard.daemon.media.video.frame_image import usual_matrix
 from visard.daemon.media.video.part import PartFile
 from visard.daemon.media.video.reader import TICK, VideoReader
+from visard.daemon.media.video.scheduling import leave_real_time
 from visard.daemon.media.video.tracks import Tracks
 from visard.models.face import Image
 
@@ -72,7 +73,10 @@ class VideoWriter:
         with self._failing():
             frame = self._make_frame(image)
             frame.pts, frame.time_base, frame.duration = ticks, self._tick, self._period
-            self._output.mux(self._stream.encode(frame))
+            packets = self._stream.encode(frame)
+            if self._last is None:
+                leave_real_time()
+            self._output.mux(packets)
             self._last = ticks
             if self._tracks:
                 self._tracks.mux_until(float(ticks * self._tick))

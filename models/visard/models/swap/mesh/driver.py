@@ -10,6 +10,7 @@ from visard.models.face import Face, Image, Landmarks
 from visard.models.geometry.expression import displacement
 from visard.models.geometry.pose import Pose
 from visard.models.geometry.uv import Sampler, edge_distance, reduced
+from visard.models.occlusion import Occlusion
 from visard.models.swap.mesh.glasses import SIDE as GLASSES_SIDE
 from visard.models.swap.mesh.glasses import Spectacles
 from visard.models.swap.mesh.light import SIDE, Relight, Skin, smoothstep
@@ -28,15 +29,17 @@ _NEUTRAL_FRAMES = 300
 class DriverState:
     """One driver, as far as a persona on top needs to know them."""
 
-    def __init__(self, own: Image) -> None:
-        """``own`` is the persona's texture at the size of light."""
+    def __init__(self, own: Image, before: "DriverState | None" = None) -> None:
+        """``own`` is the persona's texture at the size of light; ``before`` was a face that is lost."""
         self._relight = Relight(own)
         self._neutral: Landmarks | None = None
         self._frames = 0
         self._hair = np.zeros((MASK_SIDE, MASK_SIDE), np.float32)
         self._gain: Floats | None = None
         self._looks = False
-        self._spectacles = Spectacles(_sampler(GLASSES_SIDE))
+        self._spectacles: Spectacles = Spectacles(
+            _sampler(GLASSES_SIDE), before._spectacles if before else None
+        )
 
     def shape(self, face: Face, pose: Pose) -> Landmarks:
         """Take the face into account and return the neutral shape so far, upright centimetres."""
@@ -46,29 +49,33 @@ class DriverState:
         self._neutral = np.asarray(known + (now - known) / self._frames, np.float32)
         return self._neutral
 
-    def surface(self, image: Image, points: Landmarks) -> tuple[Mask, Floats]:
+    def surface(self, image: Image, points: Landmarks, front: Occlusion | None) -> tuple[Mask, Floats]:
         """Where the persona may show on the texture plane, uint8 [192, 192], and its light, [32, 32, 3].
 
         The light is the same object as long as it is the same light.
 
-        What hangs or sits on the driver's face stays the driver's: a fringe, the rim of glasses.
+        What hangs or sits on the driver's face stays the driver's: a fringe, the rim of glasses. ``front``,
+        what is in front of it, says nothing about its light.
         """
         self._looks = not self._looks  # light and fringe change slowly: every other frame shows them
         if self._looks or self._gain is None:
-            self._gain = self._look(image, points)
+            self._gain = self._look(image, points, front)
         bare = cv2.resize(1 - self._hair, (ALPHA_SIDE, ALPHA_SIDE)) * _fade()
         frame = self._spectacles(image, points)
         if frame is not None:
             bare *= 1 - cv2.resize(frame, (ALPHA_SIDE, ALPHA_SIDE))
         return np.asarray(bare * 255, np.uint8), self._gain
 
-    def _look(self, image: Image, points: Landmarks) -> Floats:
+    def _look(self, image: Image, points: Landmarks, front: Occlusion | None) -> Floats:
         """Learn where hair hangs and return the light; both are averaged over some frames."""
         scene = _sampler(MASK_SIDE)(image, points[:, :2])
         small = reduced(scene, SIDE)
-        skin = Skin.fit(small)
+        visible = None
+        if front is not None:
+            visible = 1 - front.at(_sampler(SIDE).lookup(points[:, :2]))
+        skin = Skin.fit(small, visible)
         self._hair += np.float32(0.4) * (hair(scene, skin) - self._hair)
-        return self._relight(small, skin)
+        return self._relight(small, skin, visible)
 
 
 @cache

@@ -62,11 +62,14 @@ class Skin:
     """float32 [6, 3]"""
 
     @classmethod
-    def fit(cls, colours: Image) -> "Skin":
-        """Fit to a square texture by reweighted least squares; hair, frames and highlights lose their say."""
+    def fit(cls, colours: Image, visible: Floats | None = None) -> "Skin":
+        """Fit to a square texture by reweighted least squares; hair, frames and highlights lose their say.
+
+        ``visible`` [side, side] is how much of each texel is the face, 0..1; None: all of it.
+        """
         side = colours.shape[0]
         basis = _terms(side)
-        prior = _prior(side)
+        prior = _prior(side) if visible is None else _prior(side) * visible.ravel() + np.float32(1e-6)
         logs = _log(colours).reshape(-1, 3)
         weight = prior
         damping = float(prior.sum()) * _DAMPING
@@ -116,7 +119,7 @@ class Relight:
         self._trust = trust(Skin.fit(own).off(own))
         self._gain_logs: Floats | None = None
 
-    def __call__(self, scene: Image, skin: Skin) -> Floats:
+    def __call__(self, scene: Image, skin: Skin, visible: Floats | None = None) -> Floats:
         """Return gains, float32 [SIDE, SIDE, 3]; ``scene`` is the driver's face, uint8 [SIDE, SIDE, 3].
 
         Inside the face only colour, strength and direction of the light are taken over: anything finer
@@ -124,6 +127,8 @@ class Relight:
         about five looks, so that noise does not flicker.
         """
         weight = skin_area(SIDE) * self._trust * trust(skin.off(scene)) + 1e-3 * skin_area(SIDE)
+        if visible is not None:
+            weight = weight * visible + np.float32(1e-6)
         ratio = _log(scene) - self._logs
         broad = _plane(ratio, weight)
         logs = _bounded(broad + _seam()[..., None] * (_blur(ratio, weight, SIDE * 0.05) - broad))

@@ -233,6 +233,7 @@ const WORDS = {
     "problem.no-camera": "没有摄像头，改为播放演示影片；请接上摄像头",
     "problem.no-output": "虚拟摄像头不可用",
     "problem.slow-processor": "本机处理较慢；换用其他处理方式或更小的模型会更快",
+    "problem.camera-upside-down": "摄像头的画面上下颠倒",
     "problem.camera-missing": "摄像头不可用；请检查是否拔出或被其他程序占用",
     copy: "复制",
     copied: "已复制",

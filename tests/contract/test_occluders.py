@@ -1,0 +1,64 @@
+"""What every occluder keeps to. The registry finds them; a new one is tested without being told."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import occluded
+import pytest
+from people import driver, moved
+
+from visard.models.occluder import OcclusionFinder, occluders
+
+KINDS = sorted(occluders.all())
+
+
+@pytest.fixture(params=KINDS)
+def find(request: pytest.FixtureRequest) -> Iterator[OcclusionFinder]:
+    return occluders.get(request.param).open()
+
+
+def test_every_module_is_usable() -> None:
+    assert occluders.broken == {}
+    for name, occluder in occluders.all().items():
+        assert occluder.name == name
+        assert occluder.summary
+
+
+@pytest.mark.parametrize("thing", occluded.THINGS)
+def test_what_is_in_front_is_found(find: OcclusionFinder, thing: str) -> None:
+    picture, face = driver()[0]
+    drawn, truth = occluded.put(thing, picture, face)
+    (front,) = find(drawn, [face])
+    assert front is not None
+    assert front.mask.dtype == np.uint8
+    assert front.matrix.shape == (2, 3)
+    assert not front.mask[[0, -1]].any()
+    assert not front.mask[:, [0, -1]].any()
+    points = face.landmarks[:468, :2]
+    x, y = np.clip(points.round().astype(int), 0, (picture.shape[1] - 1, picture.shape[0] - 1)).T
+    behind = truth[y, x] > 0
+    found = front.at(points) > 0.5
+    assert (found == behind).mean() > 0.9
+
+
+def test_nothing_is_in_front_of_a_bare_face(find: OcclusionFinder) -> None:
+    for picture, face in driver():
+        (front,) = find(picture, [face])
+        assert front is None or float(front.at(face.landmarks[:468, :2]).mean()) < 0.01
+
+
+def test_faces_are_told_apart(find: OcclusionFinder) -> None:
+    picture, face = driver()[0]
+    drawn, _ = occluded.put("mask", picture, face)
+    both = np.hstack([drawn, picture])
+    masked, bare = find(both, [face, moved(face, picture.shape[1], id_=2)])
+    assert masked is not None
+    assert bare is None or float(bare.at(face.landmarks[:468, :2]).mean()) < 0.01
+
+
+def test_nothing_in_view_is_fine(find: OcclusionFinder) -> None:
+    picture, face = driver()[0]
+    assert find(picture, []) == []
+    beyond = moved(face, 10_000)
+    find(picture, [beyond])
+    find.forget()
