@@ -135,7 +135,8 @@ def _judge(face: Face) -> Iterator[Remark]:
         raise FaceUnusable(f"the head is turned {turn:.0f} degrees; use a picture taken from the front")
     if abs(yaw) > 18:
         yield Remark(
-            "turned", f"the head is turned {abs(yaw):.0f} degrees; one side of the face is guessed from the other"
+            "turned",
+            f"the head is turned {abs(yaw):.0f} degrees; one side of the face is guessed from the other",
         )
     expression = dict(zip(NAMES, face.blendshapes, strict=True))
     if min(expression["eyeBlinkLeft"], expression["eyeBlinkRight"]) > 0.55:
