@@ -45,7 +45,7 @@ def _size(face: Face) -> Iterator[Remark]:
 def _place(image: Image, face: Face) -> Iterator[Remark]:
     outside = measures.outside(image, face.landmarks)
     eyes = min(outside[ring].mean() for ring in (EYE_RING_LEFT, EYE_RING_RIGHT))
-    if max(eyes, outside[[NOSE_TIP, *LIPS_OUTER]].mean()) > 0.1:
+    if max(eyes, outside[[NOSE_TIP, *LIPS_OUTER]].mean() / 3) > 0.1:
         raise FaceUnusable("the picture's edge cuts nose, mouth or both eyes; use one with the whole face")
     if outside.mean() > 0.01:
         yield Remark("cut", "the picture's edge cuts the face; what is missing is guessed")
@@ -79,11 +79,11 @@ def _exposure(texture: Image) -> Iterator[Remark]:
 
 
 def _covered(texture: Image) -> Iterator[Remark]:
-    if measures.lens_darkness(texture) > 0.5:
+    if measures.lens_darkness(texture) > measures.DARK_LENS:
         yield Remark("sunglasses", "sunglasses hide the eyes; what is below them cannot be made up well")
-    elif measures.bridge(texture) > 0.2:
+    elif measures.bridge(texture) > measures.BRIDGE:
         yield Remark("glasses", "there are glasses in the picture; they are painted out, which leaves traces")
-    if measures.streaks(texture) > 0.02:
+    if measures.streaks(texture) > measures.STREAKS:
         yield Remark("fringe", "hair or a cap covers the forehead; it is painted over with skin")
 
 
@@ -94,11 +94,10 @@ def _look(image: Image, face: Face, texture: Image, *, well_exposed: bool) -> It
         yield Remark("side-light", "hard light comes from one side; it is evened out as well as can be")
     if not well_exposed:
         return
-    monochrome = measures.colourfulness(texture) < 1
+    monochrome = measures.monochrome(texture)
     if measures.flat(image, face) > (0.9 if monochrome else 0.75):
         yield Remark("drawing", "this seems to be a drawing; a photo looks better")
-    hue, chroma = measures.skin_colour(texture)
     if monochrome:
         yield Remark("grey", "the picture has no colours; those of the skin are guessed")
-    elif chroma > 52 or (chroma > 4 and not -25 < hue < 78):
+    elif measures.tinted(texture):
         yield Remark("tinted", "the picture has a strong tint; it is taken off as well as can be")

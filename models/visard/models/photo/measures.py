@@ -33,6 +33,8 @@ _LENSES = (
     [359, 467, 260, 259, 257, 258, 286, 414, 465, 357, 350, 349, 348, 347, 346, 340, 372],
 )
 """What the lenses of glasses cover, without the brows: those may be dark."""
+STREAKS, BRIDGE, DARK_LENS = 0.02, 0.2, 0.5
+"""Of ``streaks``, ``bridge`` and ``lens_darkness``: where fringes, glasses and sunglasses begin."""
 _FEATURES = [EYE_RING_LEFT, EYE_RING_RIGHT, LIPS_OUTER, BROW_LEFT, BROW_RIGHT]
 
 
@@ -110,12 +112,14 @@ def bridge(texture: Image) -> float:
     return float(np.percentile(lines.max(0), 20))
 
 
-def thin_lines(texture: Image) -> Floats:
-    """How much each texel differs from both sides of a thin line, as a share; float32 [256, 256]."""
+def thin_lines(texture: Image, thickest: int = 9, *, light: bool = True) -> Floats:
+    """How much darker each texel is than both sides of a line, or ``light``er, as a share; [256, 256]."""
     grey = cv2.GaussianBlur(cv2.cvtColor(texture, cv2.COLOR_BGR2GRAY), (0, 0), 0.8)
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))
-    dark, light = (cv2.morphologyEx(grey, kind, disc) for kind in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT))
-    return np.asarray(np.maximum(dark, light) / (cv2.blur(grey, (25, 25)).astype(np.float32) + 8), np.float32)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (thickest, thickest))
+    lines = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, disc)
+    if light:
+        lines = cv2.max(lines, cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, disc))
+    return np.asarray(lines / (cv2.blur(grey, (25, 25)).astype(np.float32) + 8), np.float32)
 
 
 def blur(texture: Image) -> float:
@@ -146,6 +150,17 @@ def skin_colour(texture: Image) -> tuple[float, float]:
     """Return hue, in degrees from Lab's red axis to its yellow one, and chroma of the skin."""
     _, a, b = np.median(_lab(texture)[skin()], axis=0)
     return float(np.degrees(np.arctan2(b, a))), float(np.hypot(a, b))
+
+
+def monochrome(texture: Image) -> bool:
+    """Whether a picture is grey, or has the shades of one other colour."""
+    return colourfulness(texture) < 1
+
+
+def tinted(texture: Image) -> bool:
+    """Whether skin has a colour that it cannot have in any white light."""
+    hue, chroma = skin_colour(texture)
+    return not monochrome(texture) and (chroma > 52 or (chroma > 4 and not -25 < hue < 78))
 
 
 def brightest(texture: Image) -> float:
