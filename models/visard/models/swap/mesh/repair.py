@@ -28,7 +28,7 @@ Mask = npt.NDArray[np.uint8]
 
 MASK_SIDE = 96
 """Side of the texture that hair is looked for on."""
-_LINE, _SURE_LINE = 0.1, 0.2
+_LINE, _SURE_LINE = 0.09, 0.16
 """How much a line differs from its surroundings, as a share: to be part of a frame, and to begin one."""
 
 
@@ -129,12 +129,12 @@ def without_glasses(texture: Image) -> Image:
 def _frame(texture: Image) -> Floats:
     """Where a frame is on a texture of ``measures.SIDE``, 0 or 1."""
     thin, thick = measures.thin_lines(texture), measures.thin_lines(texture, 17, light=False)
-    lines = np.maximum(thin, thick) * _around_eyes()
+    lines = np.maximum(thin, 0.5 * thick) * _around_eyes()  # sockets are dark and wide too
     faint = min(1.0, 2.5 * measures.bridge(texture))  # thin rims of metal are no clearer than their bridge
     count, pieces, boxes, _ = cv2.connectedComponentsWithStats((lines > faint * _SURE_LINE).astype(np.uint8))
     wide = boxes[:, cv2.CC_STAT_WIDTH] > 0.05 * measures.SIDE
     sure = np.isin(pieces, 1 + np.flatnonzero(wide[1:count])).astype(np.uint8)
-    near = cv2.dilate(sure, _disc(4)) > 0
+    near = cv2.dilate(sure, _disc(3)) > 0
     frame = cv2.dilate((near & (lines > faint * _LINE)).astype(np.uint8), _disc(2))
     return np.asarray(frame * _around_eyes(), np.float32)
 
@@ -149,10 +149,10 @@ def _around_eyes() -> npt.NDArray[np.bool_]:
     """Where frames sit, [256, 256]: from the brows to half the cheeks, but on eyes, brows and nose tip."""
     side, points = measures.SIDE, texels(measures.SIDE)
     y, x = np.mgrid[:side, :side].astype(np.float32)
-    nose = np.abs(x - side / 2) < 0.06 * side
+    nose = np.abs(x - side / 2) < 0.1 * side
     lowest = np.where(nose, points[195, 1], points[[4, 205, 425], 1].mean())
     band = (y > points[[105, 334], 1].min() - 6) & (y < lowest) & (inside(side) > 0)
-    features = polygons(side, [EYE_RING_LEFT, EYE_RING_RIGHT], 2) | polygons(side, [BROW_LEFT, BROW_RIGHT], 1)
+    features = polygons(side, [EYE_RING_LEFT, EYE_RING_RIGHT], 2) | polygons(side, [BROW_LEFT, BROW_RIGHT], 2)
     return np.asarray(band & (features == 0), np.bool_)
 
 
