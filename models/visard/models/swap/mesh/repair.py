@@ -158,7 +158,7 @@ def _around_eyes() -> npt.NDArray[np.bool_]:
 
 def without_teeth(texture: Image, gap: float) -> Image:
     """Paint lips over what an open mouth shows; ``gap`` is the lips' distance over the mouth's width."""
-    if gap < 0.03:
+    if gap < 0.02:
         return texture
     side = texture.shape[0]
     mouth = polygons(side, [LIPS_INNER], side // 200) > 0
