@@ -11,6 +11,7 @@ from people import portrait
 
 from visard.models.errors import FaceUnusable
 from visard.models.face import Image
+from visard.models.photo.checks import judge
 from visard.models.portrait import Portrait, examine
 
 SHIPPED = ["robin", "clara", "walter", "hanna", "marco", "nico"]
@@ -46,7 +47,8 @@ def test_nothing_is_said_of_good_photos(name: str) -> None:
 @pytest.mark.parametrize("name", ["clara", "marco", "walter"])
 def test_faults_are_told_apart(name: str, fault: str) -> None:
     code, spoil = FAULTS[fault]
-    found = codes(spoil(portrait(name)))
+    person = portrait(name)
+    found = {remark.code for remark in judge(spoil(person), person.face)}
     assert code in found
     assert not found & {"glasses", "sunglasses", "fringe", "blurred", "grey", "tinted", "side-light"} - {code}
 
@@ -66,7 +68,7 @@ def test_a_drawing() -> None:
 )
 def test_what_cannot_be_seen_is_refused(factor: float, reason: str) -> None:
     with pytest.raises(FaceUnusable, match=reason):
-        examine(spoiled.brighter(portrait("marco").image, factor))
+        list(judge(spoiled.brighter(portrait("marco").image, factor), portrait("marco").face))
 
 
 def cut(portrait: Portrait, *, left: float = 0, bottom: float = 0) -> Image:
