@@ -16,6 +16,9 @@ from visard.models.geometry.pose import fit_pose
 from visard.models.photo import measures
 from visard.models.photo.remark import Remark
 
+_HARD_LIGHT = 0.72
+"""Of ``measures.side_light``: from where on it is said."""
+
 
 def judge(image: Image, face: Face) -> Iterator[Remark]:
     """Yield remarks on a face of a picture; raise FaceUnusable for what no swapper could repair."""
@@ -81,16 +84,18 @@ def _exposure(texture: Image) -> Iterator[Remark]:
 def _covered(texture: Image) -> Iterator[Remark]:
     if measures.lens_darkness(texture) > measures.DARK_LENS:
         yield Remark("sunglasses", "sunglasses hide the eyes; what is below them cannot be made up well")
-    elif measures.bridge(texture) > measures.BRIDGE:
+        return  # they may reach to the forehead
+    if measures.bridge(texture) > measures.BRIDGE:
         yield Remark("glasses", "there are glasses in the picture; they are painted out, which leaves traces")
-    if measures.streaks(texture) > measures.STREAKS:
+    shadow = abs(measures.side_light(texture)) > _HARD_LIGHT  # its edge is a stripe, too
+    if measures.streaks(texture) > measures.STREAKS * (1.5 if shadow else 1):
         yield Remark("fringe", "hair or a cap covers the forehead; it is painted over with skin")
 
 
 def _look(image: Image, face: Face, texture: Image, *, well_exposed: bool) -> Iterator[Remark]:
     if apart(face) >= 60 and measures.blur(texture) > 0.36:
         yield Remark("blurred", "the picture is blurred; the face will look soft")
-    if abs(measures.side_light(texture)) > 0.72:
+    if abs(measures.side_light(texture)) > _HARD_LIGHT:
         yield Remark("side-light", "hard light comes from one side; it is evened out as well as can be")
     if not well_exposed:
         return
