@@ -1,19 +1,24 @@
-"""A picture that a persona is made from: its face found and judged."""
+"""A picture that a persona is made from: its face found, chosen, cut out and judged."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from visard.models.blendshapes import NAMES
 from visard.models.errors import FaceUnusable
-from visard.models.face import IRIS_LEFT, IRIS_RIGHT, Face, Image
-from visard.models.geometry.pose import fit_pose
-from visard.models.picture_file import read_picture, shrink
-from visard.models.track.tracker import Tracker
+from visard.models.face import Face, Image
+from visard.models.photo.checks import judge
+from visard.models.photo.faces import LONGEST, PhotoFaces, face_at, faces_in, numbered
+from visard.models.photo.remark import Remark
+from visard.models.picture_file import shrink
 
-LONGEST = 1600
+__all__ = ["LONGEST", "PhotoFaces", "Portrait", "Remark", "examine", "face_at", "faces_in", "numbered"]
+
+_RIVAL = 0.6
+"""Share of the largest face's size from which another one could be meant as well."""
+_SHARP = 0.25
+"""Share of a large picture's shorter side below which a face is cut out of it, to be kept sharp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,46 +27,91 @@ class Portrait:
 
     image: Image
     face: Face
-    warnings: tuple[str, ...] = ()
-    """What will look less good than it could, one sentence each."""
+    remarks: tuple[Remark, ...] = ()
+    """What will look less good than it could."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The remarks as sentences."""
+        return tuple(remark.text for remark in self.remarks)
 
 
-def examine(picture: Path | Image) -> Portrait:
-    """Find the one face of a picture and judge it.
+def examine(picture: Path | Image, face: int | None = None) -> Portrait:
+    """Find the face of a picture and judge it; of several, that of this number, as ``faces_in`` counts.
 
+    The portrait's image is the whole picture, or what is around a face that was chosen or is small in it.
     Raises PictureUnreadable, or FaceUnusable when a persona made from it could not look right.
     """
-    image = read_picture(picture, LONGEST) if isinstance(picture, Path) else shrink(picture, LONGEST)
-    faces = sorted(Tracker(max_faces=8).update(image, 0.0).faces, key=lambda face: -face.size)
-    if not faces:
+    found = faces_in(picture)
+    chosen = _choose(found, face)
+    others = [other for other in found.faces if other is not chosen]
+    remarks = list(judge(found.image, chosen))
+    if found.turned:
+        remarks.append(Remark("sideways", "the picture was not the right way up; it was turned"))
+    if others and face is None:
+        remarks.append(Remark("others", "there are smaller faces in the picture; the largest one is used"))
+    image, placed = _cut_out(found.image, chosen, others if face else None)
+    return Portrait(image, placed, tuple(remarks))
+
+
+def _choose(found: PhotoFaces, number: int | None) -> Face:
+    """Return the face of this number, or the one that can be meant."""
+    count = len(found.faces)
+    if not count:
         raise FaceUnusable("no face was found in the picture; use one where the face is large and well lit")
-    face, others = faces[0], faces[1:]
-    rivals = [other for other in others if other.size > 0.6 * face.size]
-    if rivals:
-        raise FaceUnusable(f"the picture holds {len(rivals) + 1} faces; cut it down to one")
-    remarks = list(_judge(face))
-    if others:
-        remarks.append("there are smaller faces in the picture; the largest one is used")
-    return Portrait(image, face, tuple(remarks))
-
-
-def _judge(face: Face) -> Iterator[str]:
-    """Yield remarks; raise FaceUnusable for what no swapper could repair."""
-    apart = float(np.linalg.norm(face.landmarks[IRIS_LEFT] - face.landmarks[IRIS_RIGHT]))
-    if apart < 24:
+    if number is not None:
+        if not 1 <= number <= count:
+            raise FaceUnusable(f"there is no face {number} in the picture; it holds {count}, from the left")
+        return found.faces[number - 1]
+    whole = [face for face in found.faces if _inside(face, found.image) > 0.7] or list(found.faces)
+    largest = max(whole, key=lambda face: face.size)
+    rivals = [face for face in whole if face.size > _RIVAL * largest.size]
+    if len(rivals) > 1:
         raise FaceUnusable(
-            f"the face is too small: {apart:.0f} pixels between the eyes; 24 are needed, 60 look good"
+            f"the picture holds {count} faces; choose one with --face N, they count from the left"
         )
-    if apart < 60:
-        yield f"the face is small ({apart:.0f} pixels between the eyes); it will look soft from near"
-    yaw, pitch, _ = fit_pose(face.landmarks).degrees
-    if abs(yaw) > 40 or abs(pitch) > 40:
-        turn = max(abs(yaw), abs(pitch))
-        raise FaceUnusable(f"the head is turned {turn:.0f} degrees; use a picture taken from the front")
-    if abs(yaw) > 18:
-        yield f"the head is turned {abs(yaw):.0f} degrees; one side of the face is guessed from the other"
-    expression = dict(zip(NAMES, face.blendshapes, strict=True))
-    if min(expression["eyeBlinkLeft"], expression["eyeBlinkRight"]) > 0.55:
-        raise FaceUnusable("the eyes are closed; use a picture with open eyes")
-    if expression["jawOpen"] > 0.35:
-        yield "the mouth is wide open; a picture with a calm face looks better"
+    return largest
+
+
+def _inside(face: Face, image: Image) -> float:
+    """Share of a face's landmarks that are inside the picture."""
+    x, y = face.landmarks[:, 0], face.landmarks[:, 1]
+    return float(((x >= 0) & (y >= 0) & (x < image.shape[1]) & (y < image.shape[0])).mean())
+
+
+def _cut_out(image: Image, face: Face, others: Sequence[Face] | None) -> tuple[Image, Face]:
+    """Return the picture, and the face in it, no larger than LONGEST.
+
+    A face that is small in a larger picture is cut out with head and shoulders; from ``others``, where
+    they are given, in any case, so that it is the only one in it.
+    """
+    small = max(image.shape) > LONGEST and face.size < _SHARP * min(image.shape[:2])
+    left, top, right, bottom = 0, 0, image.shape[1], image.shape[0]
+    if others or small:
+        left, top, right, bottom = _around(face, others or (), image)
+    cut = image[top:bottom, left:right]
+    shrunk = shrink(np.ascontiguousarray(cut), LONGEST)
+    scale = shrunk.shape[1] / cut.shape[1], shrunk.shape[0] / cut.shape[0]
+    factor = np.array([*scale, sum(scale) / 2], np.float32)
+    landmarks = (face.landmarks - np.array([left, top, 0], np.float32)) * factor
+    return shrunk, replace(face, landmarks=landmarks, raw=None)
+
+
+def _around(face: Face, others: Sequence[Face], image: Image) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of head and shoulders, without the middles of other faces."""
+    x, y = face.centre
+    low = np.array([x - 1.7 * face.size, y - 1.3 * face.size])
+    high = np.array([x + 1.7 * face.size, y + 2.1 * face.size])
+    own_low, own_high = np.array(face.box[:2]), np.array(face.box[2:])
+    for other in others:
+        centre = np.array(other.centre)
+        if (centre + other.size / 2 < low).any() or (centre - other.size / 2 > high).any():
+            continue
+        axis = int(np.abs(centre - (x, y)).argmax())
+        if centre[axis] > (x, y)[axis]:
+            high[axis] = max(min(high[axis], other.box[axis]), own_high[axis])
+        else:
+            low[axis] = min(max(low[axis], other.box[axis + 2]), own_low[axis])
+    left, top = np.maximum(np.floor(low), 0).astype(int)
+    right, bottom = np.minimum(np.ceil(high), image.shape[1::-1]).astype(int)
+    return int(left), int(top), int(right), int(bottom)

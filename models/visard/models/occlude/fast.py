@@ -76,12 +76,12 @@ def _coloured(cut: Image, points: Points, inside: Mask, seen: Mask) -> Mask:
     other = cv2.morphologyEx(other, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     count, pieces, boxes, _ = cv2.connectedComponentsWithStats(other)
     chosen = np.bincount(pieces[seen > _SURE], minlength=count) > _TOUCHES
-    chosen |= _is_headgear(boxes[:count], points)
+    chosen |= _is_headgear(np.asarray(boxes[:count], np.int32), points)
     chosen[0] = False
     return np.where(chosen[pieces], np.uint8(255), np.uint8(0))
 
 
-def _is_headgear(boxes: npt.NDArray[np.integer], points: Points) -> npt.NDArray[np.bool_]:
+def _is_headgear(boxes: npt.NDArray[np.int32], points: Points) -> npt.NDArray[np.bool_]:
     """Which boxes reach across the forehead and up to its edge, and no lower than the eyes."""
     left, right = points[OVAL, 0].min(), points[OVAL, 0].max()
     top, height = boxes[:, cv2.CC_STAT_TOP], boxes[:, cv2.CC_STAT_HEIGHT]

@@ -14,7 +14,7 @@ from visard.models.occlusion import Occlusion
 from visard.models.swap.mesh.glasses import SIDE as GLASSES_SIDE
 from visard.models.swap.mesh.glasses import Spectacles
 from visard.models.swap.mesh.light import SIDE, Relight, Skin, smoothstep
-from visard.models.swap.mesh.texture import MASK_SIDE, hair
+from visard.models.swap.mesh.repair import MASK_SIDE, hair
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.uint8]

@@ -64,16 +64,6 @@ class _Lines:
         return _Lines(*(a + share * (b - a) for a, b in pairs))
 
 
-def without_glasses(texture: Image) -> Image:
-    """Return the texture with a frame painted over; unchanged where there is none."""
-    side = texture.shape[0]
-    frame = find_frame(np.asarray(cv2.resize(texture, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8))
-    if not frame.any():
-        return texture
-    area = cv2.resize(cv2.dilate(frame, _disc(2)), (side, side), interpolation=cv2.INTER_NEAREST)
-    return np.asarray(cv2.inpaint(texture, area, side / 73, cv2.INPAINT_TELEA), np.uint8)
-
-
 def find_frame(texture: Image) -> Mask:
     """Where a frame is drawn on a texture [256, 256, 3], 255 there; all 0 without glasses."""
     lines = _thin_lines(texture)

@@ -1,0 +1,1 @@
+"""Photos that personas are made from: their faces found, numbered, chosen, cut out and judged."""
