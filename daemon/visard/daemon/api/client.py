@@ -16,7 +16,18 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from visard.daemon.api import address
 from visard.daemon.api.address import Address, Unix
 from visard.daemon.api.engines import EnginesInfo
-from visard.daemon.api.requests import EnrolRequest, Generate, NewPersona, PersonaRequest, RevealRequest
+from visard.daemon.api.requests import (
+    MAX_UPLOAD,
+    EnrolRequest,
+    FaceChoice,
+    Generate,
+    Move,
+    NewPersona,
+    PersonaRequest,
+    PhotoChange,
+    RevealRequest,
+    TrialPersona,
+)
 from visard.daemon.api.schema import (
     CameraInfo,
     Consent,
@@ -29,9 +40,11 @@ from visard.daemon.api.schema import (
     Status,
 )
 from visard.daemon.api.sse import EventStream
+from visard.daemon.api.trials import RemovedInfo, Trial
 from visard.daemon.config.file import Config
 from visard.daemon.config.settings import Mode
-from visard.daemon.errors import DaemonAbsent, DaemonError, VisardError
+from visard.daemon.errors import DaemonAbsent, DaemonError, PictureUnreadable, VisardError
+from visard.engines.file_access import read_plain
 
 TIMEOUT = 10.0
 """Seconds to wait for an answer."""
@@ -109,7 +122,7 @@ class Client:
     def add_persona(
         self,
         path: Path,
-        name: str,
+        name: str | None,
         consent: Consent,
         title: str | None = None,
         *,
@@ -117,7 +130,10 @@ class Client:
         options: Mapping[str, Any] | None = None,
         picture: Path | None = None,
     ) -> PersonaInfo:
-        """Make a persona from a photo or a trained model of this machine; the model may take minutes."""
+        """Make a persona from a photo or a trained model of this machine; the model may take minutes.
+
+        Without a name it is made of the title.
+        """
         body = NewPersona(
             path=_absolute(path),
             name=name,
@@ -154,9 +170,69 @@ class Client:
         """Forget what the driver looks like."""
         self._send("DELETE", "/enrolment")
 
-    def rename_persona(self, name: str, new: str) -> PersonaInfo:
-        """Give a persona another name."""
-        return self._ask("PATCH", _persona(name), PersonaInfo, {"name": new})
+    def rename_persona(self, name: str, new: str | None, title: str | None = None) -> PersonaInfo:
+        """Give a persona another name, with the same title or another one, or another title alone."""
+        given = {key: value for key, value in (("name", new), ("title", title)) if value is not None}
+        return self._ask("PATCH", _persona(name), PersonaInfo, given)
+
+    def hide_persona(self, name: str, hidden: bool = True) -> PersonaInfo:
+        """Leave a persona out where personas are chosen, or show it again."""
+        return self._ask("PATCH", _persona(name), PersonaInfo, {"hidden": hidden})
+
+    def move_persona(self, name: str, before: str | None) -> list[PersonaInfo]:
+        """Put a persona before another one, or last; return the library."""
+        return self._ask("POST", _persona(name) + "/move", list[PersonaInfo], Move(before=before))
+
+    def change_photos(self, name: str, wanted: PhotoChange) -> PersonaInfo:
+        """Add photos of this machine to a persona, or take some away."""
+        return self._ask("PATCH", _persona(name) + "/photos", PersonaInfo, wanted, timeout=LONG_TIMEOUT)
+
+    def removed(self) -> list[RemovedInfo]:
+        """Return what lies in the bin, the newest last."""
+        return self._ask("GET", "/bin", list[RemovedInfo])
+
+    def empty_bin(self) -> None:
+        """Delete for good what lies in the bin."""
+        self._send("DELETE", "/bin")
+
+    def try_photo(self, photo: Path, trial: str | None = None) -> Trial:
+        """Find the faces of a picture and try the one that is meant on; as one more of a ``trial``."""
+        try:
+            content = read_plain(photo.expanduser(), MAX_UPLOAD)
+        except OSError as error:
+            raise PictureUnreadable(f"{photo.name} cannot be read ({error.strerror})") from error
+        path = f"/trials/{quote(trial, safe='')}/photos" if trial else "/trials"
+        answer = self._send("POST", path, timeout=LONG_TIMEOUT, content=content)
+        return self._understood(answer, Trial)
+
+    def try_camera(self) -> Trial:
+        """Try on whom the camera sees."""
+        return self._ask("POST", "/trials/camera", Trial, timeout=LONG_TIMEOUT)
+
+    def trial(self, name: str) -> Trial:
+        """Return how far a trial is."""
+        return self._ask("GET", _trial(name), Trial)
+
+    def choose_face(self, trial: str, face: int, photo: int = 1) -> Trial:
+        """Say which face of a photo is meant."""
+        body = FaceChoice(face=face, photo=photo)
+        return self._ask("POST", _trial(trial) + "/face", Trial, body, timeout=LONG_TIMEOUT)
+
+    def trial_photo(self, trial: str, number: int = 1) -> bytes:
+        """Return a photo of a trial as JPEG."""
+        return self._send("GET", f"{_trial(trial)}/photos/{number}").content
+
+    def trial_picture(self, trial: str) -> bytes:
+        """Return how the face looks on the demo driver as JPEG."""
+        return self._send("GET", _trial(trial) + "/picture").content
+
+    def keep_trial(self, trial: str, wanted: TrialPersona) -> PersonaInfo:
+        """Add the face that was tried to the library."""
+        return self._ask("POST", _trial(trial) + "/persona", PersonaInfo, wanted, timeout=LONG_TIMEOUT)
+
+    def drop_trial(self, trial: str) -> None:
+        """Forget a trial, and what was uploaded for it."""
+        self._send("DELETE", _trial(trial))
 
     def remove_persona(self, name: str, *, forever: bool = False) -> None:
         """Move a persona to the bin, or delete it for good."""
@@ -230,7 +306,10 @@ class Client:
         body: BaseModel | Mapping[str, Any] | None = None,
         timeout: float = TIMEOUT,
     ) -> T:
-        answer = self._send(method, path, body, timeout)
+        return self._understood(self._send(method, path, body, timeout), kind)
+
+    @staticmethod
+    def _understood(answer: httpx.Response, kind: type[T]) -> T:
         try:
             return TypeAdapter(kind).validate_json(answer.content)
         except ValidationError as error:
@@ -244,11 +323,12 @@ class Client:
         path: str,
         body: BaseModel | Mapping[str, Any] | None = None,
         timeout: float = TIMEOUT,
+        content: bytes | None = None,
     ) -> httpx.Response:
         data = body.model_dump(mode="json") if isinstance(body, BaseModel) else body
         self._probe()
         try:
-            answer = self._http.request(method, path, json=data, timeout=timeout)
+            answer = self._http.request(method, path, json=data, content=content, timeout=timeout)
         except httpx.TimeoutException as error:
             raise DaemonAbsent(f"the daemon does not answer within {timeout:g} s; start it again") from error
         except httpx.TransportError as error:
@@ -294,6 +374,10 @@ def _absolute(path: Path) -> str:
 
 def _persona(name: str) -> str:
     return f"/personas/{quote(name, safe='')}"
+
+
+def _trial(name: str) -> str:
+    return f"/trials/{quote(name, safe='')}"
 
 
 def _connect(where: Address) -> httpx.Client:

@@ -24,6 +24,7 @@ from visard.engines.file_access import open_plain, private_file
 
 if TYPE_CHECKING:
     from visard.models.face import Image
+    from visard.models.portrait import Portrait
 
 
 def write_record(folder: Path, record: Record) -> None:
@@ -78,20 +79,37 @@ def _save_jpeg(path: Path, image: "Image", quality: int) -> None:
         Pillow.fromarray(image[:, :, ::-1]).save(file, "JPEG", quality=quality, subsampling=0)
 
 
+def unsaved(folder: Path, portraits: "Sequence[Portrait]") -> Persona:
+    """Return a persona as it would be kept, whose pictures lie in ``folder``; raises OSError."""
+    names = write_pictures(folder, [portrait.image for portrait in portraits])
+    more = tuple(folder / name for name in names[1:])
+    record = new_record("trial", PersonaKind.photo)
+    return Persona(record, folder, folder / names[0], saved=False, more=more)
+
+
+def is_model(path: Path) -> bool:
+    """Whether a file has the name of a trained model that a processor takes."""
+    return path.suffix.lower() in _model_endings()
+
+
+def _model_endings() -> set[str]:
+    from visard.models.processor import PHOTO, processors
+
+    return {f".{kind}" for one in processors().values() for kind in one.accepts - {PHOTO}}
+
+
 def from_file(path: Path) -> Persona:
     """Return a persona of one file: a model if a processor takes its ending, else a picture.
 
     Raises PersonaError where it is neither.
     """
     from visard.models.picture_file import is_picture
-    from visard.models.processor import PHOTO, processors
 
-    models = {f".{kind}" for one in processors().values() for kind in one.accepts - {PHOTO}}
-    if path.suffix.lower() in models:
+    if is_model(path):
         record = new_record(shown(path.stem), PersonaKind.model, title=shown(path.name)[:LONGEST_TITLE])
         return Persona(record.model_copy(update={"files": (path.name,)}), path.parent, None, saved=False)
     if not is_picture(path):
-        endings = ", ".join(sorted(models))
+        endings = ", ".join(sorted(_model_endings()))
         raise PersonaError(f"{path.name} is neither a picture nor a trained model, which ends in {endings}")
     record = new_record(shown(path.stem), PersonaKind.photo, title=shown(path.name)[:LONGEST_TITLE])
     return Persona(record, path.parent, path, saved=False)
