@@ -27,6 +27,7 @@ FILES = {
     "/chart.js": "chart.js",
     "/pictures.js": "pictures.js",
     "/processor.js": "processor.js",
+    "/elements.js": "elements.js",
     "/library.js": "library.js",
     "/adding.js": "adding.js",
     "/texts.js": "texts.js",
