@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from limits import soft_limit
 from PIL import Image
 
@@ -144,6 +146,21 @@ def test_what_is_no_name_becomes_the_title(library: Library, photo: Path) -> Non
     assert library.add(photo, "../Zoë", Consent.self).name == "Zoe"
     with pytest.raises(PersonaError, match="already"):
         library.add(photo, "zoe", Consent.self)
+
+
+@given(title=st.text(min_size=1, max_size=200), taken=st.lists(st.sampled_from(["persona", "A", "con"])))
+def test_whatever_people_type_becomes_a_new_name(title: str, taken: list[str]) -> None:
+    name = name_for(title, taken)
+    assert is_name(name)
+    assert name.lower() not in {other.lower() for other in taken}
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [("Zoë Smith", "Zoe-Smith"), ("妈妈", "persona"), ("con", "persona-con"), ("a" * 99, "a" * 56)],
+)
+def test_names_stay_readable(title: str, name: str) -> None:
+    assert name_for(title, []) == name
 
 
 TITLES = [

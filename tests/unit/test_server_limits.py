@@ -52,7 +52,7 @@ def send(sender: Sender, **limits: Any) -> tuple[int, Any]:
         sent.append(message)
 
     async def work() -> None:
-        await BodyLimit(echo, **limits)({"type": "http", "method": "POST"}, sender.receive, keep)
+        await BodyLimit(echo, **limits)({"type": "http", "method": "POST", "path": "/x"}, sender.receive, keep)
 
     run(work)
     return sent[0]["status"], json.loads(sent[1]["body"])

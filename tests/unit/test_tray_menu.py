@@ -12,7 +12,6 @@ from statuses import NAMES, status
 from visard.daemon.api.schema import CameraInfo, Consent, Job, PersonaInfo, Problem, State
 from visard.daemon.config.settings import Mode
 from visard.daemon.errors import DaemonAbsent, VisardError
-from visard.daemon.personas.record import check_name
 from visard.tray import actions, texts
 from visard.tray.menu import menu
 from visard.tray.panel import SEPARATOR
@@ -229,25 +228,10 @@ def test_adding_a_persona_asks_for_consent_and_stops_at_any_no(tmp_path: Path) -
     assert do(actions.AddPersona(), dialogs) == [("processors",)]
     assert dialogs.seen == ["face dfm", "persona"]
     asked = do(actions.AddPersona(), FakeDialogs(path=photo, form=("Clara", Consent.permission)))
-    assert asked[2:] == [
-        ("add_persona", photo, "Clara-2", Consent.permission, "Clara"),
+    assert asked[1:] == [
+        ("add_persona", photo, None, Consent.permission, "Clara"),
         ("switch_persona", "added"),
     ]
-
-
-@given(title=st.text(min_size=1, max_size=200), taken=st.lists(st.sampled_from(["persona", "A", "con"])))
-def test_whatever_people_type_becomes_a_new_name(title: str, taken: list[str]) -> None:
-    name = actions.name_for(title, taken)
-    assert check_name(name) == name
-    assert name.lower() not in {other.lower() for other in taken}
-
-
-@pytest.mark.parametrize(
-    ("title", "name"),
-    [("Zoë Smith", "Zoe-Smith"), ("妈妈", "persona"), ("con", "persona-con"), ("a" * 99, "a" * 56)],
-)
-def test_names_stay_readable(title: str, name: str) -> None:
-    assert actions.name_for(title, []) == name
 
 
 def test_the_preview_opens_in_a_browser_or_the_person_hears_why_not() -> None:

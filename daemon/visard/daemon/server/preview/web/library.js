@@ -22,6 +22,7 @@ export class LibraryPanel {
     this.arranging = on;
     find("#arrange").setAttribute("aria-pressed", on);
     find("#choose").classList.toggle("arranging", on);
+    find("#undo").hidden = true;
     if (this.status) this.show(this.status);
     this.showBin();
   }

@@ -259,7 +259,7 @@ const WORDS = {
     looking: "正在寻找面孔……",
     whichFace: "照片中有 {n} 张面孔；请点击要用的那一张。",
     face: "面孔 {n}",
-    trying: "正在试戴……",
+    trying: "正在试用……",
     trialMore: "效果如下：正视、微笑、说话和侧转。",
     titleOf: "名称",
     consent: "为何可以使用这张面孔",
