@@ -329,7 +329,8 @@ class FakeService(Service):
         self.prepare(None)
 
     def generate_persona(self, seed: int | None, name: str | None) -> Job:
-        name = name or f"person-{seed or 7}"
+        name = check_title(name or f"person-{seed or 7}")
+        name = name if is_name(name) else name_for(name, self._personas)
         self._free(name)
         job = Job(id=len(self._jobs) + 1, title="drawing a person", persona=name, progress=0.0)
         self._jobs[job.id] = job

@@ -1,51 +1,51 @@
 """What the daemon and its clients say to each other: the answers of the control API, and nothing heavy.
 
-=======  ==============================  ==========================================================
-method   path                            what
-=======  ==============================  ==========================================================
-GET      /status                         Status, the whole snapshot
-GET      /events                         server-sent events: status, progress, alert
-POST     /persona                        put one on: Wear -> Status
-POST     /persona/next, /previous        -> Status
-POST     /pause, /resume                 -> Status
-POST     /reveal                         show the real face: Reveal (default: on) -> Status
-POST     /calibrate                      take the next frame as the neutral reference -> Status
-GET      /personas                       list of PersonaInfo
-POST     /personas                       add photos or a trained model: NewPersona -> PersonaInfo
-POST     /personas/generate              Generate -> Job
-GET      /personas/{name}                PersonaInfo
-PATCH    /personas/{name}                name, title, hidden, processor, options: PersonaChange -> PersonaInfo
-DELETE   /personas/{name}                into the bin, or for good with ?forever=true
-POST     /personas/{name}/move           before another one, or last: Move -> list of PersonaInfo
-POST     /personas/{name}/restore        out of the bin -> PersonaInfo
-GET      /personas/{name}/thumbnail      JPEG
-GET      /personas/{name}/photos/{n}     JPEG of one of its photos, the first being 1
-PATCH    /personas/{name}/photos         add, remove or put first: PhotoChange -> PersonaInfo
-GET      /bin                            list of RemovedInfo
-DELETE   /bin                            delete for good what is in the bin
-POST     /trials                         the bytes of a picture: find its faces -> Trial
-POST     /trials/camera                  the same with what the camera sees -> Trial
-GET      /trials/{id}                    Trial
-DELETE   /trials/{id}                    forget it
-POST     /trials/{id}/photos             one more photo of the face: bytes -> Trial
-POST     /trials/{id}/face               which face is meant: FaceChoice -> Trial
-GET      /trials/{id}/photos/{n}         JPEG of a photo, upright
-GET      /trials/{id}/picture            JPEG: the photo, and the demo driver with the face
-POST     /trials/{id}/persona            keep it: TrialPersona -> PersonaInfo
-GET      /enrolment                      EnrolmentInfo: whether the driver is enrolled
-POST     /enrolment                      learn what the driver looks like: EnrolRequest -> Job
-DELETE   /enrolment                      forget what the driver looks like
-GET      /processors                     list of ProcessorInfo: what can put a persona on, and its options
-DELETE   /jobs/{job}                     give up preparing a persona -> Status
-GET      /settings                       Config
-PATCH    /settings                       some fields of Config -> Config
-DELETE   /settings/{key}                 back to its default -> Config
-GET      /cameras                        list of CameraInfo
-GET      /engines                        EnginesInfo: backends, what serves, what is compiled
-GET      /preview                        MJPEG of what goes out
-POST     /preview                        Link to the preview page, good for one visit
-POST     /shutdown                       end the daemon
-=======  ==============================  ==========================================================
+=======  ==================================  ==============================================================
+method   path                                what
+=======  ==================================  ==============================================================
+GET      /status                             Status, the whole snapshot
+GET      /events                             server-sent events: status, progress, alert
+POST     /persona                            put one on: Wear -> Status
+POST     /persona/next, /previous            -> Status
+POST     /pause, /resume                     -> Status
+POST     /reveal                             show the real face: Reveal (default: on) -> Status
+POST     /calibrate                          take the next frame as the neutral reference -> Status
+GET      /personas                           list of PersonaInfo
+POST     /personas                           add photos or a trained model: NewPersona -> PersonaInfo
+POST     /personas/generate                  Generate -> Job
+GET      /personas/{name}                    PersonaInfo
+PATCH    /personas/{name}                    name, title, hidden, processor: PersonaChange -> PersonaInfo
+DELETE   /personas/{name}                    into the bin, or for good with ?forever=true
+POST     /personas/{name}/move               before another one, or last: Move -> list of PersonaInfo
+POST     /personas/{name}/restore            out of the bin -> PersonaInfo
+GET      /personas/{name}/thumbnail          JPEG
+GET      /personas/{name}/photos/{number}    JPEG of one of its photos, the first being 1
+PATCH    /personas/{name}/photos             add, remove or put first: PhotoChange -> PersonaInfo
+GET      /bin                                list of RemovedInfo
+DELETE   /bin                                delete for good what is in the bin
+POST     /trials                             the bytes of a picture: find its faces -> Trial
+POST     /trials/camera                      the same with what the camera sees -> Trial
+GET      /trials/{trial}                     Trial
+DELETE   /trials/{trial}                     forget it
+POST     /trials/{trial}/photos              one more photo of the face: bytes -> Trial
+POST     /trials/{trial}/face                which face is meant: FaceChoice -> Trial
+GET      /trials/{trial}/photos/{number}     JPEG of a photo, upright
+GET      /trials/{trial}/picture             JPEG: the photo, and the demo driver with the face
+POST     /trials/{trial}/persona             keep it: TrialPersona -> PersonaInfo
+GET      /enrolment                          EnrolmentInfo: whether the driver is enrolled
+POST     /enrolment                          learn what the driver looks like: EnrolRequest -> Job
+DELETE   /enrolment                          forget what the driver looks like
+GET      /processors                         list of ProcessorInfo: what can put a persona on, and its options
+DELETE   /jobs/{job}                         give up preparing a persona -> Status
+GET      /settings                           Config
+PATCH    /settings                           some fields of Config -> Config
+DELETE   /settings/{key}                     back to its default -> Config
+GET      /cameras                            list of CameraInfo
+GET      /engines                            EnginesInfo: backends, what serves, what is compiled
+GET      /preview                            MJPEG of what goes out
+POST     /preview                            Link to the preview page, good for one visit
+POST     /shutdown                           end the daemon
+=======  ==================================  ==============================================================
 
 An error is ``{"error": {"code": ..., "message": ...}}`` with the status from the one table of errors.
 """

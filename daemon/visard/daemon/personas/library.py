@@ -116,15 +116,19 @@ class Library(Entries):
         """Return the record of a new persona; raises PersonaError."""
         from visard.daemon.personas.prepare import chosen
 
-        title = check_title(title if title is not None else name or "")
-        if name is not None and is_name(name):
-            self.check_free(name)
-        else:
-            name = name_for(name or title, self.taken())
+        name, title = self._called(name, title)
         choice = chosen(made_of, processor, options or {})
         return made_of.record.model_copy(
             update={"name": name, "consent": consent, "title": title, **choice.model_dump()}
         )
+
+    def _called(self, name: str | None, title: str | None) -> tuple[str, str]:
+        """Return the name and the title of a new persona; raises PersonaError."""
+        title = check_title(title if title is not None else name or "")
+        if name is None or not is_name(name):
+            return name_for(name or title, self.taken()), title
+        self.check_free(name)
+        return name, title
 
     def _save_model(
         self,
@@ -194,9 +198,8 @@ class Library(Entries):
         from visard.daemon.personas.generator import first_usable
 
         seed = secrets.randbelow(1_000_000) if seed is None else seed
-        name = f"person-{seed}" if name is None else name
-        self.check_free(name)
-        record = new_record(name, PersonaKind.generated, consent=Consent.generated, seed=seed)
+        name, title = self._called(f"person-{seed}" if name is None else name, None)
+        record = new_record(name, PersonaKind.generated, title=title, consent=Consent.generated, seed=seed)
         return self._save(record, [first_usable(person, seed)])
 
     def _save(self, record: Record, portraits: "Sequence[Portrait]") -> Persona:

@@ -12,7 +12,8 @@ from visard.daemon.server.responses import CONFLICT, UNKNOWN, JpegResponse
 
 router = APIRouter(prefix="/trials", tags=["trials"])
 Picture = Annotated[
-    bytes, Body(media_type="application/octet-stream", description="what the file of a picture holds")
+    bytes,
+    Body(media_type="application/octet-stream", description="what the file of a picture holds", min_length=1),
 ]
 
 
