@@ -31,19 +31,19 @@ export class LibraryPanel {
     this.status = status;
     const shown = status.personas.filter((each) => this.arranging || !each.hidden || [status.persona, status.wanted].includes(each.name));
     const names = JSON.stringify([this.arranging, ...shown.map(({ name, title }) => [name, title])]);
-    if (this.list.dataset.names !== names) this.draw(shown, names);
+    const { activeElement: active } = document;
+    const anew = this.list.dataset.names !== names;
+    if (anew) this.list.replaceChildren(...shown.map((persona) => this.item(persona)));
+    this.list.dataset.names = names;
     shown.forEach((persona, index) => this.update(this.list.children[index], persona));
+    if (anew) this.focusAgain(active.closest("#personas li")?.dataset.name, active.dataset.tool);
   }
 
-  /** Make all items anew; whoever uses the keyboard finds the same button of the same persona again. */
-  draw(shown, names) {
-    const { activeElement: active } = document;
-    const [name, tool] = [active.closest?.("#personas li")?.dataset.name, active.dataset.tool];
-    this.list.dataset.names = names;
-    this.list.replaceChildren(...shown.map((persona) => this.item(persona)));
-    const again = [...this.list.children].find((each) => each.dataset.name === name);
-    const wanted = again?.querySelector(tool ? `[data-tool="${tool}"]` : "button");
-    (wanted?.disabled ? again.querySelector("button:enabled") : wanted)?.focus();
+  /** Give whoever uses the keyboard the same button of the same persona again, or the next that can be used. */
+  focusAgain(name, tool) {
+    const item = [...this.list.children].find((each) => each.dataset.name === name);
+    const wanted = item?.querySelector(tool ? `[data-tool="${tool}"]` : "button");
+    (wanted?.disabled ? item.querySelector(".tools button:enabled") : wanted)?.focus();
   }
 
   item({ name, title }) {
