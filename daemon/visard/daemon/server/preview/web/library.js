@@ -32,11 +32,12 @@ export class LibraryPanel {
     const shown = status.personas.filter((each) => this.arranging || !each.hidden || [status.persona, status.wanted].includes(each.name));
     const names = JSON.stringify([this.arranging, ...shown.map(({ name, title }) => [name, title])]);
     const { activeElement: active } = document;
+    const focused = active.closest("#personas li")?.dataset.name;
     const anew = this.list.dataset.names !== names;
     if (anew) this.list.replaceChildren(...shown.map((persona) => this.item(persona)));
     this.list.dataset.names = names;
     shown.forEach((persona, index) => this.update(this.list.children[index], persona));
-    if (anew) this.focusAgain(active.closest("#personas li")?.dataset.name, active.dataset.tool);
+    if (anew) this.focusAgain(focused, active.dataset.tool);
   }
 
   /** Give whoever uses the keyboard the same button of the same persona again, or the next that can be used. */
