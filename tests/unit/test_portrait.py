@@ -65,7 +65,7 @@ def test_no_face(picture: Image) -> None:
 
 def test_several_faces(robin: Image) -> None:
     clara = headshot("clara", 260)
-    with pytest.raises(FaceUnusable, match=r"holds 2 faces; cut it down to one"):
+    with pytest.raises(FaceUnusable, match=r"holds 2 faces; choose one with --face N"):
         examine(scene((robin, 0, 30), (clara, 340, 50)))
 
 

@@ -1,15 +1,14 @@
 """A picture that a persona is made from: its face found, chosen, cut out and judged."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from visard.models.blendshapes import NAMES
 from visard.models.errors import FaceUnusable
-from visard.models.face import IRIS_LEFT, IRIS_RIGHT, Face, Image
-from visard.models.geometry.pose import fit_pose
+from visard.models.face import Face, Image
+from visard.models.photo.checks import judge
 from visard.models.photo.faces import LONGEST, PhotoFaces, face_at, faces_in, numbered
 from visard.models.photo.remark import Remark
 from visard.models.picture_file import shrink
@@ -46,7 +45,7 @@ def examine(picture: Path | Image, face: int | None = None) -> Portrait:
     found = faces_in(picture)
     chosen = _choose(found, face)
     others = [other for other in found.faces if other is not chosen]
-    remarks = list(_judge(chosen))
+    remarks = list(judge(found.image, chosen))
     if found.turned:
         remarks.append(Remark("sideways", "the picture was not the right way up; it was turned"))
     if others and face is None:
@@ -116,29 +115,3 @@ def _around(face: Face, others: Sequence[Face], image: Image) -> tuple[int, int,
     left, top = np.maximum(np.floor(low), 0).astype(int)
     right, bottom = np.minimum(np.ceil(high), image.shape[1::-1]).astype(int)
     return int(left), int(top), int(right), int(bottom)
-
-
-def _judge(face: Face) -> Iterator[Remark]:
-    """Yield remarks; raise FaceUnusable for what no swapper could repair."""
-    apart = float(np.linalg.norm(face.landmarks[IRIS_LEFT] - face.landmarks[IRIS_RIGHT]))
-    if apart < 24:
-        raise FaceUnusable(
-            f"the face is too small: {apart:.0f} pixels between the eyes; 24 are needed, 60 look good"
-        )
-    if apart < 60:
-        yield Remark(
-            "small", f"the face is small ({apart:.0f} pixels between the eyes); it will look soft from near"
-        )
-    yaw, pitch, _ = fit_pose(face.landmarks).degrees
-    if abs(yaw) > 40 or abs(pitch) > 40:
-        turn = max(abs(yaw), abs(pitch))
-        raise FaceUnusable(f"the head is turned {turn:.0f} degrees; use a picture taken from the front")
-    if abs(yaw) > 18:
-        yield Remark(
-            "turned", f"the head is turned {abs(yaw):.0f} degrees; one side of the face is guessed from the other"
-        )
-    expression = dict(zip(NAMES, face.blendshapes, strict=True))
-    if min(expression["eyeBlinkLeft"], expression["eyeBlinkRight"]) > 0.55:
-        raise FaceUnusable("the eyes are closed; use a picture with open eyes")
-    if expression["jawOpen"] > 0.35:
-        yield Remark("mouth", "the mouth is wide open; a picture with a calm face looks better")

@@ -24,9 +24,9 @@ _MOST = 40
 """Faces that are numbered in one picture at most."""
 _TILE, _STEP = 768, 480
 """Side of the squares that small faces are looked for in, and how far one is from the next."""
-_SCORE, _PRESENCE = 0.4, 0.9
-"""What detector and landmark network must say of a face that only a closer look shows: many looks, so much
-chance of taking leaves or cloth for a face."""
+_SCORE, _PRESENCE, _NEAR_SCORE = 0.4, 0.9, 0.6
+"""What detector, landmark network and again the detector, from near, must say of a face that only a closer
+look shows: in many looks there is much chance of taking leaves or cloth for a face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,9 @@ def _find(image: Image) -> list[Face]:
     if small is image:
         return faces
     faces = _placed_again(image, faces)
-    return faces + _closer(image, faces, (0,)) if faces else _closer(image, [], range(4))
+    if faces:
+        return faces + _closer(image, faces)
+    return next(filter(None, (_closer(image, [], turns) for turns in range(4))), [])
 
 
 def _placed_again(image: Image, faces: list[Face]) -> list[Face]:
@@ -121,33 +123,45 @@ def _placed_again(image: Image, faces: list[Face]) -> list[Face]:
     return placed
 
 
-def _closer(image: Image, known: Sequence[Face], turns: Sequence[int]) -> list[Face]:
+def _closer(image: Image, known: Sequence[Face], turns: int = 0) -> list[Face]:
     """Return faces that only show at full resolution, square by square; ``turns``: quarters to the left."""
-    landmarker, blendshapes = Landmarker(), Blendshapes()
+    detector, landmarker, blendshapes = Detector.full_range(), Landmarker(), Blendshapes()
     found: list[Face] = []
-    for detection in _detections(image, turns):
+    for detection in _detections(image, detector, turns):
         landmarks, presence = landmarker(image, detection.region)
         if presence < _PRESENCE / 2 or _taken(landmarks, (*known, *found)):
             continue
-        landmarks, presence = landmarker(image, Region.around(landmarks))
-        if presence > _PRESENCE and not _taken(landmarks, (*known, *found)):
+        region = Region.around(landmarks)
+        landmarks, presence = landmarker(image, region)
+        if (
+            presence > _PRESENCE
+            and not _taken(landmarks, (*known, *found))
+            and _seen(image, region, detector)
+        ):
             found.append(Face(0, landmarks, blendshapes(landmarks), presence))
     return found
 
 
-def _detections(image: Image, turns: Sequence[int]) -> list[Detection]:
+def _detections(image: Image, detector: Detector, turns: int) -> list[Detection]:
     """Return what the detector sees in overlapping squares, best first."""
-    detector = Detector.full_range()
     seen = [
         detection.moved(left, top)
         for top in _begins(image.shape[0])
         for left in _begins(image.shape[1])
-        for turn in turns
         for detection in detector(
-            image[top : top + _TILE, left : left + _TILE], threshold=_SCORE, turns=turn
+            image[top : top + _TILE, left : left + _TILE], threshold=_SCORE, turns=turns
         )
     ]
     return sorted(seen, key=lambda detection: -detection.score)
+
+
+def _seen(image: Image, region: Region, detector: Detector) -> bool:
+    """Whether the detector sees a face in the upright middle of a region when it looks from near."""
+    side = 192
+    wider = replace(region, size=1.5 * region.size)
+    cut = cv2.warpAffine(image, wider.matrix(side), (side, side), flags=cv2.INTER_AREA)
+    seen = detector(np.asarray(cut, np.uint8), threshold=_NEAR_SCORE)
+    return any(np.hypot(d.centre[0] - side / 2, d.centre[1] - side / 2) < side / 6 for d in seen)
 
 
 def _begins(length: int) -> Iterator[int]:

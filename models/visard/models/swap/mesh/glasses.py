@@ -1,4 +1,4 @@
-"""Glasses: painted out of the persona's photo, kept on the driver."""
+"""Glasses of the driver."""
 
 from functools import cache
 
@@ -22,16 +22,6 @@ _SPAN = 0.28
 """A frame runs over the nose: one piece at least this wide, in texture sides. Wrinkles are shorter."""
 _LOOK_EVERY = 8
 """Frames between two looks at a driver who wears no glasses as far as is known."""
-
-
-def without_glasses(texture: Image) -> Image:
-    """Return the texture with a frame painted over; unchanged where there is none."""
-    side = texture.shape[0]
-    frame = find_frame(np.asarray(cv2.resize(texture, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8))
-    if not frame.any():
-        return texture
-    area = cv2.resize(cv2.dilate(frame, _disc(2)), (side, side), interpolation=cv2.INTER_NEAREST)
-    return np.asarray(cv2.inpaint(texture, area, side / 73, cv2.INPAINT_TELEA), np.uint8)
 
 
 def find_frame(texture: Image) -> Mask:

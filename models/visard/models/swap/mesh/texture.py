@@ -7,22 +7,32 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from visard.models.face import Image, Landmarks
+from visard.models.blendshapes import NAMES
+from visard.models.face import Face, Image, Landmarks
 from visard.models.geometry.canonical import canonical
 from visard.models.geometry.expression import neutral
 from visard.models.geometry.pose import Pose, canonical_upright, fit_pose
-from visard.models.geometry.uv import Sampler, edge_distance, reduced, texels, unroll
+from visard.models.geometry.uv import Sampler, reduced, unroll
+from visard.models.photo import measures
 from visard.models.portrait import Portrait
 from visard.models.swap.mesh.eyes import EYES, Iris
-from visard.models.swap.mesh.glasses import without_glasses
-from visard.models.swap.mesh.light import SIDE, Skin, skin_area, smoothstep, trust
+from visard.models.swap.mesh.light import SIDE, Skin, skin_area, smoothstep
+from visard.models.swap.mesh.repair import (
+    MASK_SIDE,
+    filled,
+    hair,
+    without_glasses,
+    without_hair,
+    without_teeth,
+)
+from visard.models.swap.mesh.shading import coloured, evenly_lit, without_smile, without_tint
+
+__all__ = ["MASK_SIDE", "SIDES", "Texture", "facing", "hair"]
 
 Floats = npt.NDArray[np.float32]
 
 SIDES = (512, 256)
 """Texture sizes; the one nearest to the face's size in the frame is used, so that nothing shimmers."""
-
-MASK_SIDE = 96
 
 _HIGHLIGHT, _SHADOW = 0.35, 0.6
 """Skin that differs from its model by more than this (natural logarithm) is taken towards it."""
@@ -41,17 +51,75 @@ class Texture:
     """Neutral shape, float32 [478, 3], upright centimetres."""
 
     @classmethod
-    def of(cls, portrait: Portrait) -> "Texture":
-        """Make it from a photo."""
-        image, landmarks = portrait.image, portrait.face.landmarks
-        left, right = (Iris.of(image, landmarks, ring, centre) for ring, centre in EYES)
-        largest = SIDES[0]
-        unrolled = unroll(_without_irises(image, landmarks), landmarks[:468, :2], largest)
-        whole = _without_hair(_both_sides(unrolled, landmarks))
-        whole = _softened(without_glasses(whole))
+    def of(cls, *portraits: Portrait) -> "Texture":
+        """Make it from one photo or several of the same person; the best one is what others are added to."""
+        views = sorted(map(_View.of, portraits), key=lambda view: -view.quality)
+        base = views[0]
+        whole, seen = base.texture, base.seen
+        for view in views[1:]:
+            whole, seen = _completed(whole, seen, view.texture, view.seen)
+        whole, seen = _completed(whole, seen, whole[:, ::-1], seen[:, ::-1])
+        whole = _softened(_repaired(whole, seen, base.face))
         levels = {side: reduced(whole, side) for side in SIDES}
-        own = reduced(whole, SIDE)
-        return cls(levels, own, (left, right), neutral(portrait.face))
+        shapes, weights = [neutral(view.face) for view in views], [view.quality for view in views]
+        shape = np.asarray(np.average(shapes, axis=0, weights=weights), np.float32)
+        return cls(levels, reduced(whole, SIDE), base.irises, shape)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What one photo shows of a person."""
+
+    face: Face
+    texture: Image
+    """The unrolled face at the largest size, without irises."""
+    seen: Floats
+    """How well each texel is seen, float32 [64, 64]: 1 from the front, 0 edge on or outside the photo."""
+    irises: tuple[Iris, Iris]
+
+    @classmethod
+    def of(cls, portrait: Portrait) -> "_View":
+        face, landmarks = portrait.face, portrait.face.landmarks
+        image = without_tint(portrait.image, measures.unrolled(portrait.image, face))
+        left, right = (Iris.of(image, landmarks, ring, centre) for ring, centre in EYES)
+        unrolled = unroll(_without_irises(image, landmarks), landmarks[:468, :2], SIDES[0])
+        outside = Sampler(64).lookup(measures.outside(image, landmarks[:468])[:, None].astype(np.float32))
+        shown = 1 - cv2.dilate(np.ceil(outside[..., 0]), np.ones((3, 3), np.uint8))
+        seen = Sampler(64).lookup(facing(fit_pose(landmarks))[:, None])[..., 0] * shown
+        return cls(face, unrolled, seen, _both_irises(left, right, image, landmarks))
+
+    @property
+    def quality(self) -> float:
+        """How good a photo is for a texture: turned to the viewer, whole and large."""
+        return float(self.seen.clip(0, 1).mean()) * min(self.face.size / SIDES[1], 1)
+
+
+def _both_irises(left: Iris, right: Iris, image: Image, landmarks: Landmarks) -> tuple[Iris, Iris]:
+    """Where one eye is cut off by the photo's edge or in the dark, the other one's mirror image serves."""
+    outside = measures.outside(image, landmarks)
+    weight = [
+        (1 - outside[ring].mean()) * float(iris.disc.mean() + 1)
+        for iris, (ring, _) in zip((left, right), EYES, strict=True)
+    ]
+    if weight[0] < 0.5 * weight[1]:
+        return Iris(np.ascontiguousarray(right.disc[:, ::-1])), right
+    if weight[1] < 0.5 * weight[0]:
+        return left, Iris(np.ascontiguousarray(left.disc[:, ::-1]))
+    return left, right
+
+
+def _repaired(texture: Image, seen: Floats, face: Face) -> Image:
+    """Take out what belongs to the photo and not to the person."""
+    side = texture.shape[0]
+    missing = np.asarray(cv2.resize(smoothstep(-seen, -0.06, -0.01), (side, side)), np.float32)
+    if missing.max() > 0.5:
+        texture = filled(texture, missing, skin_area(side) * (missing < 0.01))
+    expression = dict(zip(NAMES, face.blendshapes, strict=True))
+    smile = float(expression["mouthSmileLeft"] + expression["mouthSmileRight"]) / 2
+    upper, lower, left, right = face.landmarks[[13, 14, 78, 308], :2]
+    gap = float(np.linalg.norm(upper - lower)) / max(float(np.linalg.norm(left - right)), 1)
+    texture = without_teeth(without_hair(evenly_lit(coloured(texture))), gap)
+    return without_smile(without_glasses(texture), smile)
 
 
 @cache
@@ -72,20 +140,22 @@ def facing(pose: Pose) -> Floats:
     return np.asarray(-(normals() @ pose.rotation.T)[:, 2], np.float32)
 
 
-def _both_sides(texture: Image, landmarks: Landmarks) -> Image:
-    """Fill what the photo's head turn hides with the other side, mirrored and matched in colour."""
-    seen = Sampler(64).lookup(facing(fit_pose(landmarks))[:, None])[..., 0]
-    other = seen[:, ::-1]
-    lacking = smoothstep(other - seen, 0.1, 0.35) * (1 - smoothstep(seen, 0.3, 0.75))
+def _completed(texture: Image, seen: Floats, other: Image, other_seen: Floats) -> tuple[Image, Floats]:
+    """Fill what a texture lacks with another one, matched in colour.
+
+    Of both, ``seen`` says how well each texel is seen, float32 [64, 64]. Returns both for the whole.
+    """
+    lacking = smoothstep(other_seen - seen, 0.1, 0.35) * (1 - smoothstep(seen, 0.3, 0.75))
     if lacking.max() < 0.05:
-        return texture
+        return texture, seen
     side = texture.shape[0]
     share = _spread(lacking, side)
-    mirrored = texture[:, ::-1].astype(np.float32)
+    added = other.astype(np.float32)
     soft = side / 10
-    tone = _soft(texture, 1 - share, soft) / np.maximum(_soft(mirrored, 1 - share, soft), 1)
-    filled = mirrored * np.clip(tone, 0.7, 1.4)
-    return np.clip(texture * (1 - share) + filled * share + 0.5, 0, 255).astype(np.uint8)
+    tone = _soft(texture, 1 - share, soft) / np.maximum(_soft(added, 1 - share, soft), 1)
+    filled_in = added * np.clip(tone, 0.7, 1.4)
+    whole = np.clip(texture * (1 - share) + filled_in * share + 0.5, 0, 255).astype(np.uint8)
+    return whole, np.maximum(seen, other_seen * (lacking > 0))
 
 
 def _spread(share: Floats, side: int) -> Floats:
@@ -100,39 +170,6 @@ def _soft(picture: Image | Floats, weight: Floats, sigma: float) -> Floats:
     small = cv2.GaussianBlur(small, (0, 0), sigma / 8)
     mean = small[..., :3] / np.maximum(small[..., 3:], 1e-3)
     return np.asarray(cv2.resize(mean, (side, side)), np.float32)
-
-
-@cache
-def hair_area(side: int) -> Floats:
-    """Where hair may hang into the face: forehead and temples, float32 [side, side], 0..1."""
-    points = texels(side)
-    rows = np.arange(side, dtype=np.float32)[:, None]
-    forehead = smoothstep(float(points[[105, 334], 1].mean()) - rows, side * 0.01, side * 0.05)
-    beside = smoothstep(0.14 - edge_distance(side), 0, 0.05) * smoothstep(
-        float(points[[61, 291], 1].mean()) - rows, 0, side * 0.1
-    )
-    return np.asarray(np.maximum(np.broadcast_to(forehead, (side, side)), beside), np.float32)
-
-
-def hair(colours: Image, skin: Skin) -> Floats:
-    """How likely each texel of a square texture is hair over skin, 0..1."""
-    return smoothstep(-skin.off(colours), 0.28, 0.5) * hair_area(colours.shape[0])
-
-
-def _without_hair(texture: Image) -> Image:
-    """Replace fringe and background in the photo by skin: the model's colour with some of the grain."""
-    small = reduced(texture, MASK_SIDE)
-    skin = Skin.fit(small)
-    found = np.asarray(cv2.dilate(hair(small, skin), np.ones((5, 5), np.uint8)), np.float32)
-    if found.mean() < 0.002:
-        return texture
-    side = texture.shape[0]
-    share = _spread(found, side)
-    sure = cv2.resize(trust(skin.off(small)), (side, side))[..., None] * (1 - share)
-    bare = cv2.GaussianBlur(texture * sure + skin.colours(side) * (1 - sure), (0, 0), side / 32)
-    grain = texture - np.asarray(cv2.GaussianBlur(texture, (0, 0), 2), np.float32)
-    filled = np.asarray(bare + 0.3 * grain, np.float32)
-    return np.clip(texture * (1 - share) + filled * share + 0.5, 0, 255).astype(np.uint8)
 
 
 def _softened(texture: Image) -> Image:
