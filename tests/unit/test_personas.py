@@ -16,6 +16,7 @@ from visard.daemon.config import paths
 from visard.daemon.errors import FaceUnusable, PersonaError, PictureUnreadable
 from visard.daemon.personas import bin as bin_
 from visard.daemon.personas import photos
+from visard.daemon.personas.entry_files import new_folder
 from visard.daemon.personas.generator import ATTEMPTS
 from visard.daemon.personas.library import SHIPPED, Library
 from visard.daemon.personas.names import is_name, name_for
@@ -225,7 +226,7 @@ def test_a_full_disk_leaves_nothing_half_written(library: Library, photo: Path, 
 
 
 def test_two_programs_that_add_one_name_do_not_overwrite_each_other(library: Library, photo: Path) -> None:
-    slower = library._new_folder("may")
+    slower = new_folder(library.root, "may")
     (slower.__enter__() / "mine").touch()
     library.add(photo, "may", Consent.self)
     with pytest.raises(PersonaError):
@@ -304,6 +305,25 @@ def test_rename_changes_what_is_seen_and_old_names_go_on_to_work(library: Librar
     assert library.add(photo, "june", Consent.self).name == "june"  # nobody has this name any more
     assert library.get("June").name == "june"
     assert names(library)[6:] == ["july", "june"]
+
+
+def test_killed_while_it_is_renamed_it_is_found_by_both_names(
+    library: Library, portraits: list[Portrait], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.add_portraits(portraits[:1], "may", Consent.self)
+    library.move("may", "clara")
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", die)
+        with pytest.raises(KeyboardInterrupt):
+            library.rename("may", "june")
+    assert library.get("june") == library.get("may")
+    assert names(library)[0] == "may"
+    assert library.rename("may", "june").name == "june"
+    assert names(library)[0] == "june"
 
 
 def test_rename_also_of_case_alone(library: Library, photo: Path) -> None:

@@ -2,7 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,23 @@ from visard.engines.file_access import open_plain, private_file
 if TYPE_CHECKING:
     from visard.models.face import Image
     from visard.models.portrait import Portrait
+
+
+@contextmanager
+def new_folder(root: Path, name: str) -> Iterator[Path]:
+    """Give a hidden folder to fill; at the end it takes its name, and after an error it is gone.
+
+    Raises PersonaError for what cannot be written.
+    """
+    try:
+        with tempfile.TemporaryDirectory(dir=root, prefix=".new-") as hidden:
+            folder = Path(hidden) / name
+            folder.mkdir(mode=0o700)
+            yield folder
+            folder.rename(root / name)
+    except OSError as error:
+        reason = error.strerror or error
+        raise PersonaError(f"persona {name} cannot be written to {root}: {reason}") from error
 
 
 def write_record(folder: Path, record: Record) -> None:

@@ -6,7 +6,6 @@ A folder appears under its name complete or not at all; removing moves it to a b
 import os
 import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from visard.daemon.personas.entries import APPEARANCES, SHIPPED, Entries
 from visard.daemon.personas.entry_files import (
     copy_file,
     from_file,
+    new_folder,
     write_appearance,
     write_pictures,
     write_record,
@@ -137,7 +137,7 @@ class Library(Entries):
         portrait: "Portrait | None",
         sample: Callable[[Persona], "Image"] | None,
     ) -> Persona:
-        with self._new_folder(record.name) as folder:
+        with new_folder(self.root, record.name) as folder:
             copy_file(model, folder / record.files[0])
             if portrait is not None:
                 write_pictures(folder, [portrait.image])
@@ -203,25 +203,12 @@ class Library(Entries):
         return self._save(record, [first_usable(person, seed)])
 
     def _save(self, record: Record, portraits: "Sequence[Portrait]") -> Persona:
-        with self._new_folder(record.name) as folder:
+        with new_folder(self.root, record.name) as folder:
             names = write_pictures(folder, [portrait.image for portrait in portraits])
             photos = names if len(names) > 1 else ()
             update = {"warnings": remarks(portraits), "photos": photos}
             write_record(folder, record.model_copy(update=update))
         return self.get(record.name)
-
-    @contextmanager
-    def _new_folder(self, name: str) -> Iterator[Path]:
-        """Give a hidden folder to fill; at the end it takes its name, and after an error it is gone."""
-        try:
-            with tempfile.TemporaryDirectory(dir=self.root, prefix=".new-") as hidden:
-                folder = Path(hidden) / name
-                folder.mkdir(mode=0o700)
-                yield folder
-                folder.rename(self.root / name)
-        except OSError as error:
-            reason = error.strerror or error
-            raise PersonaError(f"persona {name} cannot be written to {self.root}: {reason}") from error
 
     def change_photos(
         self, name: str, add: "Sequence[Portrait]" = (), remove: Sequence[int] = (), first: int | None = None
@@ -284,7 +271,8 @@ class Library(Entries):
             return self._change(persona, {"title": title})
         if persona.name.lower() != new.lower():
             self.check_free(new)
-        others = (alias for alias in persona.record.aliases if not same(alias, new))
+        ours = (persona.name, new)
+        others = (alias for alias in persona.record.aliases if not any(same(alias, name) for name in ours))
         aliases = (*others, persona.name)[-_MAX_ALIASES:]
         with self._writing(persona.name):
             self.order.rename(persona.name, new)

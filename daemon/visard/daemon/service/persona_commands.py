@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from visard.daemon.api.client import ADD_TIMEOUT
+from visard.daemon.api.persona_client import ADD_TIMEOUT
 from visard.daemon.api.requests import NewPersona, PhotoChange, TrialPersona
 from visard.daemon.api.schema import Job, PersonaInfo, ProcessorInfo
 from visard.daemon.api.trials import RemovedInfo, Trial
