@@ -251,3 +251,19 @@ def test_engines_are_told_of_while_they_compile_and_when_they_fail() -> None:
     assert labelled(items, "Compiling landmarks … 40 %").action is None
     assert labelled(items, "⚠ Landmarks runs on the processor").action == actions.ShowProblem(found)
     assert texts.headline(status(State.live, problems=(found,))) == "Live as Clara: 1 face swapped"
+
+
+def test_who_is_hidden_is_left_out_unless_worn_and_marks_say_why() -> None:
+    clara, hanna, marco = (PersonaInfo(name=name, title=name.title()) for name in NAMES[:3])
+    now = status(
+        personas=(
+            marco.model_copy(update={"warnings": ("the face is small",)}),
+            hanna.model_copy(update={"hidden": True}),
+            clara.model_copy(update={"hidden": True, "warnings": ("glasses",), "title": "שרה"}),
+        )
+    )
+    labels = [item.label for item in every(menu(now))]
+    assert "Hanna" not in labels
+    assert labels.index("Marco ⚠") < labels.index("\u2068שרה\u2069 ⚠")
+    assert "⚠ Glasses" in labels
+    assert "⚠ The face is small" not in labels, "of who is not on"
