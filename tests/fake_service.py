@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from threading import Event, RLock, Thread
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from fake_pictures import drawing, swatch
 
 from visard.daemon.api.engines import BackendInfo, EngineInfo, EnginesInfo
-from visard.daemon.api.requests import NewPersona
+from visard.daemon.api.requests import NewPersona, PhotoChange, TrialPersona
 from visard.daemon.api.schema import (
     CameraInfo,
     CameraState,
@@ -29,16 +30,22 @@ from visard.daemon.api.schema import (
     State,
     Status,
 )
+from visard.daemon.api.trials import RemovedInfo, Trial
 from visard.daemon.config.file import Config, ConfigFile
 from visard.daemon.config.settings import Mode, reveals
 from visard.daemon.errors import EnrolmentError, PersonaError, PersonaUnknown, PictureUnreadable
 from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.media.slot import Closed
 from visard.daemon.personas.describe import describe
+from visard.daemon.personas.library import SHIPPED
+from visard.daemon.personas.names import check_title, is_name, name_for
 from visard.daemon.personas.prepare import chosen, suitable
-from visard.daemon.personas.record import AUTO, Persona, PersonaKind, Record, check_name
+from visard.daemon.personas.record import AUTO, MAX_PHOTOS, PICTURE, Persona, PersonaKind, Record
 from visard.daemon.service.enrolment import TITLE
+from visard.daemon.service.jobs import Jobs
 from visard.daemon.service.service import Service, snapshot
+from visard.daemon.service.trials import Trials
+from visard.models.picture_file import read_picture
 from visard.models.processor import Material, find_processor
 
 NAMES = ("clara", "hanna", "marco", "nico", "robin", "walter")
@@ -71,6 +78,9 @@ class FakeService(Service):
         self._personas = {name: _persona(name, shipped=True) for name in NAMES}
         self._bin: dict[str, PersonaInfo] = {}
         self._jobs: dict[int, Job] = {}
+        self._trying = Jobs(self._changed)
+        self._trying._numbers = count(1000)
+        self.trials = Trials(self._trying, lambda _, wanted: self._added(wanted))
         self._problems: dict[str, Problem] = {}
         self._revealed = self._weak = self._asleep = self._enrolled = False
         self._preparing: Job | None = None
@@ -84,6 +94,7 @@ class FakeService(Service):
             self._over.set()
             self.result.close()
             self.driver.close()
+            self.trials.close()
 
     def listen(self, changed: Callable[[], None]) -> Callable[[], None]:
         with self._lock:
@@ -171,6 +182,7 @@ class FakeService(Service):
                     *([self._preparing] if self._preparing else []),
                     *snapshot.compiling(self.working),
                     *self._jobs.values(),
+                    *self._trying.all(),
                 ),
                 problems=(*self._problems.values(), *snapshot.demotions(self.working)),
                 numbers=self._numbers(),
@@ -187,8 +199,9 @@ class FakeService(Service):
 
     def step(self, by: int) -> None:
         with self._lock:
-            names = list(self._personas)
-            self.switch_persona(names[(names.index(self._current()) + by) % len(names)])
+            known, current = self._personas.values(), self._current()
+            names = [one.name for one in known if not one.hidden or one.name == current]
+            self.switch_persona(names[(names.index(current) + by) % len(names)])
 
     def pause(self) -> None:
         self._note("pause")
@@ -264,12 +277,36 @@ class FakeService(Service):
         return swatch(list(self._personas).index(self.persona(name).name))
 
     def add_persona(self, wanted: NewPersona) -> PersonaInfo:
-        self._free(wanted.name)
-        for file in (wanted.path, *([wanted.picture] if wanted.picture else [])):
+        for file in (wanted.path, *wanted.more, *([wanted.picture] if wanted.picture else [])):
             if "\0" in file or not Path(file).is_file():
                 raise PictureUnreadable(f"{file!r} is missing")
-        added = _persona(wanted.name, title=wanted.title, consent=wanted.consent)
+        return self._added(wanted)
+
+    def _added(self, wanted: NewPersona | TrialPersona) -> PersonaInfo:
+        title = check_title(wanted.title if wanted.title is not None else wanted.name or "")
+        name = wanted.name if wanted.name and is_name(wanted.name) else name_for(title, self._personas)
+        self._free(name)
+        added = _persona(name, title=title, consent=wanted.consent)
         return self._keep(_configured(added, wanted.processor, wanted.options or {}, None))
+
+    def try_camera(self) -> Trial:
+        return self.trials.start(read_picture(SHIPPED / "hanna" / PICTURE))
+
+    def photo(self, name: str, number: int) -> bytes:
+        known = self.persona(name)
+        if not 1 <= number <= known.photos:
+            raise PersonaError(f"{known.name} has no photo {number}")
+        return self.thumbnail(name)
+
+    def change_photos(self, name: str, wanted: PhotoChange) -> PersonaInfo:
+        known = self._own(name)
+        for file in wanted.add:
+            if "\0" in file or not Path(file).is_file():
+                raise PictureUnreadable(f"{file!r} is missing")
+        count = known.photos - len(set(wanted.remove)) + len(wanted.add)
+        if max(wanted.remove, default=0) > known.photos or not 1 <= count <= MAX_PHOTOS:
+            raise PersonaError(f"{known.name} has {known.photos} photos")
+        return self._keep(known.model_copy(update={"photos": count}))
 
     def processors(self) -> list[ProcessorInfo]:
         return describe()
@@ -292,7 +329,8 @@ class FakeService(Service):
         self.prepare(None)
 
     def generate_persona(self, seed: int | None, name: str | None) -> Job:
-        name = name or f"person-{seed or 7}"
+        name = check_title(name or f"person-{seed or 7}")
+        name = name if is_name(name) else name_for(name, self._personas)
         self._free(name)
         job = Job(id=len(self._jobs) + 1, title="drawing a person", persona=name, progress=0.0)
         self._jobs[job.id] = job
@@ -316,13 +354,39 @@ class FakeService(Service):
         self._enrolled = False
         self._changed()
 
-    def rename_persona(self, name: str, new: str) -> PersonaInfo:
-        known = self._own(name)
+    def rename_persona(self, name: str, new: str | None, title: str | None = None) -> PersonaInfo:
+        known = self.persona(name)
+        title = check_title(title if title is not None else new or "")
+        self._note("rename", known.name, title)
+        if new is None or not is_name(new) or known.shipped or new.lower() == known.name:
+            return self._keep(known.model_copy(update={"title": title}))
         self._free(new)
         del self._personas[known.name]
         if self.config().persona == known.name:
             self._file.change({"persona": new.lower()})
-        return self._keep(known.model_copy(update={"name": new.lower()}))
+        return self._keep(known.model_copy(update={"name": new.lower(), "title": title}))
+
+    def hide_persona(self, name: str, hidden: bool) -> PersonaInfo:
+        self._note("hide" if hidden else "unhide", name)
+        return self._keep(self.persona(name).model_copy(update={"hidden": hidden}))
+
+    def move_persona(self, name: str, before: str | None) -> None:
+        moved, target = self.persona(name), None if before is None else self.persona(before).name
+        self._note("move", moved.name, target)
+        if target == moved.name:
+            return
+        with self._lock:
+            names = [name for name in self._personas if name != moved.name]
+            names.insert(len(names) if target is None else names.index(target), moved.name)
+            self._personas = {name: self._personas[name] for name in names}
+        self._changed()
+
+    def removed(self) -> list[RemovedInfo]:
+        now = datetime.now(UTC)
+        return [RemovedInfo(name=one.name, title=one.title, removed=now) for one in self._bin.values()]
+
+    def empty_bin(self) -> None:
+        self._bin.clear()
 
     def remove_persona(self, name: str, *, forever: bool = False) -> None:
         known = self._own(name)
@@ -348,7 +412,7 @@ class FakeService(Service):
         return known
 
     def _free(self, name: str) -> None:
-        if check_name(name).lower() in self._personas:
+        if name.lower() in self._personas:
             raise PersonaError(f"there is a persona {name} already")
 
     def _keep(self, persona: PersonaInfo) -> PersonaInfo:
@@ -456,6 +520,7 @@ def _persona(
         consent=consent.value if consent else None,
         shipped=shipped,
         ready=True,
+        photos=1,
         processors=_able(),
     )
 

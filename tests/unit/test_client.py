@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,7 +15,9 @@ from fake_service import CAMERA, NAMES, FakeService
 from PIL import Image
 
 from visard.daemon.api import address
-from visard.daemon.api.client import Client, _classes
+from visard.daemon.api.client import Client
+from visard.daemon.api.connection import _classes
+from visard.daemon.api.requests import MAX_UPLOAD, PhotoChange, TrialPersona
 from visard.daemon.api.schema import Consent, Event, State
 from visard.daemon.api.sse import parse
 from visard.daemon.config.settings import Mode
@@ -29,7 +32,11 @@ from visard.daemon.errors import (
     ProcessorUnknown,
     VisardError,
 )
+from visard.daemon.personas.library import SHIPPED
+from visard.daemon.personas.record import PICTURE
+from visard.daemon.pipeline import trial as rendering
 from visard.daemon.server.server import run
+from visard.models.picture_file import read_picture
 
 
 @contextmanager
@@ -109,6 +116,58 @@ def test_everything_can_be_asked_for(tmp_path: Path, tcp: bool) -> None:
         assert client.unset("camera").camera == "auto"
         assert client.preview().startswith("http://127.0.0.1:")
     assert "wear marco" in service.calls
+
+
+def test_the_library_can_be_tidied(tmp_path: Path) -> None:
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (8, 8)).save(photo)
+    with running(tmp_path) as (_, client):
+        assert client.rename_persona("clara", None, "Клара").title == "Клара"
+        assert client.hide_persona("hanna").hidden
+        assert not client.hide_persona("hanna", False).hidden
+        assert client.move_persona("walter", "clara")[0].name == "walter"
+        assert [each.name for each in client.move_persona("walter", None)] == list(NAMES)
+        added = client.add_persona(photo, None, Consent.self, "陈静")
+        assert (added.name, added.title) == ("persona", "陈静")
+        assert client.change_photos("persona", PhotoChange(add=(str(photo),))).photos == 2
+        assert client.removed() == []
+        client.remove_persona("persona")
+        assert [each.title for each in client.removed()] == ["陈静"]
+        client.empty_bin()
+        assert client.removed() == []
+
+
+def test_a_large_photo_is_tried(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering, "trial", lambda persona, report: read_picture(persona.picture))
+    photo = tmp_path / "photo.bmp"  # 2.3 MB, more than any other body may have
+    faces = [Image.open(SHIPPED / name / PICTURE) for name in ("hanna", "marco", "nico")]
+    group = Image.new("RGB", (3 * 512, 512))
+    for place, face in enumerate(faces):
+        group.paste(face, (512 * place, 0))
+    group.save(photo)
+    with running(tmp_path) as (_, client):
+        trial = client.try_photo(photo)
+        assert [box.number for box in trial.photos[0].faces] == [1, 2, 3]
+        trial = client.choose_face(trial.id, 2)
+        assert trial.photos[0].face == 2
+        assert client.trial_photo(trial.id).startswith(b"\xff\xd8")
+        while not (trial := client.trial(trial.id)).ready:
+            assert trial.problem is None
+            time.sleep(0.1)
+        assert client.trial_picture(trial.id).startswith(b"\xff\xd8")
+        kept = client.keep_trial(trial.id, TrialPersona(title="Мarco", consent=Consent.generated))
+        assert kept.title == "Мarco"
+        with pytest.raises(PersonaUnknown, match="over"):
+            client.trial(trial.id)
+        other = client.try_camera()
+        assert len(client.try_photo(SHIPPED / "nico" / PICTURE, other.id).photos) == 2
+        client.drop_trial(other.id)
+        (tmp_path / "large.bin").write_bytes(bytes(MAX_UPLOAD + 1))
+        with pytest.raises(PictureUnreadable, match="33,554,432 at most"):
+            client.try_photo(tmp_path / "large.bin")
+        answer = client.http.post("/trials", content=bytes(MAX_UPLOAD + 1))
+        assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too-large")
+    assert not list(home.glob("cache/trial-*"))
 
 
 def test_what_the_daemon_raised_is_raised_here(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from visard.daemon.config.enrolment import FILE, Enrolled, EnrolmentFile
 from visard.daemon.config.file import ConfigFile
 from visard.daemon.errors import EnrolmentDamaged, EnrolmentError, SourceUnavailable
 from visard.daemon.personas.library import Library
+from visard.daemon.pipeline import trial as rendering
 from visard.daemon.pipeline.enrol import LOOK_STRAIGHT, PATIENCE, TURN_A_LITTLE, enrol, pictures_of
 from visard.daemon.pipeline.identify import Identifier
 from visard.daemon.service import controller, live, service
@@ -333,6 +334,27 @@ def test_one_at_a_time_and_not_while_paused(start: Callable[..., Service]) -> No
     with pytest.raises(EnrolmentError, match="paused, so the camera is off"):
         made.enrol()
     assert ended(made, made.enrol(PHOTO)).error is None
+
+
+def test_a_snapshot_is_the_best_picture_of_a_second_and_shown_to_nobody(
+    start: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rendering, "trial", lambda persona, report: read_picture(persona.picture))
+    made = start()
+    trial = made.try_camera()
+    assert [len(photo.faces) for photo in trial.photos] == [1]
+    assert made.trials.photo(trial.id, 1)[:2] == b"\xff\xd8"
+    assert made.driver.subscribers == 0
+    made.pause()
+    with pytest.raises(SourceUnavailable, match="paused"):
+        made.try_camera()
+    made.stop()
+    assert not list(paths.cache().glob("trial-*"))
+
+
+def test_the_demo_driver_is_nobody_to_take_a_snapshot_of(start: Callable[..., Service]) -> None:
+    with pytest.raises(SourceUnavailable, match="demo driver plays"):
+        start("demo").try_camera()
 
 
 @pytest.mark.parametrize(("camera", "why"), [("demo", "demo driver plays"), ("/no/camera.mp4", "no picture")])

@@ -52,7 +52,8 @@ def send(sender: Sender, **limits: Any) -> tuple[int, Any]:
         sent.append(message)
 
     async def work() -> None:
-        await BodyLimit(echo, **limits)({"type": "http", "method": "POST"}, sender.receive, keep)
+        scope = {"type": "http", "method": "POST", "path": "/x"}
+        await BodyLimit(echo, **limits)(scope, sender.receive, keep)
 
     run(work)
     return sent[0]["status"], json.loads(sent[1]["body"])
@@ -94,7 +95,7 @@ def test_who_leaves_amid_a_body_is_seen_by_the_application() -> None:
         async def unheard(message: Message) -> None:
             raise AssertionError(message)
 
-        await BodyLimit(application)({"type": "http"}, leave, unheard)
+        await BodyLimit(application)({"type": "http", "method": "POST", "path": "/x"}, leave, unheard)
 
     run(work)
     assert seen == [{"type": "http.disconnect"}]

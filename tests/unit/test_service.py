@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from fakes import HEIGHT, WIDTH, Basket, Mask, Reel, Truth, driver_at, number_of, swapped, unplug, worn
 
-from visard.daemon.api.requests import NewPersona
+from visard.daemon.api.requests import NewPersona, PhotoChange
 from visard.daemon.api.schema import CameraState, Consent, Faces, State
 from visard.daemon.config import paths
 from visard.daemon.config.file import ConfigFile
@@ -316,6 +316,31 @@ def test_stepping_goes_around(running: Service) -> None:
     assert running.status().persona == "clara"
 
 
+def test_stepping_follows_the_order_and_leaves_out_who_is_hidden(running: Service) -> None:
+    live(running).move_persona("walter", "hanna")
+    running.hide_persona("hanna", True)
+    for name in ("walter", "marco"):
+        running.step(1)
+        assert running.status().persona == name
+    running.hide_persona("marco", True)
+    assert running.status().persona == "marco", "who is on stays on"
+    running.step(1)
+    assert running.status().persona == "nico"
+    running.step(-1)
+    assert running.status().persona == "walter"
+    assert [known.name for known in running.personas()] == [
+        "clara", "walter", "hanna", "marco", "nico", "robin",
+    ]  # fmt: skip
+
+
+def test_another_title_of_who_is_on_prepares_nobody(running: Service) -> None:
+    live(running)
+    assert running.rename_persona("clara", None, "Клара").title == "Клара"
+    status = running.status()
+    assert (status.persona, status.wanted, status.personas[0].title) == ("clara", None, "Клара")
+    assert status.personas[0].ready
+
+
 def test_what_cannot_be_saved_is_done_and_told(
     running: Service, config: ConfigFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -362,7 +387,26 @@ def test_personas_come_and_go(running: Service, world: World) -> None:
     assert running.config().persona is None
     with pytest.raises(PersonaUnknown):
         running.persona("myself")
+    assert [item.name for item in running.removed()] == ["myself"]
     assert running.restore_persona("myself").name == "myself"
+
+
+def test_other_photos_of_who_is_on_are_prepared_and_put_on(running: Service, world: World) -> None:
+    live(running).add_persona(world.photo())
+    running.switch_persona("me")
+    assert soon(lambda: running.status().persona == "me")
+    before = running._controller.recipe.persona
+    photo = str(Library().get("marco").picture)
+    changed = running.change_photos("me", PhotoChange(add=(photo,), remove=(1,)))
+    assert changed.photos == 1
+    assert soon(lambda: running._controller.recipe.persona is not before)
+    assert running.status().persona == "me"
+    assert running.photo("me", 1)[:2] == b"\xff\xd8"
+    with pytest.raises(PersonaError, match="no photo 2"):
+        running.photo("me", 2)
+    assert running.restore_persona("me").photos == 2
+    running.empty_bin()
+    assert running.removed() == []
     with pytest.raises(PersonaUnknown):
         running.restore_persona("nobody")
 

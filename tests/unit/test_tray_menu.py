@@ -12,7 +12,6 @@ from statuses import NAMES, status
 from visard.daemon.api.schema import CameraInfo, Consent, Job, PersonaInfo, Problem, State
 from visard.daemon.config.settings import Mode
 from visard.daemon.errors import DaemonAbsent, VisardError
-from visard.daemon.personas.record import check_name
 from visard.tray import actions, texts
 from visard.tray.menu import menu
 from visard.tray.panel import SEPARATOR
@@ -229,25 +228,10 @@ def test_adding_a_persona_asks_for_consent_and_stops_at_any_no(tmp_path: Path) -
     assert do(actions.AddPersona(), dialogs) == [("processors",)]
     assert dialogs.seen == ["face dfm", "persona"]
     asked = do(actions.AddPersona(), FakeDialogs(path=photo, form=("Clara", Consent.permission)))
-    assert asked[2:] == [
-        ("add_persona", photo, "Clara-2", Consent.permission, "Clara"),
+    assert asked[1:] == [
+        ("add_persona", photo, None, Consent.permission, "Clara"),
         ("switch_persona", "added"),
     ]
-
-
-@given(title=st.text(min_size=1, max_size=200), taken=st.lists(st.sampled_from(["persona", "A", "con"])))
-def test_whatever_people_type_becomes_a_new_name(title: str, taken: list[str]) -> None:
-    name = actions.name_for(title, taken)
-    assert check_name(name) == name
-    assert name.lower() not in {other.lower() for other in taken}
-
-
-@pytest.mark.parametrize(
-    ("title", "name"),
-    [("Zoë Smith", "Zoe-Smith"), ("妈妈", "persona"), ("con", "persona-con"), ("a" * 99, "a" * 56)],
-)
-def test_names_stay_readable(title: str, name: str) -> None:
-    assert actions.name_for(title, []) == name
 
 
 def test_the_preview_opens_in_a_browser_or_the_person_hears_why_not() -> None:
@@ -267,3 +251,19 @@ def test_engines_are_told_of_while_they_compile_and_when_they_fail() -> None:
     assert labelled(items, "Compiling landmarks … 40 %").action is None
     assert labelled(items, "⚠ Landmarks runs on the processor").action == actions.ShowProblem(found)
     assert texts.headline(status(State.live, problems=(found,))) == "Live as Clara: 1 face swapped"
+
+
+def test_who_is_hidden_is_left_out_unless_worn_and_marks_say_why() -> None:
+    clara, hanna, marco = (PersonaInfo(name=name, title=name.title()) for name in NAMES[:3])
+    now = status(
+        personas=(
+            marco.model_copy(update={"warnings": ("the face is small",)}),
+            hanna.model_copy(update={"hidden": True}),
+            clara.model_copy(update={"hidden": True, "warnings": ("glasses",), "title": "שרה"}),
+        )
+    )
+    labels = [item.label for item in every(menu(now))]
+    assert "Hanna" not in labels
+    assert labels.index("Marco ⚠") < labels.index("\u2068שרה\u2069 ⚠")
+    assert "⚠ Glasses" in labels
+    assert "⚠ The face is small" not in labels, "of who is not on"

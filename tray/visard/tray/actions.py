@@ -1,8 +1,6 @@
 """What a click does. An action is a value, so that menus can be compared; it runs on a thread of its own."""
 
-import re
-import unicodedata
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -225,8 +223,7 @@ class AddPersona:
         if answer is None:
             return
         title, consent = answer
-        taken = [info.name for info in context.client.status().personas]
-        added = context.client.add_persona(path, name_for(title, taken), consent, title)
+        added = context.client.add_persona(path, None, consent, title)
         context.client.switch_persona(added.name)
 
 
@@ -278,17 +275,6 @@ class Quit:
         with suppress(DaemonAbsent):
             context.client.shutdown()
         context.quit()
-
-
-def name_for(title: str, taken: Collection[str]) -> str:
-    """Return a new name that a folder can have for what the person typed, in whatever script."""
-    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
-    stem = re.sub(r"[^A-Za-z0-9_]+", "-", plain).strip("-_")[:56].strip("-_") or "persona"
-    if re.fullmatch(r"con|prn|aux|nul|(com|lpt)\d", stem, re.IGNORECASE):
-        stem = f"persona-{stem}"
-    used = {name.lower() for name in taken}
-    names = [stem, *(f"{stem}-{number}" for number in range(2, len(used) + 3))]
-    return next(name for name in names if name.lower() not in used)
 
 
 class ActionRunner:

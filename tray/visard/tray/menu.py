@@ -65,19 +65,23 @@ def _problem(problem: Problem) -> MenuItem:
 
 
 def _personas(status: Status) -> Iterator[MenuItem]:
-    current = [info for info in status.personas if info.name == status.persona]
-    others = [info for info in status.personas if info.name != status.persona]
+    used = (status.persona, status.wanted)
+    visible = [info for info in status.personas if not info.hidden or info.name in used]
+    current = [info for info in visible if info.name == status.persona]
+    others = [info for info in visible if info.name != status.persona]
     shown = {info.name for info in (*current, *others)[:_SHOWN]}
-    yield from (_persona(info, status) for info in status.personas if info.name in shown)
-    more = tuple(_persona(info, status) for info in status.personas if info.name not in shown)
+    yield from (_persona(info, status) for info in visible if info.name in shown)
+    more = tuple(_persona(info, status) for info in visible if info.name not in shown)
     if more:
         yield MenuItem(_("More personas"), children=more)
+    for remark in (remark for info in current for remark in info.warnings):
+        yield note("⚠ " + texts.short(texts.capital(remark)))
     yield MenuItem(_("Add a persona from a picture or model …"), actions.AddPersona())
     yield MenuItem(_("Generate a person"), actions.GeneratePersona())
 
 
 def _persona(info: PersonaInfo, status: Status) -> MenuItem:
-    name = texts.called(info)
+    name = texts.called(info) + (" ⚠" if info.warnings else "")
     if info.damaged:
         return note(_("{persona} (damaged)").format(persona=name))
     if info.name == status.wanted != status.persona:

@@ -1,6 +1,7 @@
 """How the tray puts a status into words."""
 
 import textwrap
+import unicodedata
 from enum import StrEnum
 
 from visard.daemon.api.schema import Faces, Job, PersonaInfo, Problem, State, Status
@@ -74,8 +75,10 @@ def current_persona(status: Status) -> str:
 
 
 def called(persona: PersonaInfo) -> str:
-    """Return what a persona is called before people."""
-    return persona.title or persona.name
+    """Return what a persona is called before people, so that it leaves the order of words around it alone."""
+    title = persona.title or persona.name
+    from_right = any(unicodedata.bidirectional(each) in ("R", "AL") for each in title)
+    return f"\u2068{title}\u2069" if from_right else title
 
 
 def share(job: Job | None) -> str:
@@ -98,6 +101,7 @@ def _work(job: Job) -> str:
     known = {
         "drawing a person who does not exist": _("Drawing a person who does not exist"),
         "learning what you look like": _("Learning what you look like"),
+        "trying a face on": _("Trying a face on"),
     }
     for start, text in ((_COMPILING, _("Compiling {name}")), (_PREPARING, _("Preparing {name}"))):
         if job.title.startswith(start):

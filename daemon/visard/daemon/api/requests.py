@@ -8,6 +8,8 @@ from visard.daemon.api.schema import Consent
 from visard.daemon.config.file import whole
 from visard.daemon.config.settings import Line, Mode
 
+MAX_UPLOAD = 32 << 20
+"""Bytes of a photo that is uploaded."""
 Name = Annotated[Line, Field(max_length=200)]
 FilePath = Annotated[Line, Field(max_length=4096)]
 
@@ -44,13 +46,29 @@ class ProcessorRequest(_Body):
     )
 
 
-class NewPersona(ProcessorRequest):
-    """A photo or a trained model of this machine, and why its face may be worn."""
+FaceNumber = Annotated[int, Field(ge=1, le=1000, strict=True), BeforeValidator(whole)]
+Seconds = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 
-    path: FilePath
-    name: Name
+
+class _Kept(ProcessorRequest):
+    """What a new persona is called, and why its face may be worn."""
+
+    name: Name | None = Field(None, description="null, or what no folder can be called: made of the title")
+    title: Name | None = Field(None, description="what people see, in any script; null: the name")
     consent: Consent
-    title: Name | None = None
+
+
+class TrialPersona(_Kept):
+    """Keep the face that was tried."""
+
+
+class NewPersona(_Kept):
+    """Photos of one face or a trained model of this machine, and why the face may be worn."""
+
+    path: FilePath = Field(description="a photo, a clip that holds one, or a trained model")
+    more: tuple[FilePath, ...] = Field((), max_length=20, description="further photos of the same face")
+    face: FaceNumber | None = Field(None, description="which face of the photo, counted from the left")
+    at: Seconds | None = Field(None, description="seconds into a clip; null: where the face is seen best")
     picture: FilePath | None = Field(
         None, description="a photo for a trained model, to be shown and animated"
     )
@@ -70,6 +88,31 @@ class EnrolRequest(_Body):
 
 
 class PersonaChange(ProcessorRequest):
-    """A persona's new name, and what shall put it on."""
+    """A persona's new name or title, whether it is hidden, and what shall put it on."""
 
-    name: Name = ""
+    name: Name = Field("", description="the title changes too; the old name goes on to work")
+    title: Name = Field("", description="what people see, in any script")
+    hidden: bool = Field(False, strict=True)
+
+
+class PhotoChange(_Body):
+    """Photos of this machine to be added to a persona, and numbers of its own to be removed first."""
+
+    add: tuple[FilePath, ...] = Field((), max_length=20)
+    remove: tuple[FaceNumber, ...] = Field((), max_length=20)
+    first: FaceNumber | None = Field(None, description="the number, after that, of the one to be shown")
+    face: FaceNumber | None = Field(None, description="which face of the first added photo")
+    at: Seconds | None = Field(None, description="seconds into a clip; null: where the face is seen best")
+
+
+class Move(_Body):
+    """Where a persona goes in the library."""
+
+    before: Name | None = Field(None, description="the persona after it; null: last")
+
+
+class FaceChoice(_Body):
+    """Which face of a photo is meant."""
+
+    face: FaceNumber = Field(description="counted from the left")
+    photo: FaceNumber = 1

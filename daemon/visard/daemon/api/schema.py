@@ -1,37 +1,51 @@
 """What the daemon and its clients say to each other: the answers of the control API, and nothing heavy.
 
-=======  ==============================  ==========================================================
-method   path                            what
-=======  ==============================  ==========================================================
-GET      /status                         Status, the whole snapshot
-GET      /events                         server-sent events: status, progress, alert
-POST     /persona                        put one on: Wear -> Status
-POST     /persona/next, /previous        -> Status
-POST     /pause, /resume                 -> Status
-POST     /reveal                         show the real face: Reveal (default: on) -> Status
-POST     /calibrate                      take the next frame as the neutral reference -> Status
-GET      /personas                       list of PersonaInfo
-POST     /personas                       add a photo or a trained model: NewPersona -> PersonaInfo
-POST     /personas/generate              Generate -> Job
-GET      /personas/{name}                PersonaInfo
-PATCH    /personas/{name}                name, processor, options: PersonaChange -> PersonaInfo
-DELETE   /personas/{name}                into the bin, or for good with ?forever=true
-POST     /personas/{name}/restore        out of the bin -> PersonaInfo
-GET      /personas/{name}/thumbnail      JPEG
-GET      /enrolment                      EnrolmentInfo: whether the driver is enrolled
-POST     /enrolment                      learn what the driver looks like: EnrolRequest -> Job
-DELETE   /enrolment                      forget what the driver looks like
-GET      /processors                     list of ProcessorInfo: what can put a persona on, and its options
-DELETE   /jobs/{job}                     give up preparing a persona -> Status
-GET      /settings                       Config
-PATCH    /settings                       some fields of Config -> Config
-DELETE   /settings/{key}                 back to its default -> Config
-GET      /cameras                        list of CameraInfo
-GET      /engines                        EnginesInfo: backends, what serves, what is compiled
-GET      /preview                        MJPEG of what goes out
-POST     /preview                        Link to the preview page, good for one visit
-POST     /shutdown                       end the daemon
-=======  ==============================  ==========================================================
+=======  ==================================  ==============================================================
+method   path                                what
+=======  ==================================  ==============================================================
+GET      /status                             Status, the whole snapshot
+GET      /events                             server-sent events: status, progress, alert
+POST     /persona                            put one on: Wear -> Status
+POST     /persona/next, /previous            -> Status
+POST     /pause, /resume                     -> Status
+POST     /reveal                             show the real face: Reveal (default: on) -> Status
+POST     /calibrate                          take the next frame as the neutral reference -> Status
+GET      /personas                           list of PersonaInfo
+POST     /personas                           add photos or a trained model: NewPersona -> PersonaInfo
+POST     /personas/generate                  Generate -> Job
+GET      /personas/{name}                    PersonaInfo
+PATCH    /personas/{name}                    name, title, hidden, processor: PersonaChange -> PersonaInfo
+DELETE   /personas/{name}                    into the bin, or for good with ?forever=true
+POST     /personas/{name}/move               before another one, or last: Move -> list of PersonaInfo
+POST     /personas/{name}/restore            out of the bin -> PersonaInfo
+GET      /personas/{name}/thumbnail          JPEG
+GET      /personas/{name}/photos/{number}    JPEG of one of its photos, the first being 1
+PATCH    /personas/{name}/photos             add, remove or put first: PhotoChange -> PersonaInfo
+GET      /bin                                list of RemovedInfo
+DELETE   /bin                                delete for good what is in the bin
+POST     /trials                             the bytes of a picture: find its faces -> Trial
+POST     /trials/camera                      the same with what the camera sees -> Trial
+GET      /trials/{trial}                     Trial
+DELETE   /trials/{trial}                     forget it
+POST     /trials/{trial}/photos              one more photo of the face: bytes -> Trial
+POST     /trials/{trial}/face                which face is meant: FaceChoice -> Trial
+GET      /trials/{trial}/photos/{number}     JPEG of a photo, upright
+GET      /trials/{trial}/picture             JPEG: the photo, and the demo driver with the face
+POST     /trials/{trial}/persona             keep it: TrialPersona -> PersonaInfo
+GET      /enrolment                          EnrolmentInfo: whether the driver is enrolled
+POST     /enrolment                          learn what the driver looks like: EnrolRequest -> Job
+DELETE   /enrolment                          forget what the driver looks like
+GET      /processors                         list of ProcessorInfo: what can put a persona on, and its options
+DELETE   /jobs/{job}                         give up preparing a persona -> Status
+GET      /settings                           Config
+PATCH    /settings                           some fields of Config -> Config
+DELETE   /settings/{key}                     back to its default -> Config
+GET      /cameras                            list of CameraInfo
+GET      /engines                            EnginesInfo: backends, what serves, what is compiled
+GET      /preview                            MJPEG of what goes out
+POST     /preview                            Link to the preview page, good for one visit
+POST     /shutdown                           end the daemon
+=======  ==================================  ==============================================================
 
 An error is ``{"error": {"code": ..., "message": ...}}`` with the status from the one table of errors.
 """
@@ -80,11 +94,13 @@ class CameraState(StrEnum):
     """Gone, busy or never there; Visard keeps trying."""
 
 
-class _Fact(BaseModel):
+class Fact(BaseModel):
+    """Something that is told; it does not change."""
+
     model_config = ConfigDict(frozen=True)
 
 
-class Problem(_Fact):
+class Problem(Fact):
     """Something that needs the person, and what they can do."""
 
     code: str
@@ -95,7 +111,7 @@ class Problem(_Fact):
     """Whether it keeps the persona from being seen; else it is only good to know."""
 
 
-class CameraInfo(_Fact):
+class CameraInfo(Fact):
     """A camera of this machine."""
 
     id: str
@@ -106,7 +122,7 @@ class CameraInfo(_Fact):
     chosen: bool
 
 
-class CameraStatus(_Fact):
+class CameraStatus(Fact):
     """Where pictures come from."""
 
     spec: str
@@ -119,7 +135,7 @@ class CameraStatus(_Fact):
     """The demo driver stands in, since there is no camera."""
 
 
-class OutputStatus(_Fact):
+class OutputStatus(Fact):
     """Where pictures go."""
 
     where: str | None = None
@@ -132,7 +148,7 @@ class OutputStatus(_Fact):
     """How many programs read the virtual camera; None where nobody can tell."""
 
 
-class Faces(_Fact):
+class Faces(Fact):
     """What became of faces."""
 
     swapped: int = 0
@@ -150,7 +166,7 @@ class Faces(_Fact):
         return ", ".join(said) or "no face in view"
 
 
-class GuardStatus(_Fact):
+class GuardStatus(Fact):
     """The guard's last verdict, its reason, and what became of the faces in the last frame of the camera."""
 
     verdict: str
@@ -158,14 +174,14 @@ class GuardStatus(_Fact):
     faces: Faces = Faces()
 
 
-class Spread(_Fact):
+class Spread(Fact):
     """Milliseconds."""
 
     p50: float
     p99: float
 
 
-class Numbers(_Fact):
+class Numbers(Fact):
     """Measured over the last seconds; counts since the start."""
 
     fps: float
@@ -181,7 +197,7 @@ class Numbers(_Fact):
     memory_mb: float
 
 
-class Job(_Fact):
+class Job(Fact):
     """Work in the background."""
 
     id: int
@@ -194,7 +210,7 @@ class Job(_Fact):
     error: str | None = None
 
 
-class EnrolmentInfo(_Fact):
+class EnrolmentInfo(Fact):
     """Whether the driver is enrolled."""
 
     enrolled: bool
@@ -202,7 +218,7 @@ class EnrolmentInfo(_Fact):
     """Views that the driver is recognised by; with none, when they cannot be read, nobody is recognised."""
 
 
-class PersonaInfo(_Fact):
+class PersonaInfo(Fact):
     """An entry of the library."""
 
     name: str
@@ -210,9 +226,14 @@ class PersonaInfo(_Fact):
     kind: str | None = None
     consent: str | None = None
     shipped: bool = False
+    hidden: bool = False
+    """Left out where personas are chosen, unless it is on."""
+    photos: int = 0
+    """How many it is made of."""
     ready: bool = False
     """Prepared in the present mode: switching to it takes no time."""
     warnings: tuple[str, ...] = ()
+    """What looks less good than it could, because of its photos."""
     processor: str = "auto"
     """What puts it on: ``auto``, or one of ``processors``."""
     options: dict[str, dict[str, Any]] = {}
@@ -222,7 +243,7 @@ class PersonaInfo(_Fact):
     damaged: str | None = None
 
 
-class ProcessorInfo(_Fact):
+class ProcessorInfo(Fact):
     """One way to put a persona on: a swapper or an animator."""
 
     name: str
@@ -237,7 +258,7 @@ class ProcessorInfo(_Fact):
     """Why it cannot be used here."""
 
 
-class Status(_Fact):
+class Status(Fact):
     """Everything about a running daemon at one moment."""
 
     version: str
@@ -271,27 +292,27 @@ class Status(_Fact):
     settings: Config
 
 
-class Event(_Fact):
+class Event(Fact):
     """One server-sent event: ``data`` is a Status, a Job or a Problem."""
 
     event: str
     data: dict[str, Any]
 
 
-class Link(_Fact):
+class Link(Fact):
     """Where the preview page is; the token in it is good for one visit."""
 
     url: str
 
 
-class ErrorDetail(_Fact):
+class ErrorDetail(Fact):
     """A machine-readable code, and a sentence that says what to do."""
 
     code: str
     message: str
 
 
-class ErrorBody(_Fact):
+class ErrorBody(Fact):
     """The body of every answer that is not a success."""
 
     error: ErrorDetail

@@ -30,7 +30,7 @@ COMMANDS = {
     "tray": "Show the icon in the panel: state, personas, pause, settings.",
     "run": "Put a persona on live: camera in, virtual camera out.",
     "convert": "Put a persona on everyone in a video file.",
-    "personas": "List, show, add, remove, restore and generate personas.",
+    "personas": "List, try, add, rename, hide, order and remove personas.",
     "engines": "Compile networks for this machine, check and measure them.",
     "bench": "Measure speed, delay and memory on this machine.",
     "doctor": "Say what is here, what is missing and how to get it.",

@@ -1,20 +1,17 @@
 """``visard personas``: the library."""
 
 import sys
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
-from visard.daemon.api.schema import Consent
-from visard.daemon.cli.options import ProcessorCommand, processor_options, value_type
+from visard.daemon.cli.options import ProcessorCommand, processor_options
 from visard.daemon.cli.output import Output, ask, common, pass_output
-from visard.daemon.errors import DaemonAbsent
+from visard.daemon.cli.persona_adding import add, photos, try_
+from visard.daemon.cli.persona_output import chosen, details, facts, row, tell, through_daemon
+from visard.daemon.cli.table import table
 from visard.daemon.personas.library import Library
-from visard.daemon.personas.prepare import suitable
-from visard.daemon.personas.record import AUTO, Damaged, Persona, ProcessorChoice
+from visard.daemon.personas.record import Persona
 
 _FILE = click.Path(path_type=Path)
 
@@ -25,51 +22,8 @@ def command() -> None:
     """The faces that can be worn: six that ship with Visard, and your own."""
 
 
-def _facts(entry: Persona | Damaged) -> dict[str, Any]:
-    if isinstance(entry, Damaged):
-        return {"name": entry.name, "folder": str(entry.folder), "damaged": entry.reason}
-    facts = entry.record.model_dump(mode="json")
-    return {
-        **facts,
-        "processors": [one.name for one in suitable(entry.material)],
-        "picture": str(entry.picture) if entry.picture else None,
-        "shipped": entry.shipped,
-        "damaged": None,
-    }
-
-
-def _line(entry: Persona | Damaged) -> str:
-    if isinstance(entry, Damaged):
-        return f"{entry.name:<16} damaged: {entry.reason}"
-    record = entry.record
-    whose = "ships with Visard" if entry.shipped else f"consent: {record.consent or 'not stated'}"
-    title = "" if record.title.lower() == entry.name.lower() else f"  ({record.title})"
-    choice = "" if record.processor == AUTO and not record.options else f"  {_choice(record)}"
-    return f"{entry.name:<16} {record.kind:<10} {whose}{title}{choice}"
-
-
-def _choice(choice: ProcessorChoice) -> str:
-    """Say what puts a persona on, and with which options."""
-    return " ".join([choice.processor, *(f"{name}={value}" for name, value in _options(choice))])
-
-
-def _options(choice: ProcessorChoice) -> Iterator[tuple[str, Any]]:
-    for processor, options in choice.options.items():
-        prefix = "" if processor == choice.processor else f"{processor}."
-        yield from ((prefix + name, value) for name, value in options.items())
-
-
-def _details(entry: Persona | Damaged) -> str:
-    facts = _facts(entry)
-    if isinstance(entry, Persona):
-        facts["options"] = [f"{name}={value}" for name, value in _options(entry.record)]
-    lines = [(name, value) for name, value in facts.items() if value not in (None, [], "")]
-    return "\n".join(f"{name:<10} {', '.join(v) if isinstance(v, list) else v}" for name, v in lines)
-
-
-def _tell(output: Output, entry: Persona | Damaged, done: str) -> None:
-    remarks = entry.record.warnings if isinstance(entry, Persona) else ()
-    output.result(_facts(entry), "\n".join([done, *(f"note: {remark}" for remark in remarks)]))
+for each in (add, try_, photos):
+    command.add_command(each)
 
 
 @command.command("list")
@@ -78,7 +32,10 @@ def _tell(output: Output, entry: Persona | Damaged, done: str) -> None:
 def list_(output: Output) -> None:
     """List the personas."""
     entries = Library().entries()
-    output.result([_facts(entry) for entry in entries], "\n".join(map(_line, entries)))
+    lines = table([row(entry) for entry in entries]) if entries else "there is no persona"
+    if any(isinstance(entry, Persona) and entry.record.warnings for entry in entries):
+        lines += "\n\N{WARNING SIGN} will look less good than it could; 'visard personas show NAME' says why"
+    output.result([facts(entry) for entry in entries], lines)
 
 
 @command.command()
@@ -88,75 +45,10 @@ def list_(output: Output) -> None:
 @pass_output
 def show(output: Output, name: str, opened: bool) -> None:
     """Show what is known about a persona."""
-    library = Library()
-    entry = library.find(name) or library.get(name)
-    output.result(_facts(entry), _details(entry))
+    entry = Library().entry(name)
+    output.result(facts(entry), details(entry))
     if opened and isinstance(entry, Persona):
         click.launch(str(entry.picture or entry.folder))
-
-
-@command.command(cls=ProcessorCommand)
-@click.argument("path", type=_FILE, metavar="PHOTO|MODEL")
-@click.option("--name", required=True, help="What to call the persona.")
-@click.option(
-    "--consent",
-    required=True,
-    type=click.Choice([choice.value for choice in Consent]),
-    help="Why this face may be worn: it is yours, its owner permits it, it is nobody's, or it is free.",
-)
-@click.option("--title", help="A longer name to show.")
-@click.option("--picture", type=_FILE, help="A photo for a trained model, to be shown and animated.")
-@processor_options
-@common
-@pass_output
-def add(
-    output: Output,
-    path: Path,
-    name: str,
-    consent: str,
-    title: str | None,
-    picture: Path | None,
-    processor: str | None,
-    options: dict[str, str | None],
-) -> None:
-    """Make a persona from a photo of one face, or from a trained model such as FACE.dfm."""
-    from visard.daemon.pipeline.sample import sample
-
-    options = _asked(output, path, processor, options)
-    with output.preparing(name) as report:
-        persona = Library().add(
-            path,
-            name,
-            Consent(consent),
-            title,
-            processor=processor,
-            options=options,
-            picture=picture,
-            sample=partial(sample, report=report),
-        )
-    _tell(output, persona, f"added {persona.name}; wear it with: visard run --persona {persona.name!r}")
-
-
-def _asked(
-    output: Output, path: Path, processor: str | None, options: dict[str, str | None]
-) -> dict[str, str | None]:
-    """Ask at a terminal for what only the person knows, unless it was given."""
-    if output.json or not sys.stdin.isatty() or not path.is_file():
-        return options
-    from visard.daemon.personas.entry_files import from_file
-    from visard.daemon.personas.prepare import questions
-
-    answers = {
-        name: click.prompt(
-            (field.description or name).capitalize(),
-            default=getattr(field.default, "value", field.default),
-            type=value_type(field),
-            err=True,
-        )
-        for name, field in questions(from_file(path), processor).items()
-        if name not in options
-    }
-    return {**answers, **options}
 
 
 @command.command("set", cls=ProcessorCommand)
@@ -178,20 +70,16 @@ def set_(
     if options or not reset:
         _configure(library, before.name, processor, options)
     after = library.get(name)
-    output.result(_facts(after), f"{after.name}: {_choice(after.record)} (before: {_choice(before.record)})")
+    output.result(facts(after), f"{after.name}: {chosen(after.record)} (before: {chosen(before.record)})")
 
 
 def _configure(
     library: Library, name: str, processor: str | None, options: dict[str, str | None] | None
 ) -> None:
-    """Have the daemon do it, so that it follows; without one do it here."""
-    from visard.daemon.api.client import Client
-
-    try:
-        with Client() as daemon:
-            daemon.configure_persona(name, processor, options)
-    except DaemonAbsent:
-        library.configure(name, processor, options)
+    through_daemon(
+        lambda daemon: daemon.configure_persona(name, processor, options),
+        lambda: library.configure(name, processor, options),
+    )
 
 
 @command.command()
@@ -203,10 +91,13 @@ def _configure(
 def remove(output: Output, name: str, yes: bool, forever: bool) -> None:
     """Remove a persona of yours; 'visard personas restore' brings it back."""
     library = Library()
-    entry = library.find(name) or library.get(name)
+    entry = library.entry(name)
     if not yes:
         ask(f"Remove {entry.name}{' for good' if forever else ''}?")
-    library.remove(name, forever=forever)
+    through_daemon(
+        lambda daemon: daemon.remove_persona(entry.name, forever=forever),
+        lambda: library.remove(entry.name, forever=forever),
+    )
     back = "" if forever else f"; bring it back with: visard personas restore {entry.name!r}"
     output.result({"removed": entry.name, "restorable": not forever}, f"removed {entry.name}{back}")
 
@@ -216,20 +107,111 @@ def remove(output: Output, name: str, yes: bool, forever: bool) -> None:
 @common
 @pass_output
 def restore(output: Output, name: str) -> None:
-    """Bring back a persona that was removed."""
-    entry = Library().restore(name)
-    _tell(output, entry, f"{entry.name} is back")
+    """Bring back a persona, or a photo of one, that was removed last; 'visard personas bin' lists them."""
+    library, back = Library(), [""]
+    through_daemon(
+        lambda daemon: back.append(daemon.restore_persona(name).name),
+        lambda: back.append(library.restore(name).name),
+    )
+    entry = library.entry(back[-1])
+    tell(output, entry, f"{entry.name} is back")
+
+
+@command.command("bin")
+@click.option("--empty", is_flag=True, help="Delete for good what lies in it.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@common
+@pass_output
+def bin_(output: Output, empty: bool, yes: bool) -> None:
+    """List what was removed, the newest last."""
+    library = Library()
+    items = library.removed()
+    if empty and items:
+        if not yes:
+            ask(f"Delete {len(items)} for good?")
+        through_daemon(lambda daemon: daemon.empty_bin(), library.empty_bin)
+    rows = [
+        (item.name, item.title, "a photo" if item.photo else "", f"{item.when.astimezone():%Y-%m-%d %H:%M}")
+        for item in items
+    ]
+    lines = table(rows) if rows else "the bin is empty"
+    known = [
+        {"name": item.name, "title": item.title, "removed": item.when.isoformat(), "photo": item.photo}
+        for item in items
+    ]
+    if empty:
+        output.result({"deleted": known}, f"deleted for good: {len(items)}")
+    else:
+        output.result(known, lines)
 
 
 @command.command()
 @click.argument("name")
-@click.argument("new")
+@click.argument("new", required=False)
+@click.option("--title", help="What people see, in any script.  [default: the new name]")
 @common
 @pass_output
-def rename(output: Output, name: str, new: str) -> None:
-    """Give a persona of yours another name."""
-    persona = Library().rename(name, new)
-    _tell(output, persona, f"{name} is now {persona.name}")
+def rename(output: Output, name: str, new: str | None, title: str | None) -> None:
+    """Change what people see of a persona, and its name; the old name goes on to work.
+
+    What no folder can be called, such as a name in Chinese, becomes the title alone. So it is for those that
+    ship with Visard.
+    """
+    if new is None and title is None:
+        raise click.UsageError("nothing to change; say a new name or --title")
+    library = Library()
+    kept = library.get(name)
+    through_daemon(
+        lambda daemon: daemon.rename_persona(kept.name, new, title),
+        lambda: library.rename(kept.name, new, title),
+    )
+    persona = library.get(kept.name)
+    seen = "" if persona.record.title == persona.name else f" ({persona.record.title})"
+    tell(output, persona, f"{name} is now {persona.name}{seen}")
+
+
+@command.command()
+@click.argument("name")
+@common
+@pass_output
+def hide(output: Output, name: str) -> None:
+    """Leave a persona out of the tray, the preview page, 'next' and 'previous'."""
+    _hide(output, name, True)
+
+
+@command.command()
+@click.argument("name")
+@common
+@pass_output
+def unhide(output: Output, name: str) -> None:
+    """Show a hidden persona again."""
+    _hide(output, name, False)
+
+
+def _hide(output: Output, name: str, hidden: bool) -> None:
+    library = Library()
+    kept = library.get(name).name
+    through_daemon(lambda daemon: daemon.hide_persona(kept, hidden), lambda: library.hide(kept, hidden))
+    tell(output, library.get(kept), f"{kept} is {'hidden' if hidden else 'shown again'}")
+
+
+@command.command()
+@click.argument("name")
+@click.option("--before", metavar="NAME", help="Put it before this one.")
+@click.option("--first", is_flag=True, help="Put it before all others.")
+@click.option("--last", is_flag=True, help="Put it after all others.")
+@common
+@pass_output
+def move(output: Output, name: str, before: str | None, first: bool, last: bool) -> None:
+    """Change the order of personas, here, in the tray, on the preview page and of 'next'."""
+    if (before is not None) + first + last != 1:
+        raise click.UsageError("say where to: --before NAME, --first or --last")
+    library = Library()
+    if first:
+        before = library.entries()[0].name
+    through_daemon(lambda daemon: daemon.move_persona(name, before), lambda: library.move(name, before))
+    names = [entry.name for entry in library.entries()]
+    output.result({"order": names}, ", ".join(names))
 
 
 @command.command()
@@ -247,6 +229,6 @@ def generate(output: Output, seed: int | None, name: str | None, wheel: Path | N
 
     library = Library()
     persona = library.generate(open_generator(wheel, show=sys.stderr.isatty()), seed, name)
-    _tell(
+    tell(
         output, persona, f"{persona.name}, who does not exist (seed {persona.record.seed}): {persona.picture}"
     )

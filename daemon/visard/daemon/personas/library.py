@@ -3,125 +3,64 @@
 A folder appears under its name complete or not at all; removing moves it to a bin inside the library.
 """
 
-import difflib
 import os
 import secrets
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from visard.daemon.api.schema import Consent
-from visard.daemon.config import paths
 from visard.daemon.errors import PersonaError, PersonaUnknown
+from visard.daemon.personas.bin import Bin, Removed
+from visard.daemon.personas.entries import APPEARANCES, SHIPPED, Entries
 from visard.daemon.personas.entry_files import (
-    copy_model,
+    copy_file,
     from_file,
-    write_choice,
+    new_folder,
+    write_appearance,
     write_pictures,
     write_record,
     write_thumbnail,
 )
+from visard.daemon.personas.names import check_title, is_name, name_for, same
+from visard.daemon.personas.photos import change_photos, remarks
 from visard.daemon.personas.record import (
-    MAX_BYTES,
+    MAX_PHOTOS,
+    PICTURE,
     Damaged,
     Persona,
     PersonaKind,
-    ProcessorChoice,
     Record,
-    check_name,
-    check_title,
     new_record,
     read,
 )
-from visard.engines.file_access import make_private, read_plain
+from visard.engines.file_access import make_private
 
 if TYPE_CHECKING:
     from visard.models.face import Image
     from visard.models.portrait import Portrait
 
-SHIPPED = Path(__file__).parent / "shipped"
+__all__ = ["SHIPPED", "Library"]
+
 _BIN = ".removed"
-
-
-def _own_folder() -> Path:
-    folder = paths.data() / "personas"
-    make_private(folder)
-    return folder
+_MAX_ALIASES = 20
 
 
 @dataclass
-class Library:
+class Library(Entries):
     """Personas on disk; every call looks anew, so several programs may use one library."""
 
-    root: Path = field(default_factory=_own_folder)
-    shipped: Path = SHIPPED
-    guest: Persona | None = None
-    """One that is here for a while, unsaved, and goes before any other of its name."""
-
-    def entries(self) -> list[Persona | Damaged]:
-        """Return everything there is: a guest, the shipped ones, the others, each part in order of name."""
-        kept = [*self._read(self.shipped, shipped=True), *self._read(self.root)]
-        if self.guest is None:
-            return kept
-        return [self.guest, *(one for one in kept if one.name.lower() != self.guest.name.lower())]
-
-    def _read(self, folder: Path, *, shipped: bool = False) -> Iterator[Persona | Damaged]:
-        for path in sorted(folder.iterdir(), key=lambda path: path.name.lower()):
-            if path.is_dir() and not path.name.startswith("."):
-                entry = read(path, shipped=shipped)
-                yield self._with_choice(entry) if shipped and isinstance(entry, Persona) else entry
-
-    def personas(self) -> list[Persona]:
-        """Return the usable entries."""
-        return [entry for entry in self.entries() if isinstance(entry, Persona)]
-
-    def find(self, name: str) -> Persona | Damaged | None:
-        """Return the entry of this name or alias, upper and lower case being the same."""
-        for entry in self.entries():
-            names = (entry.name, *(entry.record.aliases if isinstance(entry, Persona) else ()))
-            if name.lower() in map(str.lower, names):
-                return entry
-        return None
-
-    def get(self, name: str) -> Persona:
-        """Return the usable entry of this name, or raise PersonaError."""
-        entry = self.find(name)
-        if isinstance(entry, Damaged):
-            raise PersonaError(
-                f"persona {entry.name} is damaged: {entry.reason}; remove it and add its photo again"
-            )
-        if entry is None:
-            raise PersonaUnknown(self._unknown(name))
-        return entry
-
-    def _unknown(self, name: str) -> str:
-        names = [persona.name for persona in self.personas()]
-        near = difflib.get_close_matches(name.lower(), names, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}"
-        return f"there is no persona and no picture {name!r}; {hint}"
-
-    def resolve(self, choice: str | None = None) -> Persona:
-        """Return the persona that ``choice`` names: an entry, an alias or the path of a picture or model.
-
-        None is the first shipped one. The file is not examined here. Raises PersonaError.
-        """
-        if choice is None:
-            return self.personas()[0]
-        if self.find(choice) is None and (path := Path(choice).expanduser()).is_file():
-            return from_file(path)
-        return self.get(choice)
+    @property
+    def _bin(self) -> Bin:
+        return Bin(self.root / _BIN)
 
     def add(
         self,
         path: Path,
-        name: str,
+        name: str | None,
         consent: Consent,
         title: str | None = None,
         *,
@@ -133,26 +72,63 @@ class Library:
         """Examine a photo and keep it, without its metadata; or keep a trained model as it is.
 
         A model may have a ``picture``, to be shown and animated. Without one ``sample`` is asked for its
-        thumbnail: what it makes of somebody. Raises PersonaError, PortraitError and ModelRefused.
+        thumbnail: what it makes of somebody. A name that no folder can have is the title, and the name is
+        made of it. Raises PersonaError, PortraitError and ModelRefused.
         """
-        from visard.daemon.personas.prepare import chosen, suitable
+        from visard.daemon.personas.prepare import suitable
         from visard.models.portrait import examine
 
-        self._check_free(name)
         made_of = from_file(path)
-        record = made_of.record.model_copy(
-            update={
-                "name": name,
-                "consent": consent,
-                "title": check_title(name if title is None else title),
-                **chosen(made_of, processor, options or {}).model_dump(),
-            }
-        )
+        record = self._recorded(made_of, name, consent, title, processor=processor, options=options)
         if made_of.picture:
-            return self._save(record, examine(path))
-        remarks = tuple(r for each in suitable(made_of.material) for r in each.check(made_of.material))
-        record = record.model_copy(update={"warnings": remarks, "files": (f"model{path.suffix.lower()}",)})
+            return self._save(record, [examine(path)])
+        found = tuple(r for each in suitable(made_of.material) for r in each.check(made_of.material))
+        record = record.model_copy(update={"warnings": found, "files": (f"model{path.suffix.lower()}",)})
         return self._save_model(record, path, examine(picture) if picture else None, sample)
+
+    def add_portraits(
+        self,
+        portraits: "Sequence[Portrait]",
+        name: str | None,
+        consent: Consent,
+        title: str | None = None,
+        *,
+        processor: str | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Persona:
+        """Keep photos of one face that were examined, the first shows it. Raises PersonaError."""
+        if len(portraits) > MAX_PHOTOS:
+            raise PersonaError(f"a persona has {MAX_PHOTOS} photos at most, not {len(portraits)}")
+        made_of = Persona(new_record("photo", PersonaKind.photo), Path(), Path(PICTURE), saved=False)
+        record = self._recorded(made_of, name, consent, title, processor=processor, options=options)
+        return self._save(record, portraits)
+
+    def _recorded(
+        self,
+        made_of: Persona,
+        name: str | None,
+        consent: Consent,
+        title: str | None,
+        *,
+        processor: str | None,
+        options: Mapping[str, Any] | None,
+    ) -> Record:
+        """Return the record of a new persona; raises PersonaError."""
+        from visard.daemon.personas.prepare import chosen
+
+        name, title = self._called(name, title)
+        choice = chosen(made_of, processor, options or {})
+        return made_of.record.model_copy(
+            update={"name": name, "consent": consent, "title": title, **choice.model_dump()}
+        )
+
+    def _called(self, name: str | None, title: str | None) -> tuple[str, str]:
+        """Return the name and the title of a new persona; raises PersonaError."""
+        title = check_title(title if title is not None else name or "")
+        if name is None or not is_name(name):
+            return name_for(name or title, self.taken()), title
+        self.check_free(name)
+        return name, title
 
     def _save_model(
         self,
@@ -161,10 +137,10 @@ class Library:
         portrait: "Portrait | None",
         sample: Callable[[Persona], "Image"] | None,
     ) -> Persona:
-        with self._new_folder(record.name) as folder:
-            copy_model(model, folder / record.files[0])
+        with new_folder(self.root, record.name) as folder:
+            copy_file(model, folder / record.files[0])
             if portrait is not None:
-                write_pictures(folder, portrait.image)
+                write_pictures(folder, [portrait.image])
             write_record(folder, record)
             if portrait is None and sample is not None:
                 write_thumbnail(folder, sample(Persona(record, folder, None)))
@@ -184,33 +160,33 @@ class Library:
         from visard.daemon.personas.prepare import chosen
 
         persona = self.get(name)
-        choice = chosen(persona, processor, options, at_work)
-        try:
+        return self._change(persona, chosen(persona, processor, options, at_work).model_dump())
+
+    def hide(self, name: str, hidden: bool = True) -> Persona:
+        """Leave a persona out where personas are chosen, or let it be seen again. Raises PersonaError."""
+        return self._change(self._kept(name), {"hidden": hidden})
+
+    def _change(self, persona: Persona, changes: Mapping[str, Any]) -> Persona:
+        """Keep another record, or of a persona that ships what was chosen for it. Raises PersonaError."""
+        record = persona.record.model_copy(update=dict(changes))
+        with self._writing(persona.name):
             if not persona.saved:
-                record = persona.record.model_copy(update=choice.model_dump())
                 self.guest = replace(persona, record=record)
             elif persona.shipped:
-                make_private(self._choices)
-                write_choice(self._choices / f"{persona.name}.json", choice)
+                make_private(self.root / APPEARANCES)
+                write_appearance(self.appearance(persona.name), record)
             else:
-                write_record(persona.folder, persona.record.model_copy(update=choice.model_dump()))
-            os.utime(self.root)  # whoever keeps the library in memory looks at this
-        except OSError as error:
-            raise PersonaError(f"{name} cannot be written ({error.strerror}); nothing was changed") from error
+                write_record(persona.folder, record)
         return self.get(persona.name)
 
-    @property
-    def _choices(self) -> Path:
-        """Where what was chosen for personas that ship is kept."""
-        return self.root / ".choices"
-
-    def _with_choice(self, persona: Persona) -> Persona:
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[None]:
+        """Raise PersonaError for what cannot be written; whoever keeps the library in memory is told else."""
         try:
-            kept = read_plain(self._choices / f"{persona.name}.json", MAX_BYTES, links=False)
-            choice = ProcessorChoice.model_validate_json(kept)
-        except (OSError, ValidationError):
-            return persona
-        return replace(persona, record=persona.record.model_copy(update=choice.model_dump()))
+            yield
+            os.utime(self.root)
+        except OSError as error:
+            raise PersonaError(f"{name} cannot be written ({error.strerror}); nothing was changed") from error
 
     def generate(
         self, person: "Callable[[int, int], Image]", seed: int | None = None, name: str | None = None
@@ -222,80 +198,96 @@ class Library:
         from visard.daemon.personas.generator import first_usable
 
         seed = secrets.randbelow(1_000_000) if seed is None else seed
-        name = f"person-{seed}" if name is None else name
-        self._check_free(name)
-        record = new_record(name, PersonaKind.generated, consent=Consent.generated, seed=seed)
-        return self._save(record, first_usable(person, seed))
+        name, title = self._called(f"person-{seed}" if name is None else name, None)
+        record = new_record(name, PersonaKind.generated, title=title, consent=Consent.generated, seed=seed)
+        return self._save(record, [first_usable(person, seed)])
 
-    def _check_free(self, name: str) -> None:
-        check_name(name)
-        if entry := self.find(name):
-            raise PersonaError(
-                f"there is a persona {entry.name} already; choose another name or remove it first"
-            )
-
-    def _save(self, record: Record, portrait: "Portrait") -> Persona:
-        record = record.model_copy(update={"warnings": portrait.warnings})
-        with self._new_folder(record.name) as folder:
-            write_pictures(folder, portrait.image)
-            write_record(folder, record)
+    def _save(self, record: Record, portraits: "Sequence[Portrait]") -> Persona:
+        with new_folder(self.root, record.name) as folder:
+            names = write_pictures(folder, [portrait.image for portrait in portraits])
+            photos = names if len(names) > 1 else ()
+            update = {"warnings": remarks(portraits), "photos": photos}
+            write_record(folder, record.model_copy(update=update))
         return self.get(record.name)
 
-    @contextmanager
-    def _new_folder(self, name: str) -> Iterator[Path]:
-        """Give a hidden folder to fill; at the end it takes its name, and after an error it is gone."""
-        try:
-            with tempfile.TemporaryDirectory(dir=self.root, prefix=".new-") as hidden:
-                folder = Path(hidden) / name
-                folder.mkdir(mode=0o700)
-                yield folder
-                folder.rename(self.root / name)
-        except OSError as error:
-            reason = error.strerror or error
-            raise PersonaError(f"persona {name} cannot be written to {self.root}: {reason}") from error
+    def change_photos(
+        self, name: str, add: "Sequence[Portrait]" = (), remove: Sequence[int] = (), first: int | None = None
+    ) -> Persona:
+        """Add photos to a persona of the user and remove those of these numbers, into the bin.
+
+        Numbers begin with 1; that of the ``first`` counts when this is done. Raises PersonaError.
+        """
+        persona = self._kept(name)
+        if persona.shipped:
+            raise PersonaError(f"{persona.name} ships with Visard and keeps its photo")
+        with self._writing(persona.name):
+            change_photos(persona, self._bin, add, remove, first)
+        return self.get(persona.name)
 
     def remove(self, name: str, *, forever: bool = False) -> None:
         """Move an entry to the bin, or delete it for good. Raises PersonaError for a shipped one."""
-        entry = self.find(name)
-        if entry is None:
-            raise PersonaUnknown(self._unknown(name))
+        entry = self.entry(name)
         if entry is self.guest:
             raise PersonaError(f"{entry.name} is not in the library, so it cannot be removed")
         if entry.folder.parent == self.shipped:
-            raise PersonaError(f"{entry.name} ships with Visard and cannot be removed")
-        place = self.root / _BIN / f"{entry.folder.name}.{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
-        make_private(place.parent)
-        entry.folder.rename(place)
-        if forever:
-            shutil.rmtree(place)
+            raise PersonaError(f"{entry.name} ships with Visard and cannot be removed; it can be hidden")
+        with self._writing(entry.name):
+            place = self._bin.put(entry.folder, entry.folder.name)
+            if forever:
+                shutil.rmtree(place)
 
-    def removed(self) -> dict[str, Path]:
-        """Return what lies in the bin, by name; of several with one name the newest."""
-        folder = self.root / _BIN
-        return (
-            {path.name.rpartition(".")[0]: path for path in sorted(folder.iterdir())}
-            if folder.exists()
-            else {}
-        )
+    def removed(self) -> list[Removed]:
+        """Return what lies in the bin, the newest last."""
+        return self._bin.items()
+
+    def empty_bin(self) -> int:
+        """Delete for good what lies in the bin; return how much that was. Raises PersonaError."""
+        with self._writing("the bin"):
+            return self._bin.empty()
 
     def restore(self, name: str) -> Persona | Damaged:
-        """Bring the last removed entry of this name back. Raises PersonaError."""
-        bin_ = {key.lower(): (key, path) for key, path in self.removed().items()}
-        if name.lower() not in bin_:
-            known = ", ".join(self.removed()) or "nothing"
+        """Bring back the persona, or the photo of one, that was removed last. Raises PersonaError."""
+        item = self._bin.newest(name)
+        if item is None:
+            known = ", ".join(dict.fromkeys(item.name for item in self.removed())) or "nothing"
             raise PersonaUnknown(f"no persona {name!r} was removed; the bin holds: {known}")
-        original, path = bin_[name.lower()]
-        self._check_free(original)
-        return read(path.rename(self.root / original))
+        if item.photo:
+            persona = self._kept(item.name)
+            with self._writing(persona.name):
+                change_photos(persona, self._bin, restore=item.path)
+            return self.get(persona.name)
+        self.check_free(item.name)
+        with self._writing(item.name):
+            return read(item.path.rename(self.root / item.name))
 
-    def rename(self, name: str, new: str) -> Persona:
-        """Give a persona of the user another name."""
-        persona = self.get(name)
-        if persona is self.guest:
-            raise PersonaError(f"{persona.name} is not in the library; add it under its new name")
-        if persona.shipped:
-            raise PersonaError(f"{persona.name} ships with Visard and keeps its name")
+    def rename(self, name: str, new: str | None, title: str | None = None) -> Persona:
+        """Change what people see and, if a folder can have it, the name; the old name goes on to work.
+
+        A persona that ships keeps its name. Raises PersonaError.
+        """
+        persona = self._kept(name)
+        title = check_title(title if title is not None else new or "")
+        if new is None or not is_name(new) or persona.shipped or persona.name == new:
+            return self._change(persona, {"title": title})
         if persona.name.lower() != new.lower():
-            self._check_free(new)
-        entry = read(persona.folder.rename(self.root / check_name(new)))
-        return entry if isinstance(entry, Persona) else self.get(new)
+            self.check_free(new)
+        ours = (persona.name, new)
+        others = (alias for alias in persona.record.aliases if not any(same(alias, name) for name in ours))
+        aliases = (*others, persona.name)[-_MAX_ALIASES:]
+        with self._writing(persona.name):
+            self.order.rename(persona.name, new)
+            record = persona.record.model_copy(update={"name": new, "title": title, "aliases": aliases})
+            write_record(persona.folder, record)
+            persona.folder.rename(self.root / new)
+        return self.get(new)
+
+    def move(self, name: str, before: str | None) -> None:
+        """Put a persona before another one, or last. Raises PersonaError."""
+        moved = self._kept(name).name
+        target = None if before is None else self._kept(before).name
+        if target == moved:
+            return
+        names = [entry.name for entry in self.entries() if entry is not self.guest and entry.name != moved]
+        names.insert(len(names) if target is None else names.index(target), moved)
+        with self._writing("the order of personas"):
+            self.order.write(names)

@@ -1,6 +1,5 @@
 """One persona of the library: its record, its files, and what it may be called."""
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from visard.daemon.api.schema import Consent
 from visard.daemon.config.settings import Line
 from visard.daemon.errors import PersonaError
+from visard.daemon.personas.names import is_title
 from visard.engines.file_access import open_plain, read_plain
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ MAX_BYTES = 1 << 16
 """Of a record."""
 MAX_MODEL_BYTES = 4 << 30
 """Of a trained model, more than any is known to have."""
+MAX_PHOTOS = 8
+"""Of a persona."""
 _MAX_PICTURE_BYTES = 256 << 20
 
 
@@ -44,7 +46,14 @@ def _printable(text: str) -> str:
     return text
 
 
+def _title(text: str) -> str:
+    if not is_title(text):
+        raise PydanticCustomError("title", "Input should be one line of text that can be seen")
+    return text
+
+
 _Text = Annotated[str, Field(max_length=255), AfterValidator(_printable)]
+_Title = Annotated[str, AfterValidator(_title)]
 _Word = Annotated[str, Field(max_length=100)]
 _Value = bool | int | float | Annotated[str, Field(max_length=1000)] | None
 
@@ -60,11 +69,18 @@ class ProcessorChoice(BaseModel):
     )
 
 
-class Record(ProcessorChoice):
+class Appearance(ProcessorChoice):
+    """What a person may choose for a persona of the library, those that ship among them."""
+
+    title: _Title | None = None
+    hidden: bool = Field(False, description="left out where personas are chosen, unless it is on")
+
+
+class Record(Appearance):
     """What persona.json holds."""
 
     name: _Text
-    title: _Text
+    title: _Title
     consent: Consent | None = None
     kind: PersonaKind
     created: datetime
@@ -73,6 +89,9 @@ class Record(ProcessorChoice):
     aliases: tuple[_Text, ...] = Field((), max_length=20, description="other names it answers to")
     files: tuple[_Text, ...] = Field(
         (), max_length=20, description="what it is made of besides its picture: a trained model"
+    )
+    photos: tuple[_Text, ...] = Field(
+        (), max_length=MAX_PHOTOS, description="its photos, the first shows it; none: the one picture"
     )
 
 
@@ -84,9 +103,11 @@ class Persona:
     folder: Path
     """Where its files are."""
     picture: Path | None
-    """The photo or portrait; a trained model needs none."""
+    """The photo or portrait that shows it; a trained model needs none."""
     shipped: bool = False
     saved: bool = True
+    more: tuple[Path, ...] = ()
+    """Further photos of the same face."""
 
     @property
     def name(self) -> str:
@@ -94,12 +115,16 @@ class Persona:
         return self.record.name
 
     @property
+    def photos(self) -> tuple[Path, ...]:
+        """All its photos, the first shows it."""
+        return (self.picture, *self.more) if self.picture else ()
+
+    @property
     def material(self) -> "Material":
         """What processors make it of."""
         from visard.models.processor import Material
 
-        photos = (self.picture,) if self.picture else ()
-        return Material(photos, self.folder / self.record.files[0] if self.record.files else None)
+        return Material(self.photos, self.folder / self.record.files[0] if self.record.files else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +168,15 @@ def _read(folder: Path, shipped: bool) -> Persona:
         raise PersonaError("the name of its folder is no text; rename the folder")
     record = Record.model_validate_json(read_plain(folder / RECORD, MAX_BYTES, links=False))
     record = record.model_copy(update={"name": folder.name})
-    for name in record.files:
-        if Path(name).name != name or not _is_there(folder / name, MAX_MODEL_BYTES):
-            raise PersonaError(f"its file {name} is missing")
-    pictures = [folder / name for name in PICTURES if _is_there(folder / name, _MAX_PICTURE_BYTES)]
-    if not pictures and not record.files:
+    for names, limit in ((record.files, MAX_MODEL_BYTES), (record.photos, _MAX_PICTURE_BYTES)):
+        for name in names:
+            if Path(name).name != name or not _is_there(folder / name, limit):
+                raise PersonaError(f"its file {name} is missing")
+    there = (name for name in PICTURES if _is_there(folder / name, _MAX_PICTURE_BYTES))
+    photos = tuple(folder / name for name in record.photos or list(there)[:1])
+    if not photos and not record.files:
         raise PersonaError("its picture is missing")
-    return Persona(record, folder, next(iter(pictures), None), shipped)
+    return Persona(record, folder, next(iter(photos), None), shipped, more=photos[1:])
 
 
 def _is_there(path: Path, limit: int) -> bool:
@@ -164,22 +191,3 @@ def _is_there(path: Path, limit: int) -> bool:
 def shown(name: str) -> str:
     """Return a file's name with a replacement for what cannot be printed."""
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name)
-
-
-def check_name(name: str) -> str:
-    """Return ``name`` if it can be a folder everywhere and be typed by everybody, or raise PersonaError."""
-    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9 _-]{0,62}[A-Za-z0-9_-])?", name):
-        raise PersonaError(
-            f"{name!r} cannot be a persona's name: use up to 64 of a-z, 0-9, '-', '_' and spaces, a "
-            "letter or digit first (--title takes any text)"
-        )
-    if re.fullmatch(r"con|prn|aux|nul|(com|lpt)\d", name, re.IGNORECASE):
-        raise PersonaError(f"{name!r} is a name that Windows keeps for itself; choose another one")
-    return name
-
-
-def check_title(title: str) -> str:
-    """Return ``title`` if it is one line of printable text; else raise PersonaError."""
-    if not title.strip() or len(title) > 200 or not title.isprintable():
-        raise PersonaError(f"{title!r} cannot be a title: use one line of at most 200 printable characters")
-    return title.strip()

@@ -7,17 +7,26 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
-from visard.daemon.api.requests import NewPersona, PersonaChange
+from visard.daemon.api.requests import NewPersona, PersonaChange, TrialPersona
 from visard.daemon.api.schema import ErrorBody
 from visard.daemon.personas.describe import describe
 from visard.daemon.server import error_handlers
+from visard.daemon.server.common_routes import library, trials
 from visard.daemon.server.deps import Api
 from visard.daemon.server.middleware import BodyLimit, TokenAuth
 from visard.daemon.server.responses import ANY_ROUTE, REFERENCE
 from visard.daemon.server.routes import control, enrolment, personas, streams, system
 from visard.daemon.server.routes.system import some_of
 
-_ROUTERS = control.router, enrolment.router, personas.router, system.router, streams.router
+_ROUTERS = (
+    control.router,
+    enrolment.router,
+    personas.router,
+    library.router,
+    trials.router,
+    system.router,
+    streams.router,
+)
 
 
 def build(api: Api, token: str | None = None) -> FastAPI:
@@ -31,7 +40,7 @@ def build(api: Api, token: str | None = None) -> FastAPI:
         redirect_slashes=False,
         responses=ANY_ROUTE,
     )
-    app.state.api = api
+    app.state.api, app.state.service = api, api.service
     for router in _ROUTERS:
         app.include_router(router)
     error_handlers.install(app, _methods)
@@ -60,7 +69,7 @@ class _DescribedApp(FastAPI):
         schemas.update(errors["$defs"])
         options = {f"{one.name}.options": some_of(one.options) for one in describe() if one.broken is None}
         schemas.update(options)
-        for body in (NewPersona, PersonaChange):
+        for body in (NewPersona, PersonaChange, TrialPersona):
             schemas[body.__name__]["properties"]["options"] = {
                 "description": "options of the processor; null: all defaults again",
                 "anyOf": [*({"$ref": REFERENCE.format(model=name)} for name in options), {"type": "null"}],

@@ -56,9 +56,4 @@ async def _api(request: Request) -> Api:
     return api
 
 
-async def _service(request: Request) -> Service:
-    return (await _api(request)).service
-
-
 ApiDep = Annotated[Api, Depends(_api)]
-ServiceDep = Annotated[Service, Depends(_service)]

@@ -1,18 +1,21 @@
 """What a request may cost before anything looks at it: its body's size and time, and on a port its token."""
 
 import asyncio
+import re
 import secrets
 from http import HTTPStatus
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from visard.daemon.api.requests import MAX_UPLOAD
 from visard.daemon.server.error_handlers import answer
 
 MAX_BODY = 1 << 20
 """Bytes of the largest body that is read."""
 MAX_DRAIN = 256 << 20
 """Bytes that are thrown away at most, so that the sender gets to read the answer."""
+_UPLOADS = re.compile(r"/trials(/[^/]+/photos)?")
 TIMEOUT = 10.0
 """Seconds in which a body must have come."""
 
@@ -34,29 +37,31 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        upload = scope["method"] == "POST" and _UPLOADS.fullmatch(scope["path"])
+        limit = MAX_UPLOAD if upload else self._body
         try:
             async with asyncio.timeout(self._timeout):
-                first = await self._read(receive)
+                first = await self._read(receive, limit)
         except _TooLarge:
-            await _reject(413, "too-large", f"a body may have {self._body} bytes", scope, receive, send)
+            await _reject(413, "too-large", f"a body may have {limit} bytes", scope, receive, send)
         except TimeoutError:
             await _reject(408, "too-slow", f"a body must come in {self._timeout:g} s", scope, receive, send)
         else:
             await self._app(scope, _first(first, receive), send)
 
-    async def _read(self, receive: Receive) -> Message:
+    async def _read(self, receive: Receive, limit: int) -> Message:
         """Return the body as one message; raises _TooLarge after most of a larger one was thrown away."""
         pieces: list[bytes] = []
         size, more = 0, True
-        while more and size <= self._drain:
+        while more and size <= max(self._drain, limit):
             message = await receive()
             if message["type"] != "http.request":
                 return message
             piece, more = message.get("body", b""), message.get("more_body", False)
             size += len(piece)
-            if size <= self._body:
+            if size <= limit:
                 pieces.append(piece)
-        if size > self._body:
+        if size > limit:
             raise _TooLarge
         return {"type": "http.request", "body": b"".join(pieces), "more_body": False}
 

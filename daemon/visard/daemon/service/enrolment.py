@@ -1,30 +1,22 @@
 """Enrols the driver and forgets them again; the live pipeline follows at once."""
 
 import logging
-import time
-from collections.abc import Iterator
 from pathlib import Path
-
-import cv2
-import numpy as np
 
 from visard.daemon.api.schema import EnrolmentInfo, Job
 from visard.daemon.config.enrolment import Enrolled, EnrolmentFile
 from visard.daemon.errors import EnrolmentDamaged, EnrolmentError
 from visard.daemon.media.jpeg_stream import JpegStream
-from visard.daemon.pipeline.capture import Presence
 from visard.daemon.pipeline.enrol import PATIENCE, enrol, pictures_of
+from visard.daemon.service.camera_pictures import camera_pictures, check_awake
 from visard.daemon.service.controller import Controller
 from visard.daemon.service.jobs import Jobs
-from visard.models.face import Image
 from visard.models.processor import Report
 
 log = logging.getLogger(__name__)
 
 TITLE = "learning what you look like"
 DAMAGED = "enrolment-damaged"
-_OPENING = 3
-"""Waits for the camera's first picture, of some seconds each."""
 
 
 class Enrolment:
@@ -53,12 +45,14 @@ class Enrolment:
     def start(self, path: Path | None) -> Job:
         """Begin to enrol whom the camera sees, or who is in a photo or clip. Raises EnrolmentError."""
         self._check_free()
-        if path is None and not self._controller.idle.demand.foreground and self._controller.switches.paused:
-            raise EnrolmentError("Visard is paused, so the camera is off; resume it first")
+        if path is None:
+            check_awake(self._controller, EnrolmentError)
 
         def work(report: Report) -> None:
             if path is None:
-                made = enrol(self._camera(), report, PATIENCE)
+                made = enrol(
+                    camera_pictures(self._controller, self._driver, EnrolmentError), report, PATIENCE
+                )
             else:
                 made = enrol(pictures_of(path), report)
             self._file.save(made)
@@ -80,24 +74,3 @@ class Enrolment:
         with self._controller.telling():
             self._controller.trouble(DAMAGED, "")
             self._controller.set_switches(enrolled=enrolled)
-
-    def _camera(self) -> Iterator[tuple[Image, float]]:
-        """Yield what the camera sees; looking at it switches it on. Raises EnrolmentError without one."""
-        number, empty = self._driver.number(), 0
-        with self._driver.subscribe():
-            while True:
-                taken = self._driver.after(number)
-                if self._controller.selector.demo or self._controller.selector.name == "demo":
-                    raise EnrolmentError("the demo driver plays; plug in a camera, or choose one")
-                if taken is not None:
-                    number, empty = taken[0], 0
-                    image = cv2.imdecode(np.frombuffer(taken[1], np.uint8), cv2.IMREAD_COLOR)
-                    yield np.asarray(image, np.uint8), time.monotonic()
-                elif (empty := empty + 1) >= _OPENING or self._lost():
-                    raise EnrolmentError(f"the camera gives no picture: {self._why()}")
-
-    def _lost(self) -> bool:
-        return self._controller.live.capture.presence is not Presence.opening
-
-    def _why(self) -> str:
-        return self._controller.live.capture.why or "nothing came for some seconds"

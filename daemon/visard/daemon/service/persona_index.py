@@ -1,5 +1,6 @@
 """The library as the API tells of it, read anew only when it changed."""
 
+import io
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -35,13 +36,15 @@ class PersonaIndex:
                 self._stamp = stamp
             return self._infos
 
-    def usable(self) -> list[str]:
-        """Return the names of what can be worn."""
-        return [entry.name for entry in self.infos() if entry.damaged is None]
+    def usable(self, worn: str | None = None) -> list[str]:
+        """Return the names of what can be worn and is not hidden, or is ``worn``."""
+        infos = (entry for entry in self.infos() if entry.damaged is None)
+        return [entry.name for entry in infos if not entry.hidden or entry.name == worn]
 
     def photos(self) -> list[str]:
-        """Return those made of a photo, which are quick to prepare."""
-        return [entry.name for entry in self.infos() if entry.damaged is None and entry.kind != "model"]
+        """Return those of them made of a photo, which are quick to prepare."""
+        models = {entry.name for entry in self.infos() if entry.kind == "model"}
+        return [name for name in self.usable() if name not in models]
 
 
 def info(entry: Persona | Damaged) -> PersonaInfo:
@@ -55,6 +58,8 @@ def info(entry: Persona | Damaged) -> PersonaInfo:
         kind=record.kind.value,
         consent=record.consent.value if record.consent else None,
         shipped=entry.shipped,
+        hidden=record.hidden,
+        photos=len(entry.photos),
         warnings=record.warnings,
         processor=record.processor,
         options=record.options,
@@ -64,15 +69,24 @@ def info(entry: Persona | Damaged) -> PersonaInfo:
 
 def thumbnail(persona: Persona) -> bytes:
     """Return a JPEG of at most 256 pixels: the thumbnail that is kept if it is a picture, else a new one."""
-    import io
-
     from PIL import Image as Pillow
 
     kept = persona.folder / THUMBNAIL if persona.saved else None
-    made, image = io.BytesIO(), _small(kept, links=False)
+    image = _small(kept, links=False)
     if image is None:
         image = _small(persona.picture)
-    picture = _nobody() if image is None else Pillow.fromarray(image[:, :, ::-1])
+    return _encoded(_nobody() if image is None else Pillow.fromarray(image[:, :, ::-1]))
+
+
+def jpeg(image: "Image") -> bytes:
+    """Return a picture, BGR, as JPEG."""
+    from PIL import Image as Pillow
+
+    return _encoded(Pillow.fromarray(image[:, :, ::-1]))
+
+
+def _encoded(picture: "Pillow") -> bytes:
+    made = io.BytesIO()
     picture.save(made, "JPEG", quality=88)
     return made.getvalue()
 

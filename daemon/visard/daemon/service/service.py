@@ -2,52 +2,44 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from threading import Event, RLock
 from typing import Any
 
-from visard.daemon.api.client import ADD_TIMEOUT
 from visard.daemon.api.engines import EnginesInfo
-from visard.daemon.api.requests import NewPersona
 from visard.daemon.api.schema import (
     CameraInfo,
     EnrolmentInfo,
     Job,
-    PersonaInfo,
-    ProcessorInfo,
     Status,
 )
 from visard.daemon.config import enrolment, paths
 from visard.daemon.config.file import Config, ConfigFile
 from visard.daemon.config.settings import Mode, reveals, weaknesses
 from visard.daemon.diagnostics import engine_report
-from visard.daemon.errors import ConfigError, PersonaError, PersonaUnknown, VisardError
+from visard.daemon.errors import ConfigError, PersonaUnknown, VisardError
 from visard.daemon.media.jpeg_stream import JpegStream
-from visard.daemon.personas.describe import describe
 from visard.daemon.personas.library import Library
-from visard.daemon.personas.prepare import PreparedPersona, candidates, mode_for, time_limit, typed_options
+from visard.daemon.personas.prepare import PreparedPersona, candidates, mode_for
 from visard.daemon.pipeline.recipe import Switches
-from visard.daemon.pipeline.sample import sample
 from visard.daemon.service import descriptors, memory, snapshot
 from visard.daemon.service.controller import Controller
 from visard.daemon.service.enrolment import Enrolment
 from visard.daemon.service.jobs import Jobs
 from visard.daemon.service.live import OpenedSinks, PreviewStreams
-from visard.daemon.service.persona_index import PersonaIndex, info, thumbnail
+from visard.daemon.service.persona_commands import PersonaCommands
+from visard.daemon.service.persona_index import PersonaIndex
 from visard.daemon.service.prepared import PreparedPersonas
+from visard.daemon.service.trials import Trials
 from visard.daemon.sources._cameras import CameraDevice, list_cameras
 from visard.daemon.sources._select import SourceSelector
-from visard.models.processor import Report
 
 log = logging.getLogger(__name__)
 
-ADD_LIMIT = ADD_TIMEOUT - 30
-"""Seconds for adding a persona, so that whoever asked hears why it was given up."""
 NONE_THERE = "there is no persona; add one from a picture"
 
 
-class Service:
+class Service(PersonaCommands):
     """A running Visard. Every method returns at once unless its text says otherwise; raises VisardError.
 
     In the foreground it writes to what was ``opened`` for it, and ends when that is broken.
@@ -75,6 +67,7 @@ class Service:
         self._lock = RLock()
         self._prepared = PreparedPersonas(library, self._changed, ahead=opened is None)
         self._jobs = Jobs(self._changed)
+        self.trials = Trials(self._jobs, self._keep_trial)
         selector = selector or SourceSelector(paths.data() / "last-camera", self._cameras)
         self._controller = Controller(
             config.config,
@@ -124,6 +117,7 @@ class Service:
         self._controller.stop()
         self._controller.live.pipeline.settle(settle)
         self._prepared.close(settle)
+        self.trials.close()
         self.result.close()
         self.driver.close()
 
@@ -170,12 +164,12 @@ class Service:
 
     def step(self, by: int) -> None:
         """Put on the persona that many places further on in the library."""
-        names = self._index.usable()
-        if not names:
-            raise PersonaUnknown(NONE_THERE)
         with self._lock:  # two steps at once are two steps
             wanted = self._controller.wanted
             current = wanted[0] if wanted else self._controller.recipe.name
+            names = self._index.usable(current)
+            if not names:
+                raise PersonaUnknown(NONE_THERE)
             self.switch_persona(
                 names[(names.index(current) + by) % len(names)] if current in names else names[0]
             )
@@ -272,79 +266,6 @@ class Service:
         """Return the cameras, but not the one that goes out."""
         return list_cameras(self.config().output.removeprefix("camera").removeprefix(":"))
 
-    def personas(self) -> list[PersonaInfo]:
-        """Return the library."""
-        mode = self.config().mode
-        return [
-            known.model_copy(update={"ready": self._prepared.has(known.name, mode)})
-            for known in self._index.infos()
-        ]
-
-    def persona(self, name: str) -> PersonaInfo:
-        """Return one entry of the library; raises PersonaUnknown."""
-        entry = self._library.find(name) or self._library.get(name)
-        return info(entry)
-
-    def thumbnail(self, name: str) -> bytes:
-        """Return a JPEG of at most 256 pixels."""
-        return thumbnail(self._library.get(name))
-
-    def add_persona(self, wanted: NewPersona) -> PersonaInfo:
-        """Make a persona from a photo, in a second or so, or from a trained model, in up to ADD_LIMIT."""
-        added = self._library.add(
-            Path(wanted.path),
-            wanted.name,
-            wanted.consent,
-            wanted.title,
-            processor=wanted.processor,
-            options=wanted.options,
-            picture=Path(wanted.picture) if wanted.picture else None,
-            sample=partial(sample, report=time_limit(ADD_LIMIT, self._over.is_set)),
-        )
-        return self._new(added.name)
-
-    def processors(self) -> list[ProcessorInfo]:
-        """Return everything that can put a persona on."""
-        return describe()
-
-    def configure_persona(
-        self, name: str, processor: str | None, options: Mapping[str, Any] | None
-    ) -> PersonaInfo:
-        """Choose what puts a persona on, and its options; it goes on as it was until that is ready.
-
-        No processor: as it is. An option of None takes its default again, and None instead of options all.
-        """
-        before, worn = self._library.get(name), self._controller.recipe.persona
-        at_work = worn.processor if worn and worn.name == before.name else None
-        after = self._library.configure(name, processor, options, at_work)
-        if after.record.processor != before.record.processor:
-            self._prepared.drop(after.name)
-        else:
-            self._prepared.adjust(after.name, typed_options(after))
-        if self._controller.recipe.name == after.name:
-            self.switch_persona(after.name)
-        self._changed()
-        return self.persona(after.name)
-
-    def cancel(self, job: int) -> None:
-        """Give up what a job does: preparing the persona that somebody waits for. Raises PersonaError."""
-        if job != snapshot.PREPARING or self._controller.wanted is None:
-            raise PersonaError(f"job {job} cannot be given up; only preparing a persona can")
-        self._prepared.cancel()
-
-    def generate_persona(self, seed: int | None, name: str | None, *, wear: bool = False) -> Job:
-        """Begin to draw a person who does not exist, to be put on when it is done if ``wear`` says so."""
-
-        def work(_report: Report) -> str:
-            from visard.daemon.personas.generator import open_generator
-
-            made = self._new(self._library.generate(open_generator(), seed, name).name).name
-            if wear:
-                self.switch_persona(made)
-            return made
-
-        return self._jobs.start("drawing a person who does not exist", work)
-
     def enrolment(self) -> EnrolmentInfo:
         """Return whether the driver is enrolled."""
         return self._enrolment.info()
@@ -356,34 +277,6 @@ class Service:
     def forget_enrolment(self) -> None:
         """Forget what the driver looks like."""
         self._enrolment.forget()
-
-    def rename_persona(self, name: str, new: str) -> PersonaInfo:
-        """Give a persona another name, and go on wearing it."""
-        old = self._library.get(name).name
-        renamed = self._library.rename(old, new).name
-        self._prepared.drop(old)
-        if self._controller.recipe.name == old:
-            self.switch_persona(renamed)
-        return self._new(renamed)
-
-    def remove_persona(self, name: str, *, forever: bool = False) -> None:
-        """Take a persona out of the library; one that is worn stays on until another is."""
-        found = self._library.find(name) or self._library.get(name)
-        self._library.remove(found.name, forever=forever)
-        self._prepared.drop(found.name)
-        if self.config().persona == found.name:
-            self._remember(persona=None)
-        self._changed()
-
-    def restore_persona(self, name: str) -> PersonaInfo:
-        """Bring back a persona that was removed."""
-        return self._new(self._library.restore(name).name)
-
-    def _new(self, name: str) -> PersonaInfo:
-        if name in self._index.photos():
-            self._prepared.stock([name], self.config().mode)
-        self._changed()
-        return self.persona(name)
 
     def _restock(self, before: Mode) -> None:
         """Prepare everybody for another mode than before."""

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from visard.daemon.api.requests import PersonaRequest, RevealRequest
 from visard.daemon.api.schema import Status
-from visard.daemon.server.deps import ServiceDep
+from visard.daemon.server.current import ServiceDep
 from visard.daemon.server.responses import CONFLICT, UNKNOWN
 
 router = APIRouter(tags=["control"])

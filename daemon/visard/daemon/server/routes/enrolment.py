@@ -6,7 +6,7 @@ from fastapi import APIRouter, status
 
 from visard.daemon.api.requests import EnrolRequest
 from visard.daemon.api.schema import EnrolmentInfo, Job
-from visard.daemon.server.deps import ServiceDep
+from visard.daemon.server.current import ServiceDep
 from visard.daemon.server.responses import CONFLICT
 
 router = APIRouter(prefix="/enrolment", tags=["enrolment"])

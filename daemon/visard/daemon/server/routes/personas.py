@@ -2,10 +2,9 @@
 
 from fastapi import APIRouter, Response, status
 
-from visard.daemon.api.requests import Generate, NewPersona, PersonaChange
+from visard.daemon.api.requests import Generate, NewPersona, PhotoChange
 from visard.daemon.api.schema import Job, PersonaInfo
-from visard.daemon.personas.record import AUTO
-from visard.daemon.server.deps import ServiceDep
+from visard.daemon.server.current import ServiceDep
 from visard.daemon.server.responses import CONFLICT, UNKNOWN, JpegResponse
 
 router = APIRouter(prefix="/personas", tags=["personas"])
@@ -19,7 +18,7 @@ def list_(service: ServiceDep) -> list[PersonaInfo]:
 
 @router.post("", status_code=status.HTTP_201_CREATED, responses=CONFLICT)
 def add(service: ServiceDep, body: NewPersona) -> PersonaInfo:
-    """Make a persona from a photo or a trained model of this machine."""
+    """Make a persona from photos or a trained model of this machine."""
     return service.add_persona(body)
 
 
@@ -36,29 +35,19 @@ def show(service: ServiceDep, name: str) -> PersonaInfo:
     return service.persona(name)
 
 
-@router.patch("/{name}", responses={**UNKNOWN, **CONFLICT})
-def change(service: ServiceDep, name: str, body: PersonaChange) -> PersonaInfo:
-    """Choose what puts a persona on, with which options, and give it another name."""
-    given = body.model_fields_set
-    if given & {"processor", "options"}:
-        processor = (body.processor or AUTO) if "processor" in given else None
-        service.configure_persona(name, processor, body.options)
-    return service.rename_persona(name, body.name) if "name" in given else service.persona(name)
-
-
-@router.delete("/{name}", status_code=status.HTTP_204_NO_CONTENT, responses={**UNKNOWN, **CONFLICT})
-def remove(service: ServiceDep, name: str, forever: bool = False) -> None:
-    """Move a persona to the bin, or delete it for good."""
-    service.remove_persona(name, forever=forever)
-
-
-@router.post("/{name}/restore", responses={**UNKNOWN, **CONFLICT})
-def restore(service: ServiceDep, name: str) -> PersonaInfo:
-    """Bring a persona back from the bin."""
-    return service.restore_persona(name)
-
-
 @router.get("/{name}/thumbnail", response_class=JpegResponse, responses={**UNKNOWN, **CONFLICT})
 def thumbnail(service: ServiceDep, name: str) -> Response:
     """Return a JPEG of at most 256 pixels."""
     return JpegResponse(service.thumbnail(name))
+
+
+@router.get("/{name}/photos/{number}", response_class=JpegResponse, responses={**UNKNOWN, **CONFLICT})
+def photo(service: ServiceDep, name: str, number: int) -> Response:
+    """Return one of its photos, the first being 1."""
+    return JpegResponse(service.photo(name, number))
+
+
+@router.patch("/{name}/photos", responses={**UNKNOWN, **CONFLICT})
+def change_photos(service: ServiceDep, name: str, body: PhotoChange) -> PersonaInfo:
+    """Remove photos of a persona into the bin, add others, and choose which one shows it."""
+    return service.change_photos(name, body)

@@ -8,7 +8,8 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.responses import StreamingResponse
 
 from visard.daemon.api.schema import Link
-from visard.daemon.server.deps import ApiDep, ServiceDep
+from visard.daemon.server.current import ServiceDep
+from visard.daemon.server.deps import ApiDep
 from visard.daemon.server.responses import MjpegResponse, mjpeg_parts
 
 router = APIRouter(tags=["streams"])

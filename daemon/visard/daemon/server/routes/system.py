@@ -8,7 +8,8 @@ from pydantic import WithJsonSchema
 from visard.daemon.api.engines import EnginesInfo
 from visard.daemon.api.schema import CameraInfo, ProcessorInfo, Status
 from visard.daemon.config.file import Config
-from visard.daemon.server.deps import ApiDep, ServiceDep
+from visard.daemon.server.current import ServiceDep
+from visard.daemon.server.deps import ApiDep
 from visard.daemon.server.responses import CONFLICT, REFERENCE, UNKNOWN
 
 router = APIRouter(tags=["system"])

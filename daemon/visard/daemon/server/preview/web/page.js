@@ -1,17 +1,21 @@
 // The page: one status from the daemon, drawn. Whatever changes comes as an event.
 
+import { AddingDialog } from "/adding.js";
 import { Chart } from "/chart.js";
+import { find, level, make, put } from "/elements.js";
+import { LibraryPanel } from "/library.js";
 import { Stream } from "/pictures.js";
 import { ProcessorPanel } from "/processor.js";
 import { say, translate, translated } from "/texts.js";
 
 const RETRY = 2000; // milliseconds between two tries to reach the daemon
-const find = (selector) => document.querySelector(selector);
 
 const driver = new Stream("/driver", find("#driver"));
 const result = new Stream("/result", find("#result"));
 const chart = new Chart(find("#time"));
 const panel = new ProcessorPanel((name, body) => send("PATCH", `/persona/${encodeURIComponent(name)}`, body));
+const library = new LibraryPanel((name) => post("/persona", { name }), complain);
+const adding = new AddingDialog();
 let status = null;
 let connected = false;
 
@@ -43,6 +47,7 @@ function progressed(job) {
   status = { ...status, jobs: [...others, job] };
   showPersonas();
   showPreparing();
+  adding.progressed(status.jobs);
 }
 
 /** Find out why there are no events any more, say it, and try again. */
@@ -102,7 +107,7 @@ function showGone(why) {
   put("#guard b", say("verdict.unknown"));
   put("#guard span", "");
   find("#guard").dataset.verdict = "unknown"; // what was safe a moment ago is not known to be safe now
-  for (const each of document.querySelectorAll("header button, #personas button, #mode, #how fieldset")) each.disabled = true;
+  for (const each of document.querySelectorAll("header button, #choose button, #mode, #how fieldset")) each.disabled = true;
 }
 
 function showState() {
@@ -119,7 +124,7 @@ function showState() {
   put("#private", say(revealed ? `driverSeen.${shown}` : "driverMore"));
   put("#worn", revealed ? say(`verdict.${shown}`) : titled(persona));
   put("#pause", say(paused ? "resume" : "pause"));
-  find("#pause").disabled = false;
+  for (const each of ["#pause", "#arrange", "#add"]) find(each).disabled = false;
 }
 
 function showProblems() {
@@ -204,13 +209,7 @@ function titled(name) {
 // ---- personas ---------------------------------------------------------------------------------------
 
 function showPersonas() {
-  const list = find("#personas");
-  const names = JSON.stringify(status.personas.map(({ name, title }) => [name, title]));
-  if (list.dataset.names !== names) {
-    list.dataset.names = names;
-    list.replaceChildren(...status.personas.map(personaItem));
-  }
-  status.personas.forEach((persona, index) => update(list.children[index].firstChild, persona));
+  library.show(status);
   find("#mode").disabled = !status.persona;
   for (const input of document.querySelectorAll("#mode input")) input.checked = input.value === status.mode;
 }
@@ -225,50 +224,7 @@ function showPreparing() {
   find("#cancel").onclick = () => send("DELETE", `/jobs/${job.id}`);
 }
 
-function level(bar, job) {
-  job?.progress == null ? bar.removeAttribute("value") : (bar.value = job.progress);
-}
-
-function personaItem({ name, title }) {
-  const picture = make("img", { src: `/thumbnail/${encodeURIComponent(name)}`, alt: "", width: 96, height: 96 });
-  const button = make("button", { type: "button" }, picture, make("b", {}, title), make("small", {}));
-  button.append(make("progress", { max: 1, hidden: true }));
-  button.onclick = () => post("/persona", { name });
-  return make("li", {}, button);
-}
-
-function update(button, persona) {
-  const current = persona.name === status.persona;
-  const coming = persona.name === status.wanted && !current;
-  const job = status.jobs.find((each) => each.persona === persona.name && !each.done);
-  const bar = button.querySelector("progress");
-  button.setAttribute("aria-pressed", current);
-  button.disabled = Boolean(persona.damaged);
-  button.title = persona.damaged ?? persona.warnings.join("\n");
-  bar.hidden = !(coming || job);
-  level(bar, job);
-  button.querySelector("small").textContent = condition(persona, current, !bar.hidden);
-}
-
-function condition(persona, current, preparing) {
-  if (persona.damaged) return say("damaged");
-  if (preparing) return say("preparing");
-  if (current) return `✓ ${say("current")}`;
-  return persona.ready ? say("ready") : "";
-}
-
 // ---- small things -----------------------------------------------------------------------------------
-
-function put(selector, words) {
-  const element = find(selector);
-  if (element.textContent !== words) element.textContent = words; // unchanged words are not read out again
-}
-
-function make(name, properties, ...children) {
-  const element = Object.assign(document.createElement(name), properties);
-  element.append(...children);
-  return element;
-}
 
 function fact(name, value) {
   return make("div", {}, make("dt", {}, name), make("dd", {}, value));
@@ -280,7 +236,7 @@ function complain(words) {
 }
 
 translate();
-for (const figure of document.querySelectorAll("figure")) {
+for (const figure of document.querySelectorAll("#pictures figure")) {
   figure.querySelector("canvas").setAttribute("aria-label", figure.querySelector("figcaption b").textContent);
 }
 find("#pause").onclick = () => post(status.paused ? "/resume" : "/pause");

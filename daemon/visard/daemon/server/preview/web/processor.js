@@ -1,10 +1,10 @@
 // What puts the present persona on, and its options: drawn from the JSON schema that the daemon gives.
 
+import { find, make as element } from "/elements.js";
 import { say } from "/texts.js";
 
 const PAUSE = 250; // milliseconds without a change after which changes are sent
 const AUTO = "auto";
-const find = (selector) => document.querySelector(selector);
 
 export class ProcessorPanel {
   /** `change(name, body)` sends what was changed of a persona. */
@@ -139,10 +139,4 @@ function slider(kind, send) {
 
 function step({ type, multipleOf }) {
   return multipleOf ?? (type === "integer" ? 1 : "any");
-}
-
-function element(name, properties, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
 }

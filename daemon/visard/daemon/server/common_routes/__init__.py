@@ -1,0 +1,1 @@
+"""What both the control API and the preview page answer."""
