@@ -10,6 +10,8 @@ from visard.models.face import Face, Image, Landmarks
 from visard.models.geometry.expression import displacement
 from visard.models.geometry.pose import Pose
 from visard.models.geometry.uv import Sampler, edge_distance, reduced
+from visard.models.swap.mesh.creases import SHADOW, Creases
+from visard.models.swap.mesh.eyes import Lids
 from visard.models.swap.mesh.glasses import SIDE as GLASSES_SIDE
 from visard.models.swap.mesh.glasses import Spectacles
 from visard.models.swap.mesh.light import SIDE, Relight, Skin, smoothstep
@@ -31,6 +33,8 @@ class DriverState:
     def __init__(self, own: Image) -> None:
         """``own`` is the persona's texture at the size of light."""
         self._relight = Relight(own)
+        self._creases = Creases()
+        self.lids = Lids()
         self._neutral: Landmarks | None = None
         self._frames = 0
         self._hair = np.zeros((MASK_SIDE, MASK_SIDE), np.float32)
@@ -46,8 +50,8 @@ class DriverState:
         self._neutral = np.asarray(known + (now - known) / self._frames, np.float32)
         return self._neutral
 
-    def surface(self, image: Image, points: Landmarks) -> tuple[Mask, Floats]:
-        """Where the persona may show on the texture plane, uint8 [192, 192], and its light, [32, 32, 3].
+    def surface(self, image: Image, face: Face, pose: Pose) -> tuple[Mask, Floats]:
+        """Where the persona may show on the texture plane, uint8 [192, 192], and its light, [96, 96, 3].
 
         The light is the same object as long as it is the same light.
 
@@ -55,20 +59,22 @@ class DriverState:
         """
         self._looks = not self._looks  # light and fringe change slowly: every other frame shows them
         if self._looks or self._gain is None:
-            self._gain = self._look(image, points)
+            self._gain = self._look(image, face, pose)
         bare = cv2.resize(1 - self._hair, (ALPHA_SIDE, ALPHA_SIDE)) * _fade()
-        frame = self._spectacles(image, points)
+        frame = self._spectacles(image, face.landmarks[:468])
         if frame is not None:
             bare *= 1 - cv2.resize(frame, (ALPHA_SIDE, ALPHA_SIDE))
         return np.asarray(bare * 255, np.uint8), self._gain
 
-    def _look(self, image: Image, points: Landmarks) -> Floats:
-        """Learn where hair hangs and return the light; both are averaged over some frames."""
-        scene = _sampler(MASK_SIDE)(image, points[:, :2])
+    def _look(self, image: Image, face: Face, pose: Pose) -> Floats:
+        """Learn where hair hangs and return the light with its creases; all averaged over some frames."""
+        scene = _sampler(MASK_SIDE)(image, face.landmarks[:468, :2])
         small = reduced(scene, SIDE)
         skin = Skin.fit(small)
         self._hair += np.float32(0.4) * (hair(scene, skin) - self._hair)
-        return self._relight(small, skin)
+        creases = self._creases(skin.off(scene), 1 - self._hair, face, pose)
+        broad = cv2.resize(self._relight(small, skin), (MASK_SIDE, MASK_SIDE))
+        return np.asarray(broad * np.exp(creases[..., None] * SHADOW), np.float32)
 
 
 @cache

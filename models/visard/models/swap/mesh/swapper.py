@@ -25,14 +25,16 @@ from visard.models.swap.mesh.eyes import (
     INNER_LIPS,
     LID_SKIN,
     LIDS,
+    Lids,
     blend_toned,
+    brow_motion,
     closed,
     draw_iris,
     meet,
-    opening,
 )
-from visard.models.swap.mesh.light import SIDE, smoothstep
-from visard.models.swap.mesh.texture import SIDES, Texture, facing
+from visard.models.swap.mesh.light import smoothstep
+from visard.models.swap.mesh.mouth import draw_line
+from visard.models.swap.mesh.texture import MASK_SIDE, SIDES, Texture, facing
 from visard.models.swap.mesh.window import FrameWindow, around_outline, rim_of
 
 Floats = npt.NDArray[np.float32]
@@ -88,11 +90,11 @@ class MeshSwap:
         points = face.landmarks[:468]
         pose = fit_pose(face.landmarks)
         own = driver.shape(face, pose)
-        moved = self._move(own, face, pose)
+        moved = self._move(own, face, pose, driver.lids)
         rim = rim_of(points)
         inner = FrameWindow.around(moved, image)
         outer = FrameWindow.around(np.concatenate([moved, rim]), image)
-        alpha, gain = driver.surface(image, points)
+        alpha, gain = driver.surface(image, face, pose)
         if not relight:
             gain = np.ones_like(gain)
         texture = self._lit(gain if relight else None, float(np.ptp(points[:, 0])))
@@ -101,6 +103,7 @@ class MeshSwap:
         scene = under[inner.y - outer.y :, inner.x - outer.x :][: inner.height, : inner.width]
         self._eyes(painted, scene, face, moved, inner, gain)
         self._close(painted, scene, moved, closed(points, own, pose.scale), inner)
+        self._lip_line(painted, scene, moved, inner)
         self._keep(mask, moved, inner)
         return Patch(painted, mask, inner.matrix, Under(under, outer.x, outer.y))
 
@@ -111,12 +114,12 @@ class MeshSwap:
             self._drivers[number] = DriverState(self._texture.own)
         return self._drivers[number]
 
-    def _move(self, own: Landmarks, face: Face, pose: Pose) -> Landmarks:
+    def _move(self, own: Landmarks, face: Face, pose: Pose, lids: Lids) -> Landmarks:
         """The driver's mesh in the persona's shape, [468, 3] in pixels; ``own`` is the driver's neutral."""
-        difference = (self._texture.shape - own)[:468]
-        moved = face.landmarks[:468] + pose.turn(np.clip(_LIKENESS * difference, -1.5, 1.5))
-        ratio = float(np.clip(opening(self._texture.shape) / max(opening(own), 1e-3), 0.6, 1.5))
-        meet(moved, face.landmarks, LIDS, ratio)
+        persona = self._texture.shape
+        shift = np.clip(_LIKENESS * (persona - own)[:468], -1.5, 1.5)
+        moved = face.landmarks[:468] + pose.turn(shift + brow_motion(pose.upright(face.landmarks), own))
+        meet(moved, face.landmarks, LIDS, lids.ratio(face.landmarks, own, persona, pose.scale))
         meet(moved, face.landmarks, INNER_LIPS, 1.0)
         return moved
 
@@ -181,7 +184,7 @@ class MeshSwap:
         opened = self._area("opened", window, rings, (255, 255), _softness(moved))
         for (ring, centre), iris in zip(EYES, self._texture.irises, strict=True):
             middle, radius = _gaze(face.landmarks, moved, ring, centre)
-            u, v = (canonical().uv[ring].mean(0) * SIDE).astype(int)
+            u, v = (canonical().uv[ring].mean(0) * MASK_SIDE).astype(int)
             draw_iris(painted, scene, opened, iris, middle - window.corner, radius, gain[v, u])
 
     def _close(
@@ -193,6 +196,13 @@ class MeshSwap:
                 skin = [moved[loop, :2] - window.corner]
                 lids = self._area(f"lid {number}", window, skin, (255 * share,), 3 * _softness(moved))
                 blend_toned(painted, scene, lids)
+
+    def _lip_line(self, painted: Image, scene: Image, moved: Landmarks, window: FrameWindow) -> None:
+        """Let the driver's line between the lips through."""
+        lips = moved[LIPS_INNER, :2] - window.corner
+        width = float(np.linalg.norm(lips[0] - lips[10]))
+        band = self._area("line", window, [lips], (255,), max(1.0, 0.025 * width), edge=0.05 * width)
+        draw_line(painted, scene, band, width)
 
     def _keep(self, mask: Mask, moved: Landmarks, window: FrameWindow) -> None:
         """Leave the inside of the mouth and a share of the eyes to the driver."""
@@ -208,13 +218,22 @@ class MeshSwap:
             mask[part] = cv2.multiply(mask[part], cv2.bitwise_not(gone), scale=1 / 255)
 
     def _area(
-        self, name: str, window: FrameWindow, loops: list[Floats], levels: Sequence[float], soft: float
+        self,
+        name: str,
+        window: FrameWindow,
+        loops: list[Floats],
+        levels: Sequence[float],
+        soft: float,
+        edge: float = 0.0,
     ) -> Mask:
-        """Soft areas inside loops of window pixels, each at its level 0..255."""
+        """Soft areas inside loops of window pixels, each at its level 0..255, ``edge`` pixels larger."""
         area = self._scratch.bytes(name, window.height, window.width)
         area.fill(0)
         for loop, level in zip(loops, levels, strict=True):
-            cv2.fillPoly(area, [np.round(loop * 16).astype(np.int32)], round(level), shift=4)
+            corners = np.round(loop * 16).astype(np.int32)
+            cv2.fillPoly(area, [corners], round(level), shift=4)
+            if edge:
+                cv2.polylines(area, [corners], True, round(level), max(round(2 * edge), 1), shift=4)
         part = _reach(loops, soft)
         if area[part].size:
             area[part] = cv2.GaussianBlur(area[part], (0, 0), soft, borderType=cv2.BORDER_ISOLATED)
