@@ -2,8 +2,8 @@
 
 usage: python -m tests.bench.expression CLIP... --persona X... [--made FOLDER] [--sheet FOLDER]
 
-Landmarks are found anew on driver and output, without smoothing. ``--made``: outputs named CLIP-PERSONA.mp4 that
-are there are used instead of converting. ``--sheet``: a picture of the worst frames of each, driver above output.
+Landmarks are found anew on driver and output, without smoothing. ``--made``: outputs named CLIP-PERSONA.mp4
+that are there are used instead of converting. ``--sheet``: pictures of the worst frames, driver above output.
 """
 
 import argparse

@@ -8,26 +8,33 @@ import numpy.typing as npt
 
 from visard.models.blendshapes import NAMES
 from visard.models.face import Face
-from visard.models.geometry.canonical import EYE_RING_LEFT, EYE_RING_RIGHT, LIPS_OUTER
+from visard.models.geometry.canonical import BROW_LEFT, BROW_RIGHT, EYE_RING_LEFT, EYE_RING_RIGHT, LIPS_OUTER
 from visard.models.geometry.pose import Pose
-from visard.models.geometry.uv import Sampler, edge_distance, polygons
+from visard.models.geometry.uv import Sampler, edge_distance, polygons, texels
 from visard.models.swap.mesh.light import smoothstep
 from visard.models.swap.mesh.texture import MASK_SIDE, facing
 
 Floats = npt.NDArray[np.float32]
 
-_CREASING = np.array([n.startswith(("brow", "cheek", "eyeSquint", "mouth", "jawOpen", "nose")) for n in NAMES])
+_CREASING = np.array(
+    [n.startswith(("brow", "cheek", "eyeSquint", "mouth", "jawOpen", "nose")) for n in NAMES]
+)
 """Coefficients whose expressions crease the skin."""
 _MEMORY = 40.0
 """Calm looks over which the driver's bare face is averaged."""
 _DARKER, _LIGHTER = 0.55, 0.25
 """The most that is put on, natural logarithms: a crease is a shadow first."""
-SHADOW = np.array([1.15, 1.05, 0.8], np.float32)
-"""How strongly a crease shows in each channel, BGR: light that comes back out of skin is red."""
+SHADOW = np.array([0.8, 0.73, 0.56], np.float32)
+"""How much of a crease shows in each channel, BGR: light that comes back out of skin is red.
+
+All of it would take the driver's features along.
+"""
 _FOREIGN = 0.9
 """A change from here on is something in front of the face, or misplaced, rather than a crease."""
 _PACE = 0.6
 """Share of a new look."""
+_SOCKETS = 0.5
+"""Share below the brows, where the driver's own features are strongest."""
 _NOSE = [4, 48, 64, 98, 2, 327, 294, 278]
 """Around nostrils and tip, whose shading comes with the head's turn."""
 
@@ -85,4 +92,16 @@ def _area() -> Floats:
     loops = [EYE_RING_LEFT, EYE_RING_RIGHT, LIPS_OUTER, _NOSE]
     bare = (polygons(MASK_SIDE, loops, 1) == 0).astype(np.float32)
     inner = smoothstep(edge_distance(MASK_SIDE), 0.05, 0.14)
-    return np.asarray(cv2.GaussianBlur(bare, (0, 0), 1) * inner, np.float32)
+    rows = np.arange(MASK_SIDE, dtype=np.float32)[:, None]
+    points = texels(MASK_SIDE)[:, 1]
+    brows, cheeks = float(points[BROW_LEFT + BROW_RIGHT].max()), float(points[[119, 348]].mean())
+    lower = smoothstep(rows, brows - 2, brows + 3) * (1 - smoothstep(rows, cheeks, cheeks + 8))
+    part = 1 - np.float32(1 - _SOCKETS) * lower * _beside_the_nose()
+    return np.asarray(cv2.GaussianBlur(bare, (0, 0), 1) * inner * part, np.float32)
+
+
+@cache
+def _beside_the_nose() -> Floats:
+    """1 where the eyes are, 0 between the brows, float32 [96]."""
+    across = np.abs(np.arange(MASK_SIDE, dtype=np.float32) - np.float32(MASK_SIDE / 2 - 0.5))
+    return smoothstep(across, MASK_SIDE * 0.05, MASK_SIDE * 0.1)

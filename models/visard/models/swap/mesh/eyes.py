@@ -39,8 +39,8 @@ _NARROWED = 0.78
 """Lid gap of narrowed eyes over the driver's."""
 _RISE, _FALL = 0.15, 0.004
 """Pace at which a wider and a narrower gap become the usual one: no blink does, a long squint in seconds."""
-_LID_CONTRAST = 0.75
-"""How much of the contrast of the driver's lids is taken over: in another tone all of it would glare."""
+_CONTRAST = 0.75
+"""How much of the driver's contrast is taken over, as a power: in another tone all of it would glare."""
 _DISC = 48
 _REACH = 1.25
 """A disc picture shows this many iris radii."""
@@ -213,7 +213,7 @@ def blend_toned(face: Image, scene: Image, share: npt.NDArray[np.uint8]) -> None
         return
     ours, theirs = (np.array(cv2.mean(picture, weight)[:3]) for picture in (here, over))
     levels = (np.arange(256, dtype=np.float32)[:, None] + 2) / (theirs + 2)
-    table = np.clip((ours + 2) * np.clip(levels, 0, 4) ** _LID_CONTRAST - 2, 0, 255).astype(np.uint8)
+    table = np.clip((ours + 2) * np.clip(levels, 0, 4) ** _CONTRAST - 2, 0, 255).astype(np.uint8)
     alpha = weight * np.float32(1 / 255)
     toned = cv2.LUT(np.ascontiguousarray(over), table[None])
     here[...] = cv2.blendLinear(toned, np.ascontiguousarray(here), alpha, 1 - alpha)

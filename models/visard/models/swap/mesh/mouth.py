@@ -1,33 +1,32 @@
-"""The line between the lips: the driver's, so that lips that touch do so on any photo."""
+"""Lips that close on any photo."""
 
-import cv2
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 
-from visard.models.face import Image
+from visard.models.geometry.canonical import LIPS_INNER, LIPS_OUTER, canonical
+from visard.models.swap.mesh.light import smoothstep
 
-Mask = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
 
-_DARKEST = 0.3
-"""A line darkens to this at most."""
+_RIM = 0.22
+"""How far the texture at the inner rim is taken from, as a share of the lip's height."""
 
 
-def draw_line(face: Image, scene: Image, band: Mask, width: float) -> None:
-    """Darken ``face`` in place where ``band`` (0..255) lets the driver's line between the lips through.
+@cache
+def lip_flesh() -> Floats:
+    """Texture coordinates of the mesh with the inner rim of the lips taken further out, float32 [468, 2].
 
-    ``scene`` is the driver in the same place; ``width`` is the mouth's in pixels. The line is what is darker
-    there than its surroundings.
+    Where the lips of a photo end is half tooth or shadow of its own mouth, which closed lips would show.
     """
-    part = _box(band)
-    if band[part].size == 0:
-        return
-    grey = cv2.cvtColor(scene[part], cv2.COLOR_BGR2GRAY).astype(np.float32) + np.float32(4)
-    around = cv2.GaussianBlur(grey, (0, 0), max(1.5, 0.07 * width))
-    line = np.clip(grey / around, _DARKEST, 1) - 1
-    share = 1 + line * (band[part] * np.float32(1 / 255))
-    cv2.multiply(face[part], cv2.cvtColor(share, cv2.COLOR_GRAY2BGR), dst=face[part], dtype=cv2.CV_8U)
+    uv = canonical().uv.copy()
+    uv[LIPS_INNER] += np.float32(_RIM) * (uv[LIPS_OUTER] - uv[LIPS_INNER])
+    return uv
 
 
-def _box(band: Mask) -> tuple[slice, slice]:
-    x, y, width, height = cv2.boundingRect(band)
-    return slice(y, y + height), slice(x, x + width)
+def touching(lips: Floats) -> float:
+    """How much the lips touch, 0..1; ``lips`` is the ring of their inner rim, [20, 2]."""
+    gap = np.linalg.norm(lips[3:8] - lips[17:12:-1], axis=1).mean()
+    width = max(float(np.linalg.norm(lips[0] - lips[10])), 1e-3)
+    return 1 - float(smoothstep(gap / width, 0.02, 0.1))

@@ -33,7 +33,7 @@ from visard.models.swap.mesh.eyes import (
     meet,
 )
 from visard.models.swap.mesh.light import smoothstep
-from visard.models.swap.mesh.mouth import draw_line
+from visard.models.swap.mesh.mouth import lip_flesh, touching
 from visard.models.swap.mesh.texture import MASK_SIDE, SIDES, Texture, facing
 from visard.models.swap.mesh.window import FrameWindow, around_outline, rim_of
 
@@ -103,7 +103,7 @@ class MeshSwap:
         scene = under[inner.y - outer.y :, inner.x - outer.x :][: inner.height, : inner.width]
         self._eyes(painted, scene, face, moved, inner, gain)
         self._close(painted, scene, moved, closed(points, own, pose.scale), inner)
-        self._lip_line(painted, scene, moved, inner)
+        self._close_lips(painted, scene, moved, inner)
         self._keep(mask, moved, inner)
         return Patch(painted, mask, inner.matrix, Under(under, outer.x, outer.y))
 
@@ -161,7 +161,7 @@ class MeshSwap:
         """Draw the texture and its mask over the moved mesh."""
         side = texture.shape[0]
         values = np.empty((468, 3), np.float32)
-        values[:, :2] = canonical().uv
+        values[:, :2] = lip_flesh()
         values[:, 2] = smoothstep(facing(pose), 0.0, 0.3)
         drawn = self._lookup(window.scaled(moved, _DRAWN), values, background=-0.1)
         plane = np.ascontiguousarray(drawn[..., :2])
@@ -197,12 +197,14 @@ class MeshSwap:
                 lids = self._area(f"lid {number}", window, skin, (255 * share,), 3 * _softness(moved))
                 blend_toned(painted, scene, lids)
 
-    def _lip_line(self, painted: Image, scene: Image, moved: Landmarks, window: FrameWindow) -> None:
-        """Let the driver's line between the lips through."""
+    def _close_lips(self, painted: Image, scene: Image, moved: Landmarks, window: FrameWindow) -> None:
+        """Let the driver's line between closed lips through, in the texture's tone."""
         lips = moved[LIPS_INNER, :2] - window.corner
         width = float(np.linalg.norm(lips[0] - lips[10]))
-        band = self._area("line", window, [lips], (255,), max(1.0, 0.025 * width), edge=0.05 * width)
-        draw_line(painted, scene, band, width)
+        shut = touching(lips)
+        if shut > 0.02:
+            band = self._area("line", window, [lips], (255 * shut,), 0.03 * width, edge=0.06 * width)
+            blend_toned(painted, scene, band)
 
     def _keep(self, mask: Mask, moved: Landmarks, window: FrameWindow) -> None:
         """Leave the inside of the mouth and a share of the eyes to the driver."""
