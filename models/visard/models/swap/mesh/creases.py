@@ -1,4 +1,4 @@
-"""Creases: how an expression shades the driver's skin (a frown, a smile's folds), to be put on the persona's."""
+"""Creases: how an expression shades the driver's skin (a frown, a smile's folds), to be put on another's."""
 
 from functools import cache
 

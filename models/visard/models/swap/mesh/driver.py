@@ -23,6 +23,13 @@ Mask = npt.NDArray[np.uint8]
 ALPHA_SIDE = 192
 """Side of the mask on the texture plane: fine enough for the rim of glasses."""
 
+_TURNED, _BACK = 36.0, 31.0
+"""Degrees of yaw from which a photo of the front cannot look right, and below which it does again.
+
+As the landmarks tell it: their 36 are about 50.
+"""
+_FADE = 6
+"""Frames that the change takes."""
 _NEUTRAL_FRAMES = 300
 """Frames over which a driver's neutral shape is averaged."""
 
@@ -40,6 +47,8 @@ class DriverState:
         self._hair = np.zeros((MASK_SIDE, MASK_SIDE), np.float32)
         self._gain: Floats | None = None
         self._looks = False
+        self._turned = False
+        self._doubt = 0.0
         self._spectacles = Spectacles(_sampler(GLASSES_SIDE))
 
     def shape(self, face: Face, pose: Pose) -> Landmarks:
@@ -49,6 +58,13 @@ class DriverState:
         known = now if self._neutral is None else self._neutral
         self._neutral = np.asarray(known + (now - known) / self._frames, np.float32)
         return self._neutral
+
+    def doubt(self, pose: Pose) -> float:
+        """How little a swap can look right on the head as it is turned, 0..1, without flicker."""
+        self._turned = abs(pose.degrees[0]) > (_BACK if self._turned else _TURNED)
+        step = 1 / _FADE if self._turned else -1 / _FADE
+        self._doubt = min(max(self._doubt + step, 0.0), 1.0)
+        return self._doubt
 
     def surface(self, image: Image, face: Face, pose: Pose) -> tuple[Mask, Floats]:
         """Where the persona may show on the texture plane, uint8 [192, 192], and its light, [96, 96, 3].

@@ -105,7 +105,8 @@ class MeshSwap:
         self._close(painted, scene, moved, closed(points, own, pose.scale), inner)
         self._close_lips(painted, scene, moved, inner)
         self._keep(mask, moved, inner)
-        return Patch(painted, mask, inner.matrix, Under(under, outer.x, outer.y))
+        below = Under(under, outer.x, outer.y)
+        return Patch(painted, mask, inner.matrix, below, doubt=driver.doubt(pose))
 
     def _driver(self, number: int) -> DriverState:
         if number not in self._drivers:
