@@ -14,7 +14,7 @@ from visard.models.swap.mesh.creases import SHADOW, Creases
 from visard.models.swap.mesh.eyes import Lids
 from visard.models.swap.mesh.glasses import SIDE as GLASSES_SIDE
 from visard.models.swap.mesh.glasses import Spectacles
-from visard.models.swap.mesh.light import SIDE, Relight, Skin, smoothstep
+from visard.models.swap.mesh.light import SIDE, Colours, Relight, Skin, grey, smoothstep
 from visard.models.swap.mesh.texture import MASK_SIDE, hair
 
 Floats = npt.NDArray[np.float32]
@@ -39,7 +39,10 @@ class DriverState:
 
     def __init__(self, own: Image) -> None:
         """``own`` is the persona's texture at the size of light."""
+        self._own = own
         self._relight = Relight(own)
+        self._colours = Colours()
+        self.monochrome = False
         self._creases = Creases()
         self.lids = Lids()
         self._neutral: Landmarks | None = None
@@ -86,6 +89,9 @@ class DriverState:
         """Learn where hair hangs and return the light with its creases; all averaged over some frames."""
         scene = _sampler(MASK_SIDE)(image, face.landmarks[:468, :2])
         small = reduced(scene, SIDE)
+        if self._colours(small) is not self.monochrome:
+            self.monochrome = self._colours.missing
+            self._relight = Relight(np.asarray(grey(self._own), np.uint8) if self.monochrome else self._own)
         skin = Skin.fit(small)
         self._hair += np.float32(0.4) * (hair(scene, skin) - self._hair)
         creases = self._creases(skin.off(scene), 1 - self._hair, face, pose)

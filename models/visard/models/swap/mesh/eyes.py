@@ -173,6 +173,18 @@ def _complete(picture: Floats, seen: npt.NDArray[np.bool_]) -> Floats:
     return np.asarray(smooth + 0.7 * detail, np.float32)
 
 
+def gaze(driver: Landmarks, moved: Landmarks, ring: list[int], centre: int) -> tuple[Floats, float]:
+    """Where the driver's iris is in the moved eye, and its radius, in frame pixels."""
+    before, after = driver[ring, :2].astype(np.float64), moved[ring, :2].astype(np.float64)
+    origin, target = before.mean(0), after.mean(0)
+    known, told = before - origin, after - target
+    gram = known.T @ known
+    affine = np.linalg.solve(gram + 1e-6 * np.trace(gram) * np.eye(2), known.T @ told)
+    middle = target + (driver[centre, :2] - origin) @ affine
+    edge = driver[centre + 1 : centre + 5, :2] - driver[centre, :2]
+    return middle.astype(np.float32), max(float(np.linalg.norm(edge, axis=1).mean()), 1.0)
+
+
 def draw_iris(
     face: Image, scene: Image, opened: npt.NDArray[np.uint8], iris: Iris, middle: Floats, radius: float,
     gain: Floats,

@@ -25,11 +25,13 @@ from visard.models.swap.mesh.eyes import (
     INNER_LIPS,
     LID_SKIN,
     LIDS,
+    Iris,
     Lids,
     blend_toned,
     brow_motion,
     closed,
     draw_iris,
+    gaze,
     meet,
 )
 from visard.models.swap.mesh.light import smoothstep
@@ -59,6 +61,7 @@ class MeshSwap:
         self.bytes = sum(level.nbytes for level in texture.levels.values()) + _BUFFERS
         self._closed = False
         self._texture = texture
+        self._grey: Texture | None = None
         self._drivers: dict[int, DriverState] = {}
         self._scratch = Buffers()
         self._shone: tuple[int, Floats] | None = None
@@ -97,11 +100,12 @@ class MeshSwap:
         alpha, gain = driver.surface(image, face, pose)
         if not relight:
             gain = np.ones_like(gain)
-        texture = self._lit(gain if relight else None, float(np.ptp(points[:, 0])))
+        persona = self._shown(driver)
+        texture = self._lit(persona, gain if relight else None, float(np.ptp(points[:, 0])))
         under = self._under(image, points, moved, rim, outer)
         painted, mask = self._paint(texture, alpha, moved, pose, inner)
         scene = under[inner.y - outer.y :, inner.x - outer.x :][: inner.height, : inner.width]
-        self._eyes(painted, scene, face, moved, inner, gain)
+        self._eyes(painted, scene, face, moved, inner, gain, persona.irises)
         self._close(painted, scene, moved, closed(points, own, pose.scale), inner)
         self._close_lips(painted, scene, moved, inner)
         self._keep(mask, moved, inner)
@@ -124,10 +128,17 @@ class MeshSwap:
         meet(moved, face.landmarks, INNER_LIPS, 1.0)
         return moved
 
-    def _lit(self, gain: Floats | None, across: float) -> Image:
-        """The texture nearest to the face's width in pixels, in the scene's light."""
+    def _shown(self, driver: DriverState) -> Texture:
+        """The texture, without its colour where the driver's camera knows none."""
+        if not driver.monochrome:
+            return self._texture
+        self._grey = self._grey or self._texture.monochrome()
+        return self._grey
+
+    def _lit(self, persona: Texture, gain: Floats | None, across: float) -> Image:
+        """The persona's texture nearest to the face's width in pixels, in the scene's light."""
         side = next((s for s in reversed(SIDES) if s >= across), SIDES[0])
-        texture = self._texture.levels[side]
+        texture = persona.levels[side]
         if gain is None:
             return texture
         lit = self._scratch.bytes("lit", side, side, 3)
@@ -178,13 +189,20 @@ class MeshSwap:
         return painted, shown
 
     def _eyes(
-        self, painted: Image, scene: Image, face: Face, moved: Landmarks, window: FrameWindow, gain: Floats
+        self,
+        painted: Image,
+        scene: Image,
+        face: Face,
+        moved: Landmarks,
+        window: FrameWindow,
+        gain: Floats,
+        irises: tuple[Iris, Iris],
     ) -> None:
         """Draw the irises at the driver's gaze."""
         rings = [moved[ring, :2] - window.corner for ring, _ in EYES]
         opened = self._area("opened", window, rings, (255, 255), _softness(moved))
-        for (ring, centre), iris in zip(EYES, self._texture.irises, strict=True):
-            middle, radius = _gaze(face.landmarks, moved, ring, centre)
+        for (ring, centre), iris in zip(EYES, irises, strict=True):
+            middle, radius = gaze(face.landmarks, moved, ring, centre)
             u, v = (canonical().uv[ring].mean(0) * MASK_SIDE).astype(int)
             draw_iris(painted, scene, opened, iris, middle - window.corner, radius, gain[v, u])
 
@@ -257,18 +275,6 @@ def _reach(loops: list[Floats], soft: float) -> tuple[slice, slice]:
 def _softness(moved: Landmarks) -> float:
     """Blur of edges inside the face, in pixels."""
     return max(0.7, float(np.ptp(moved[:, 0])) * 0.005)
-
-
-def _gaze(driver: Landmarks, moved: Landmarks, ring: list[int], centre: int) -> tuple[Floats, float]:
-    """Where the driver's iris is in the moved eye, and its radius, in frame pixels."""
-    before, after = driver[ring, :2].astype(np.float64), moved[ring, :2].astype(np.float64)
-    origin, target = before.mean(0), after.mean(0)
-    known, told = before - origin, after - target
-    gram = known.T @ known
-    affine = np.linalg.solve(gram + 1e-6 * np.trace(gram) * np.eye(2), known.T @ told)
-    middle = target + (driver[centre, :2] - origin) @ affine
-    edge = driver[centre + 1 : centre + 5, :2] - driver[centre, :2]
-    return middle.astype(np.float32), max(float(np.linalg.norm(edge, axis=1).mean()), 1.0)
 
 
 class Mesh:

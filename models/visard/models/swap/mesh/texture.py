@@ -1,6 +1,6 @@
 """What is made once per persona: texture (no fringe, no hidden side, no gaze), irises, neutral shape."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import cv2
@@ -15,7 +15,7 @@ from visard.models.geometry.uv import Sampler, edge_distance, reduced, texels, u
 from visard.models.portrait import Portrait
 from visard.models.swap.mesh.eyes import EYES, Iris
 from visard.models.swap.mesh.glasses import without_glasses
-from visard.models.swap.mesh.light import SIDE, Skin, skin_area, smoothstep, trust
+from visard.models.swap.mesh.light import SIDE, Skin, grey, skin_area, smoothstep, trust
 
 Floats = npt.NDArray[np.float32]
 
@@ -52,6 +52,12 @@ class Texture:
         levels = {side: reduced(whole, side) for side in SIDES}
         own = reduced(whole, SIDE)
         return cls(levels, own, (left, right), neutral(portrait.face))
+
+    def monochrome(self) -> "Texture":
+        """The same without colour, for a camera that knows none."""
+        levels = {side: np.asarray(grey(level), np.uint8) for side, level in self.levels.items()}
+        left, right = (Iris(np.asarray(grey(iris.disc), np.float32)) for iris in self.irises)
+        return replace(self, levels=levels, own=np.asarray(grey(self.own), np.uint8), irises=(left, right))
 
 
 @cache
