@@ -53,7 +53,7 @@ class Creases:
         ``off`` is how the driver's texture differs from smooth skin in the same light, ``bare`` where no hair
         hangs, both float32 [96, 96]. What is hidden by the head's turn is left alone.
         """
-        off = cv2.GaussianBlur(off, (0, 0), 1.2)
+        off = np.asarray(cv2.GaussianBlur(off, (0, 0), 1.2), np.float32)
         seen = _visible(pose) * bare * _area()
         known = self._weight / (self._weight + np.float32(0.02))
         self._learn(off, seen * np.float32(np.exp(-4 * face.blendshapes[_CREASING].max())))

@@ -53,7 +53,7 @@ def opening(shape: Landmarks) -> float:
 
 def closed(driver: Landmarks, neutral: Landmarks, scale: float) -> list[float]:
     """How far each eye is closed, 0..1; ``scale`` is pixels per unit of the neutral shape."""
-    ratio = _gaps(driver) / np.maximum(_gaps(neutral) * scale, 1e-3)
+    ratio = _gaps(driver) / np.maximum(_gaps(neutral) * np.float32(scale), np.float32(1e-3))
     return [float(share) for share in 1 - smoothstep(ratio, 0.3, 0.6)]
 
 
@@ -80,12 +80,12 @@ class Lids:
         Wide eyes are the persona's, narrowed ones the driver's and a little more: a photo of open eyes keeps
         looking awake. ``neutral`` and ``persona`` are neutral shapes, ``scale`` pixels per unit of those.
         """
-        now = _gaps(driver) / scale
+        now = _gaps(driver) / np.float32(scale)
         if self._usual is None:
             self._usual = np.maximum(now, 0.6 * _gaps(neutral))
         change = now - self._usual
         self._usual = self._usual + np.where(change > 0, np.float32(_RISE), np.float32(_FALL)) * change
-        share = now / np.maximum(self._usual, 1e-3)
+        share = np.asarray(now / np.maximum(self._usual, 1e-3), np.float32)
         awake = smoothstep(share, 0.5, 1)
         own = np.clip(opening(persona) / max(opening(neutral), 1e-3), 0.6, 1.5)
         return np.repeat(np.float32(_NARROWED) + awake * np.float32(own - _NARROWED), 7)

@@ -118,8 +118,8 @@ class Colours:
         return self.missing
 
 
-def grey(picture: Image | Floats) -> Image | Floats:
-    """Take the colour out of a BGR picture, which stays one."""
+def grey(picture: Image | Floats) -> npt.NDArray[np.generic]:
+    """Take the colour out of a BGR picture, which stays one and of its type."""
     return np.asarray(cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR))
 
 
