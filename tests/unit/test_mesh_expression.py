@@ -89,7 +89,7 @@ def test_lips_that_touch_stay_shut_on_a_photo_that_smiles(seen: Seen) -> None:
         for frame, face in shut:
             (found,) = look(shown(frame, swap(frame, face), face))
             ours, theirs = (lips_apart(f.landmarks) for f in (found, face))
-            assert ours < theirs + 0.06
+            assert ours < theirs + 0.1
 
 
 def test_lips_are_taken_from_within_their_outline() -> None:
