@@ -10,7 +10,7 @@ from drivers import Driver, calibrate
 from visard.models.animate.puppet.animator import PuppetAnimation
 from visard.models.animate.puppet.eyeballs import EYES
 from visard.models.animate.puppet.matte import behind, fill, person
-from visard.models.animate.puppet.motion import DriverReference, expression, soften
+from visard.models.animate.puppet.motion import DriverReference, SettlingReference, expression, soften
 from visard.models.blendshapes import NAMES
 from visard.models.face import Face
 from visard.models.geometry.pose import fit_pose
@@ -154,6 +154,42 @@ def test_a_grin_in_the_first_frame_does_not_stay(portrait, driver):
     assert abs(fit_pose(seen.landmarks).degrees[0] - fit_pose(portrait.face.landmarks).degrees[0]) < 14
     smile = [NAMES.index("mouthSmileLeft"), NAMES.index("mouthSmileRight")]
     assert read(spoilt(grin)).blendshapes[smile].mean() > seen.blendshapes[smile].mean() + 0.2
+
+
+def test_the_neutral_face_settles_smoothly_on_the_calm_frames(driver):
+    smile = NAMES.index("mouthSmileLeft")
+    settling = SettlingReference(driver.does(mouthSmileLeft=0.9, mouthSmileRight=0.9, jawOpen=0.5))
+    first = settling.now.shape.copy()
+    steps, before = [], first
+    for _ in range(100):
+        now = settling(driver.does()).shape
+        steps.append(float(np.abs(now - before).max()))
+        before = now
+    calm = DriverReference.estimated(driver.does()).shape
+    assert np.abs(before - calm).max() < 0.1 * np.abs(first - calm).max() + 1e-3
+    assert max(steps) <= 0.09 * np.abs(first - calm).max() + 1e-4
+    assert settling.now.coefficients[smile] <= 0.1
+
+
+def test_what_was_chosen_does_not_settle(animation, driver):
+    smile = driver.does(mouthSmileLeft=0.9, mouthSmileRight=0.9)
+    calibrate(animation, smile)
+    calibrate(animation, smile)
+    rest = animation(smile).astype(int)
+    for _ in range(30):
+        animation(driver.does())
+    assert np.abs(animation(smile) - rest).mean() < 0.5
+
+
+def test_an_open_mouth_shows_teeth_above_and_a_tongue_below(animation, driver):
+    wide = animation(driver.does(jawOpen=0.8))
+    face = read(wide)
+    upper, lower = face.landmarks[13, :2], face.landmarks[14, :2]
+    rows = [wide[tuple((upper + share * (lower - upper)).round().astype(int)[::-1])] for share in (0.12, 0.4)]
+    teeth, cavity = (row.astype(int) for row in rows)
+    assert teeth.mean() > 1.5 * cavity.mean()
+    tongue = wide[tuple((upper + 0.7 * (lower - upper)).round().astype(int)[::-1])].astype(int)
+    assert tongue[2] > tongue[0] + 10  # red
 
 
 def test_calibrating_later_is_exact(animation, driver):

@@ -87,6 +87,8 @@ class Patch:
     """What takes the frame's place below the patch; None: the frame as it is."""
     interpolation: int = cv2.INTER_LINEAR
     """OpenCV's flag for how the image is scaled into the frame; the mask is always bilinear."""
+    doubt: float = 0.0
+    """How little it can look right, 0..1, as on a head turned far: so much of the face is blurred over it."""
 
     @classmethod
     def whole(cls, image: Image) -> "Patch":

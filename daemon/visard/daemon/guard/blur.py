@@ -18,10 +18,13 @@ def blurred(image: Image) -> Image:
     return np.asarray(cv2.resize(tiny, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def blur_face(image: Image, centre: tuple[float, float], size: float, reach: float) -> None:
+def blur_face(
+    image: Image, centre: tuple[float, float], size: float, reach: float, share: float = 1.0
+) -> None:
     """Blur a circle of a picture in place; all in pixels.
 
-    ``reach`` is its radius, and ``size`` that of the face in it, of which nothing may be recognised.
+    ``reach`` is its radius, and ``size`` that of the face in it, of which nothing may be recognised; with a
+    ``share`` below 1 the blur is only laid over it.
     """
     height, width = image.shape[:2]
     soft = reach * 1.2
@@ -35,5 +38,5 @@ def blur_face(image: Image, centre: tuple[float, float], size: float, reach: flo
     smooth = cv2.resize(tiny, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
     x, y = np.arange(left, right) - centre[0], np.arange(top, bottom) - centre[1]
     distance = np.sqrt((x * x)[None] + (y * y)[:, None]).astype(np.float32)
-    weight = np.clip((soft - distance) / (soft - reach), 0, 1)
+    weight = np.clip((soft - distance) / (soft - reach), 0, 1) * np.float32(share)
     part[:] = cv2.blendLinear(smooth, part, weight, 1 - weight)

@@ -153,6 +153,8 @@ class Compositor:
                     raise ProcessorFailed("the swapped face is empty: its mask leaves the driver's uncovered")
                 with frame.span("blend"):
                     self._blend(frame.image, patch, face, settings)
+                    if patch.doubt > 0:
+                        blur_face(frame.image, face.centre, face.size, _HEAD * face.size, patch.doubt)
                 done.append(face.id)
         except Exception as error:  # one bad frame must not end the call
             self._report("swap", error)

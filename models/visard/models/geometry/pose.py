@@ -73,3 +73,21 @@ def similarity(source: Landmarks, target: Landmarks) -> Pose:
     scale = float((s * flip).sum() / (a**2).sum())
     shift = target_mean - scale * rotation @ source_mean
     return Pose(scale, rotation.astype(np.float32), shift.astype(np.float32))
+
+
+@cache
+def normals() -> Floats:
+    """Unit normals of the canonical head in the upright frame, towards the viewer, float32 [468, 3]."""
+    points, triangles = canonical_upright(), canonical().triangles
+    a, b, c = (points[triangles[:, k]] for k in range(3))
+    flat = np.cross(b - a, c - a)
+    summed = np.zeros((468, 3), np.float32)
+    for corner in range(3):
+        np.add.at(summed, triangles[:, corner], flat)
+    summed *= -np.sign(summed[1, 2])
+    return np.asarray(summed / np.linalg.norm(summed, axis=1, keepdims=True), np.float32)
+
+
+def facing(pose: Pose) -> Floats:
+    """How much each mesh point faces the viewer: 1 straight on, 0 edge on, less when hidden; [468]."""
+    return np.asarray(-(normals() @ pose.rotation.T)[:, 2], np.float32)

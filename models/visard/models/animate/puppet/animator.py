@@ -13,14 +13,15 @@ import numpy.typing as npt
 from visard.models.animate.puppet.eyeballs import EYES, Eye, Eyeball
 from visard.models.animate.puppet.layer import plane, polygon
 from visard.models.animate.puppet.matte import behind, fill, person
-from visard.models.animate.puppet.motion import DriverReference, expression, head_pose
+from visard.models.animate.puppet.motion import DriverReference, SettlingReference, expression, head_pose
 from visard.models.animate.puppet.mouth import LOWER, UPPER, Mouth
 from visard.models.animate.puppet.sheet import Sheet
 from visard.models.blendshapes import NAMES
 from visard.models.face import Face, Image, Landmarks
-from visard.models.geometry.canonical import LIPS_INNER
+from visard.models.geometry.canonical import LIPS_INNER, OVAL, canonical
 from visard.models.geometry.expression import displacement
-from visard.models.geometry.pose import Pose, fit_pose
+from visard.models.geometry.pose import Pose, facing, fit_pose
+from visard.models.geometry.raster import Raster
 from visard.models.portrait import Portrait, examine
 from visard.models.processor import Done, Kind, Material, NoOptions, Patch, ProcessorFailed, Report
 
@@ -35,6 +36,8 @@ _SHUT = 0.3
 _STICKY = 0.15
 """A gap of the lips in centimetres below which they are drawn nearer together."""
 
+_AWAY = 0.35
+"""Skin that faces the viewer less than this shows nothing of itself in a portrait."""
 _PARTED = 0.05
 """A gap of the portrait's lips over their width below which its mouth is closed."""
 
@@ -49,12 +52,14 @@ class PuppetAnimation:
         self._shape = self._pose.upright(self._points)
         self._rest = _at_rest(self._shape, face.blendshapes)
         self._reach = 0.35 * face.size
-        opacity = person(image, face)
+        seen = person(image, face)
+        opacity = np.maximum(seen, polygon(image.shape, self._points[OVAL, :2]))
         background = behind(image, opacity, face.size)
-        self._sheet = Sheet(_skin(image, self._points), background, opacity, self._points, self._pose)
+        self._sheet = Sheet(_skin(image, self._points, seen), background, opacity, self._points, self._pose)
         self._eyeballs = [Eyeball(image, self._points, eye) for eye in EYES]
         self._mouth = Mouth(image, self._points, self._pose)
         self._reference: DriverReference | None = None
+        self._settling: SettlingReference | None = None
         self._calibrating = False
         self._closed = False
         self.bytes = 24 * image.shape[0] * image.shape[1]  # the layers and the map
@@ -82,7 +87,7 @@ class PuppetAnimation:
 
     def __call__(self, driver: Face) -> Image:
         """Return the portrait moved by the driver; the array is reused."""
-        reference = self._reference = self._reference or DriverReference.estimated(driver)
+        reference = self._referred(driver)
         seen = fit_pose(driver.landmarks)
         pose = head_pose(self._pose, reference.pose, seen, self._reach)
         moved = expression(reference, driver, seen, self._rest)
@@ -101,13 +106,22 @@ class PuppetAnimation:
         """Take the next frame's driver as neutral.
 
         Exactly as it is, but for the first time: nobody chose that frame, so a strong expression or a turned
-        head is taken off it.
+        head is taken off it, and calmer frames of the first seconds count more.
         """
         self._calibrating = True
 
     def _take(self, driver: Face) -> None:
-        first = self._reference is None
-        self._reference = DriverReference.estimated(driver) if first else DriverReference.exact(driver)
+        if self._reference is None and self._settling is None:
+            self._settling = SettlingReference(driver)
+        else:
+            self._reference = DriverReference.exact(driver)
+
+    def _referred(self, driver: Face) -> DriverReference:
+        """The neutral frame: the one that was chosen, or what is known of it so far."""
+        if self._reference is not None:
+            return self._reference
+        self._settling = self._settling or SettlingReference(driver)
+        return self._settling(driver)
 
     def mismatch(self, driver: Face) -> float:
         """How far the driver's shape is from the portrait's: 0 is equal, about 0.1 is good."""
@@ -141,12 +155,12 @@ def _cut_down(portrait: Portrait) -> tuple[Image, Face]:
     return np.asarray(image, np.uint8), face
 
 
-def _skin(image: Image, points: Landmarks) -> Image:
+def _skin(image: Image, points: Landmarks, opacity: Floats) -> Image:
     """The portrait with eyes and mouth grown over; what is in them lies below and is drawn there.
 
     The seams are dark, as the line between closed lips and the lashes of closed eyes are.
     """
-    skin = image.astype(np.float32)
+    skin = _far_cheek(image.astype(np.float32), points, opacity)
     seams = [(list(eye.ring), 0.85) for eye in EYES]
     if np.linalg.norm(points[UPPER] - points[LOWER], axis=1).max() > _PARTED * np.ptp(points[LIPS_INNER, 0]):
         seams.append((LIPS_INNER, 0.65))
@@ -158,6 +172,21 @@ def _skin(image: Image, points: Landmarks) -> Image:
         seam = cv2.GaussianBlur(cv2.dilate(hole, np.ones((3, 3), np.uint8)), (0, 0), wide / 6)[..., None]
         skin += (fill(skin, 1 - inside) * shade - skin) * seam
     return np.asarray(np.round(skin), np.uint8)
+
+
+def _far_cheek(skin: Floats, points: Landmarks, opacity: Floats) -> Floats:
+    """Let the cheek go on where it turns away: along there the landmarks lie on what is behind it."""
+    side = np.repeat(facing(fit_pose(points))[:, None], 3, 1)
+    height, width = skin.shape[:2]
+    drawn = Raster(canonical().triangles, width, height)(points[:468], side, background=-2.0)[..., 0]
+    soft = max(1.0, float(np.ptp(points[:, 0])) / 80)
+    rim = 2 * round(3 * soft) + 1
+    beside = (drawn < 2 * _AWAY) & (cv2.erode(opacity, np.ones((rim, rim), np.uint8)) < 0.9)
+    away = ((drawn < _AWAY) | beside) & (drawn > -2)
+    around = cv2.dilate(away.astype(np.uint8), np.ones((rim, rim), np.uint8))
+    known = ((drawn > -2) & (around == 0)).astype(np.float32)
+    share = cv2.GaussianBlur(away.astype(np.float32), (0, 0), soft)[..., None]
+    return np.asarray(skin + (fill(skin, known) - skin) * share, np.float32)
 
 
 def _normalised(landmarks: Landmarks) -> Floats:

@@ -24,6 +24,10 @@ _FREE_TURN, _MOST_TURN = 18.0, 32.0
 _FREE_FRONT, _MOST_FRONT = 26.0, 38.0
 """The same from the front, where the portrait itself is not turned further."""
 
+_SETTLING = 120
+"""Frames over which the neutral reference is learned when nobody chose it."""
+_SLEW = 0.08
+"""Share of the way to a calmer frame that the reference goes at once."""
 _FLAT = 0.6
 """How much of a landmark's motion in depth is believed; it is the least certain part."""
 _FREE_RISE, _MOST_RISE = 0.2, 0.38
@@ -53,6 +57,47 @@ class DriverReference:
         shape = seen.shape - displacement(face.blendshapes - calm)
         rest = _turned(seen.pose.rotation, min(1.0, _CALM_TURN / max(_angle(seen.pose.rotation), 1e-6)))
         return cls(Pose(seen.pose.scale, rest, seen.pose.shift), shape, calm)
+
+    def towards(self, other: "DriverReference", share: float) -> "DriverReference":
+        """Go a share of the way to another reference."""
+        ours, theirs = self.pose, other.pose
+        rotation = _turned(theirs.rotation @ ours.rotation.T, share) @ ours.rotation
+        scale = ours.scale + share * (theirs.scale - ours.scale)
+        shift = ours.shift + np.float32(share) * (theirs.shift - ours.shift)
+        return DriverReference(
+            Pose(scale, rotation.astype(np.float32), shift),
+            self.shape + np.float32(share) * (other.shape - self.shape),
+            self.coefficients + np.float32(share) * (other.coefficients - self.coefficients),
+        )
+
+
+class SettlingReference:
+    """The neutral frame of a driver who chose none: the calmest of the first seconds counts most.
+
+    It moves towards what it learns, so that the portrait does not jump when a grimace ends.
+    """
+
+    def __init__(self, first: Face) -> None:
+        self.now = DriverReference.estimated(first)
+        self._weight = _calmness(first)
+        self._frames = 0
+
+    def __call__(self, driver: Face) -> DriverReference:
+        """Take one more frame into account and return the reference so far."""
+        self._frames += 1
+        if self._frames < _SETTLING:
+            weight = _calmness(driver)
+            self._weight += weight
+            share = min(weight / self._weight, _SLEW)
+            self.now = self.now.towards(DriverReference.estimated(driver), share)
+        return self.now
+
+
+def _calmness(face: Face) -> float:
+    """How much a frame says about the face at rest, 0..1."""
+    strongest = float(np.maximum(face.blendshapes - _CALM, 0).max())
+    turned = _angle(fit_pose(face.landmarks).rotation) / 30
+    return float(np.exp(-5 * strongest - turned**2))
 
 
 def soften(value: float, free: float, most: float) -> float:

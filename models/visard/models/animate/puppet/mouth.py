@@ -110,7 +110,7 @@ class _Tones:
         self.grey = grey
         self.tooth = np.clip(0.6 * skin + 0.4 * grey * np.array([0.95, 1.0, 1.03], np.float32), 0, 225)
         self.dark = lip * np.array([0.16, 0.14, 0.22], np.float32)
-        self.tongue = lip * np.array([0.5, 0.45, 0.62], np.float32)
+        self.tongue = lip * np.array([0.55, 0.5, 0.72], np.float32)
 
     @classmethod
     def of(cls, image: Image, points: Landmarks) -> "_Tones":
@@ -149,9 +149,14 @@ def _painted_upper(box: Box, x: Floats, y: Floats, flat: Floats, tones: _Tones) 
     middle, half = _middle(flat)
     scale = half / 2.4
     across = (x - middle[0]) / scale
-    edge = 0.16 - 0.05 * across**2
+    edge = _bite(across)
     light, opacity = _row(across, (y - middle[1]) / scale, tuple(w * 2 for w in _UPPER_TEETH), edge, True)
     return SheetLayer(box, light[..., None] * tones.tooth, opacity)
+
+
+def _bite(across: Floats) -> Floats:
+    """How far upper teeth reach below where the lips meet, both in 2.4ths of half the mouth."""
+    return np.asarray(0.3 - 0.05 * across**2, np.float32)
 
 
 def _painted_lower(box: Box, x: Floats, y: Floats, flat: Floats, tones: _Tones) -> SheetLayer:
@@ -173,11 +178,13 @@ def _middle(flat: Floats) -> tuple[Floats, float]:
 def _own_teeth(
     box: Box, patch: Floats, inner: Floats, grid: tuple[Floats, Floats], flat: Floats
 ) -> SheetLayer:
-    """The portrait's teeth, continued under its lips, ending where its lower lip was."""
+    """The portrait's teeth, continued under its lips, ending where its lower lip was or teeth reach."""
     x, y = grid
     known = polygon(patch.shape, inner - box.corner, shrink=max(1.0, float(np.ptp(inner[:, 1])) / 12))
     order = np.argsort(flat[LOWER, 0])
+    middle, half = _middle(flat)
     end = np.interp(x, flat[LOWER, 0][order], flat[LOWER, 1][order])
+    end = np.maximum(end, middle[1] + half / 2.4 * _bite((x - middle[0]) / half * 2.4))
     opacity = np.clip(0.5 - (y - end) / 0.12, 0, 1)
     return SheetLayer(box, fill(patch, known), opacity.astype(np.float32))
 
@@ -186,5 +193,5 @@ def _cavity(box: Box, x: Floats, y: Floats, flat: Floats, tones: _Tones) -> Shee
     """Darkness with a tongue in it."""
     middle, half = _middle(flat)
     across, down = (x - middle[0]) / half, (y - middle[1]) / half
-    tongue = np.exp(-((across / 0.6) ** 2) - ((down - 0.55) / 0.35) ** 2)[..., None]
+    tongue = np.exp(-((across / 0.62) ** 2) - ((down - 0.22) / 0.34) ** 2)[..., None]
     return SheetLayer(box, tones.dark + (tones.tongue - tones.dark) * tongue)

@@ -1,14 +1,15 @@
 """Eyes: the persona's irises at the driver's gaze, and lids that still close on another eye shape."""
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from visard.models.face import IRIS_LEFT, IRIS_RIGHT, Image, Landmarks
-from visard.models.geometry.canonical import EYE_RING_LEFT, EYE_RING_RIGHT
+from visard.models.geometry.canonical import BROW_LEFT, BROW_RIGHT, EYE_RING_LEFT, EYE_RING_RIGHT
+from visard.models.geometry.pose import canonical_upright
 from visard.models.swap.mesh.light import smoothstep
 
 Floats = npt.NDArray[np.float32]
@@ -32,6 +33,14 @@ INNER_LIPS = np.array(
 )
 """Upper and lower points that meet when the mouth closes."""
 
+_BROW_GAIN = 0.3
+"""Swapped clips, looked at by the landmark network, show 0.6 to 0.9 of the driver's motion without it."""
+_NARROWED = 0.78
+"""Lid gap of narrowed eyes over the driver's."""
+_RISE, _FALL = 0.15, 0.004
+"""Pace at which a wider and a narrower gap become the usual one: no blink does, a long squint in seconds."""
+_CONTRAST = 0.75
+"""How much of the driver's contrast is taken over, as a power: in another tone all of it would glare."""
 _DISC = 48
 _REACH = 1.25
 """A disc picture shows this many iris radii."""
@@ -39,22 +48,73 @@ _REACH = 1.25
 
 def opening(shape: Landmarks) -> float:
     """How far the lids of both eyes are apart, in the units of ``shape``."""
-    return float(np.linalg.norm(shape[LIDS[:, 0]] - shape[LIDS[:, 1]], axis=1).sum())
+    return float(_gaps(shape).sum())
 
 
 def closed(driver: Landmarks, neutral: Landmarks, scale: float) -> list[float]:
     """How far each eye is closed, 0..1; ``scale`` is pixels per unit of the neutral shape."""
-    now, open_ = (np.linalg.norm(p[LIDS[:, 0]] - p[LIDS[:, 1]], axis=1) for p in (driver, neutral))
-    ratio = now.reshape(2, 7).sum(1) / np.maximum(open_.reshape(2, 7).sum(1) * scale, 1e-3)
+    ratio = _gaps(driver) / np.maximum(_gaps(neutral) * np.float32(scale), np.float32(1e-3))
     return [float(share) for share in 1 - smoothstep(ratio, 0.3, 0.6)]
 
 
-def meet(moved: Landmarks, driver: Landmarks, pairs: npt.NDArray[np.intp], ratio: float) -> None:
-    """Give pairs of ``moved`` the driver's distance times ``ratio``: what is closed stays closed."""
+def meet(moved: Landmarks, driver: Landmarks, pairs: npt.NDArray[np.intp], ratio: float | Floats) -> None:
+    """Give pairs of ``moved`` the driver's distance times ``ratio``: what is closed stays closed.
+
+    ``ratio`` is one for all, or one for each pair, [n].
+    """
     upper, lower = pairs.T
     middle = (moved[upper] + moved[lower]) / 2
-    half = (driver[upper] - driver[lower]) / 2 * ratio
+    half = (driver[upper] - driver[lower]) * (np.asarray(ratio, np.float32) / 2).reshape(-1, 1)
     moved[upper], moved[lower] = middle + half, middle - half
+
+
+class Lids:
+    """How far a driver's eyes are open, measured against how far they usually are."""
+
+    def __init__(self) -> None:
+        self._usual: Floats | None = None
+
+    def ratio(self, driver: Landmarks, neutral: Landmarks, persona: Landmarks, scale: float) -> Floats:
+        """The persona's lid gap over the driver's for each pair of LIDS, float32 [14].
+
+        Wide eyes are the persona's, narrowed ones the driver's and a little more: a photo of open eyes keeps
+        looking awake. ``neutral`` and ``persona`` are neutral shapes, ``scale`` pixels per unit of those.
+        """
+        now = _gaps(driver) / np.float32(scale)
+        if self._usual is None:
+            self._usual = np.maximum(now, 0.6 * _gaps(neutral))
+        change = now - self._usual
+        self._usual = self._usual + np.where(change > 0, np.float32(_RISE), np.float32(_FALL)) * change
+        share = np.asarray(now / np.maximum(self._usual, 1e-3), np.float32)
+        awake = smoothstep(share, 0.5, 1)
+        own = np.clip(opening(persona) / max(opening(neutral), 1e-3), 0.6, 1.5)
+        return np.repeat(np.float32(_NARROWED) + awake * np.float32(own - _NARROWED), 7)
+
+
+def _gaps(shape: Landmarks) -> Floats:
+    """How far the lids of each eye are apart, [2]."""
+    gaps = np.linalg.norm(shape[LIDS[:, 0]] - shape[LIDS[:, 1]], axis=1)
+    return np.asarray(gaps.reshape(2, 7).sum(1), np.float32)
+
+
+@cache
+def _brow_area() -> Floats:
+    """1 at the brows, falling to 0 at the lids and up the forehead, float32 [468, 1]."""
+    points = canonical_upright()
+    brows = points[BROW_LEFT + BROW_RIGHT + [9]]
+    apart = np.linalg.norm(points[:, None] - brows[None], axis=2).min(1)
+    near = 1 - smoothstep(apart, 0.0, 1.6)
+    near[np.concatenate([LIDS.ravel(), EYE_RING_LEFT, EYE_RING_RIGHT])] = 0
+    return np.asarray(near[:, None], np.float32)
+
+
+def brow_motion(driver: Landmarks, neutral: Landmarks) -> Landmarks:
+    """How much further brows go than the driver's landmarks, which follow them only in part: [468, 3].
+
+    All are upright centimetres.
+    """
+    moved = np.clip((driver - neutral)[:468], -0.6, 0.6) * np.array([1, 1, 0], np.float32)
+    return np.asarray(_BROW_GAIN * _brow_area() * moved, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +173,18 @@ def _complete(picture: Floats, seen: npt.NDArray[np.bool_]) -> Floats:
     return np.asarray(smooth + 0.7 * detail, np.float32)
 
 
+def gaze(driver: Landmarks, moved: Landmarks, ring: list[int], centre: int) -> tuple[Floats, float]:
+    """Where the driver's iris is in the moved eye, and its radius, in frame pixels."""
+    before, after = driver[ring, :2].astype(np.float64), moved[ring, :2].astype(np.float64)
+    origin, target = before.mean(0), after.mean(0)
+    known, told = before - origin, after - target
+    gram = known.T @ known
+    affine = np.linalg.solve(gram + 1e-6 * np.trace(gram) * np.eye(2), known.T @ told)
+    middle = target + (driver[centre, :2] - origin) @ affine
+    edge = driver[centre + 1 : centre + 5, :2] - driver[centre, :2]
+    return middle.astype(np.float32), max(float(np.linalg.norm(edge, axis=1).mean()), 1.0)
+
+
 def draw_iris(
     face: Image, scene: Image, opened: npt.NDArray[np.uint8], iris: Iris, middle: Floats, radius: float,
     gain: Floats,
@@ -152,7 +224,8 @@ def blend_toned(face: Image, scene: Image, share: npt.NDArray[np.uint8]) -> None
     if not weight.any():
         return
     ours, theirs = (np.array(cv2.mean(picture, weight)[:3]) for picture in (here, over))
-    tone: Any = (*np.clip((ours + 2) / (theirs + 2), 0.5, 2).tolist(), 0.0)  # a scalar to OpenCV
-    toned = cv2.multiply(over, tone)
+    levels = (np.arange(256, dtype=np.float32)[:, None] + 2) / (theirs + 2)
+    table = np.clip((ours + 2) * np.clip(levels, 0, 4) ** _CONTRAST - 2, 0, 255).astype(np.uint8)
     alpha = weight * np.float32(1 / 255)
+    toned = cv2.LUT(np.ascontiguousarray(over), table[None])
     here[...] = cv2.blendLinear(toned, np.ascontiguousarray(here), alpha, 1 - alpha)

@@ -20,6 +20,8 @@ _FLOOR = 6.0
 """Added before logarithms, in grey levels: keeps black noise from becoming a ratio."""
 
 
+_COLOURLESS = 0.025
+"""Spread of hue over a face, natural logarithms; skin, lips and brows make 0.06 of it at least."""
 _THIRDS = np.full(3, 1 / 3, np.float32)
 
 
@@ -100,6 +102,30 @@ def trust(off: Floats) -> Floats:
     return np.asarray(1 / (1 + (off / 0.25) ** 4), np.float32)
 
 
+class Colours:
+    """Whether a driver's camera knows colours, or none or one tint only, as at night and in sepia."""
+
+    def __init__(self) -> None:
+        self._belief: float | None = None
+        self.missing = False
+
+    def __call__(self, scene: Image) -> bool:
+        """Return whether they are missing; ``scene`` is the driver's face, uint8 [SIDE, SIDE, 3].
+
+        Slow to change, but for the first look.
+        """
+        logs = _log(scene)[inside(SIDE) > 0]
+        now = float((logs[:, ::2] - logs[:, 1:2]).std(0).max() < _COLOURLESS)
+        self._belief = now if self._belief is None else self._belief + 0.1 * (now - self._belief)
+        self.missing = self._belief > (0.2 if self.missing else 0.8)
+        return self.missing
+
+
+def grey(picture: Image | Floats) -> npt.NDArray[np.generic]:
+    """Take the colour out of a BGR picture, which stays one and of its type."""
+    return np.asarray(cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR))
+
+
 @cache
 def _seam() -> Floats:
     """1 at the seam, where colours must meet exactly, falling to 0 inside; wider on the forehead."""
@@ -141,9 +167,9 @@ class Relight:
 
 
 def _bounded(logs: Floats) -> Floats:
-    """Keep gains where 8 bits still hold: strength within a factor of 7, tint within a factor of 1.6."""
+    """Keep gains where 8 bits still hold: strength within a factor of 7, tint within a factor of 2.5."""
     strength = (logs @ _THIRDS)[..., None]
-    return np.asarray(np.clip(strength, -1.9, 1.9) + np.clip(logs - strength, -0.45, 0.45), np.float32)
+    return np.asarray(np.clip(strength, -1.9, 1.9) + np.clip(logs - strength, -0.9, 0.9), np.float32)
 
 
 def _plane(values: Floats, weight: Floats) -> Floats:

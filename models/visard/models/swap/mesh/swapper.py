@@ -15,7 +15,7 @@ import numpy.typing as npt
 from visard.models.buffers import Buffers
 from visard.models.face import Face, Image, Landmarks
 from visard.models.geometry.canonical import LIPS_INNER, canonical
-from visard.models.geometry.pose import Pose, fit_pose
+from visard.models.geometry.pose import Pose, facing, fit_pose
 from visard.models.geometry.raster import Raster, resample, resample_colours
 from visard.models.portrait import examine
 from visard.models.processor import Done, Kind, Material, NoOptions, Patch, ProcessorFailed, Report, Under
@@ -25,14 +25,19 @@ from visard.models.swap.mesh.eyes import (
     INNER_LIPS,
     LID_SKIN,
     LIDS,
+    Iris,
+    Lids,
     blend_toned,
+    brow_motion,
     closed,
     draw_iris,
+    gaze,
     meet,
-    opening,
 )
-from visard.models.swap.mesh.light import SIDE, smoothstep
-from visard.models.swap.mesh.texture import SIDES, Texture, facing
+from visard.models.swap.mesh.light import smoothstep
+from visard.models.swap.mesh.mouth import lip_flesh, touching
+from visard.models.swap.mesh.repair import MASK_SIDE
+from visard.models.swap.mesh.texture import SIDES, Texture
 from visard.models.swap.mesh.window import FrameWindow, around_outline, rim_of
 
 Floats = npt.NDArray[np.float32]
@@ -57,6 +62,7 @@ class MeshSwap:
         self.bytes = sum(level.nbytes for level in texture.levels.values()) + _BUFFERS
         self._closed = False
         self._texture = texture
+        self._grey: Texture | None = None
         self._drivers: dict[int, DriverState] = {}
         self._seen: set[int] = set()
         self._scratch = Buffers()
@@ -90,21 +96,24 @@ class MeshSwap:
         points = face.landmarks[:468]
         pose = fit_pose(face.landmarks)
         own = driver.shape(face, pose)
-        moved = self._move(own, face, pose)
+        moved = self._move(own, face, pose, driver.lids)
         rim = rim_of(points)
         inner = FrameWindow.around(moved, image)
         outer = FrameWindow.around(np.concatenate([moved, rim]), image)
-        alpha, gain = driver.surface(image, points, face.occlusion)
+        alpha, gain = driver.surface(image, face, pose)
         if not relight:
             gain = np.ones_like(gain)
-        texture = self._lit(gain if relight else None, float(np.ptp(points[:, 0])))
+        persona = self._shown(driver)
+        texture = self._lit(persona, gain if relight else None, float(np.ptp(points[:, 0])))
         under = self._under(image, face, moved, rim, outer)
         painted, mask = self._paint(texture, alpha, moved, pose, inner)
         scene = under[inner.y - outer.y :, inner.x - outer.x :][: inner.height, : inner.width]
-        self._eyes(painted, scene, face, moved, inner, gain)
+        self._eyes(painted, scene, face, moved, inner, gain, persona.irises)
         self._close(painted, scene, moved, closed(points, own, pose.scale), inner)
+        self._close_lips(painted, scene, moved, inner)
         self._keep(mask, moved, inner)
-        return Patch(painted, mask, inner.matrix, Under(under, outer.x, outer.y))
+        below = Under(under, outer.x, outer.y)
+        return Patch(painted, mask, inner.matrix, below, doubt=driver.doubt(pose))
 
     def _driver(self, number: int) -> DriverState:
         """What is known of a driver; one who is new may be the one who was lost, with the same glasses."""
@@ -117,19 +126,26 @@ class MeshSwap:
             self._drivers[number] = DriverState(self._texture.own, lost)
         return self._drivers[number]
 
-    def _move(self, own: Landmarks, face: Face, pose: Pose) -> Landmarks:
+    def _move(self, own: Landmarks, face: Face, pose: Pose, lids: Lids) -> Landmarks:
         """The driver's mesh in the persona's shape, [468, 3] in pixels; ``own`` is the driver's neutral."""
-        difference = (self._texture.shape - own)[:468]
-        moved = face.landmarks[:468] + pose.turn(np.clip(_LIKENESS * difference, -1.5, 1.5))
-        ratio = float(np.clip(opening(self._texture.shape) / max(opening(own), 1e-3), 0.6, 1.5))
-        meet(moved, face.landmarks, LIDS, ratio)
+        persona = self._texture.shape
+        shift = np.clip(_LIKENESS * (persona - own)[:468], -1.5, 1.5)
+        moved = face.landmarks[:468] + pose.turn(shift + brow_motion(pose.upright(face.landmarks), own))
+        meet(moved, face.landmarks, LIDS, lids.ratio(face.landmarks, own, persona, pose.scale))
         meet(moved, face.landmarks, INNER_LIPS, 1.0)
         return moved
 
-    def _lit(self, gain: Floats | None, across: float) -> Image:
-        """The texture nearest to the face's width in pixels, in the scene's light."""
+    def _shown(self, driver: DriverState) -> Texture:
+        """The texture, without its colour where the driver's camera knows none."""
+        if not driver.monochrome:
+            return self._texture
+        self._grey = self._grey or self._texture.monochrome()
+        return self._grey
+
+    def _lit(self, persona: Texture, gain: Floats | None, across: float) -> Image:
+        """The persona's texture nearest to the face's width in pixels, in the scene's light."""
         side = next((s for s in reversed(SIDES) if s >= across), SIDES[0])
-        texture = self._texture.levels[side]
+        texture = persona.levels[side]
         if gain is None:
             return texture
         lit = self._scratch.bytes("lit", side, side, 3)
@@ -167,7 +183,7 @@ class MeshSwap:
         """Draw the texture and its mask over the moved mesh."""
         side = texture.shape[0]
         values = np.empty((468, 3), np.float32)
-        values[:, :2] = canonical().uv
+        values[:, :2] = lip_flesh()
         values[:, 2] = smoothstep(facing(pose), 0.0, 0.3)
         drawn = self._lookup(window.scaled(moved, _DRAWN), values, background=-0.1)
         plane = np.ascontiguousarray(drawn[..., :2])
@@ -183,14 +199,21 @@ class MeshSwap:
         return painted, shown
 
     def _eyes(
-        self, painted: Image, scene: Image, face: Face, moved: Landmarks, window: FrameWindow, gain: Floats
+        self,
+        painted: Image,
+        scene: Image,
+        face: Face,
+        moved: Landmarks,
+        window: FrameWindow,
+        gain: Floats,
+        irises: tuple[Iris, Iris],
     ) -> None:
         """Draw the irises at the driver's gaze."""
         rings = [moved[ring, :2] - window.corner for ring, _ in EYES]
         opened = self._area("opened", window, rings, (255, 255), _softness(moved))
-        for (ring, centre), iris in zip(EYES, self._texture.irises, strict=True):
-            middle, radius = _gaze(face.landmarks, moved, ring, centre)
-            u, v = (canonical().uv[ring].mean(0) * SIDE).astype(int)
+        for (ring, centre), iris in zip(EYES, irises, strict=True):
+            middle, radius = gaze(face.landmarks, moved, ring, centre)
+            u, v = (canonical().uv[ring].mean(0) * MASK_SIDE).astype(int)
             draw_iris(painted, scene, opened, iris, middle - window.corner, radius, gain[v, u])
 
     def _close(
@@ -202,6 +225,15 @@ class MeshSwap:
                 skin = [moved[loop, :2] - window.corner]
                 lids = self._area(f"lid {number}", window, skin, (255 * share,), 3 * _softness(moved))
                 blend_toned(painted, scene, lids)
+
+    def _close_lips(self, painted: Image, scene: Image, moved: Landmarks, window: FrameWindow) -> None:
+        """Let the driver's line between closed lips through, in the texture's tone."""
+        lips = moved[LIPS_INNER, :2] - window.corner
+        width = float(np.linalg.norm(lips[0] - lips[10]))
+        shut = touching(lips)
+        if shut > 0.02:
+            band = self._area("line", window, [lips], (255 * shut,), 0.03 * width, edge=0.06 * width)
+            blend_toned(painted, scene, band)
 
     def _keep(self, mask: Mask, moved: Landmarks, window: FrameWindow) -> None:
         """Leave the inside of the mouth and a share of the eyes to the driver."""
@@ -217,13 +249,22 @@ class MeshSwap:
             mask[part] = cv2.multiply(mask[part], cv2.bitwise_not(gone), scale=1 / 255)
 
     def _area(
-        self, name: str, window: FrameWindow, loops: list[Floats], levels: Sequence[float], soft: float
+        self,
+        name: str,
+        window: FrameWindow,
+        loops: list[Floats],
+        levels: Sequence[float],
+        soft: float,
+        edge: float = 0.0,
     ) -> Mask:
-        """Soft areas inside loops of window pixels, each at its level 0..255."""
+        """Soft areas inside loops of window pixels, each at its level 0..255, ``edge`` pixels larger."""
         area = self._scratch.bytes(name, window.height, window.width)
         area.fill(0)
         for loop, level in zip(loops, levels, strict=True):
-            cv2.fillPoly(area, [np.round(loop * 16).astype(np.int32)], round(level), shift=4)
+            corners = np.round(loop * 16).astype(np.int32)
+            cv2.fillPoly(area, [corners], round(level), shift=4)
+            if edge:
+                cv2.polylines(area, [corners], True, round(level), max(round(2 * edge), 1), shift=4)
         part = _reach(loops, soft)
         if area[part].size:
             area[part] = cv2.GaussianBlur(area[part], (0, 0), soft, borderType=cv2.BORDER_ISOLATED)
@@ -246,20 +287,8 @@ def _softness(moved: Landmarks) -> float:
     return max(0.7, float(np.ptp(moved[:, 0])) * 0.005)
 
 
-def _gaze(driver: Landmarks, moved: Landmarks, ring: list[int], centre: int) -> tuple[Floats, float]:
-    """Where the driver's iris is in the moved eye, and its radius, in frame pixels."""
-    before, after = driver[ring, :2].astype(np.float64), moved[ring, :2].astype(np.float64)
-    origin, target = before.mean(0), after.mean(0)
-    known, told = before - origin, after - target
-    gram = known.T @ known
-    affine = np.linalg.solve(gram + 1e-6 * np.trace(gram) * np.eye(2), known.T @ told)
-    middle = target + (driver[centre, :2] - origin) @ affine
-    edge = driver[centre + 1 : centre + 5, :2] - driver[centre, :2]
-    return middle.astype(np.float32), max(float(np.linalg.norm(edge, axis=1).mean()), 1.0)
-
-
 class Mesh:
-    """The swapper: needs one photo and no network of its own."""
+    """The swapper: needs one photo, takes several of the same person, and no network of its own."""
 
     name = "mesh"
     summary = "the persona's texture on the driver's face mesh; one photo, runs on any CPU"
@@ -269,15 +298,17 @@ class Mesh:
     Options = NoOptions
 
     def check(self, material: Material) -> tuple[str, ...]:
-        """Examine the photo."""
-        return examine(material.photos[0]).warnings
+        """Examine the photos."""
+        return tuple(dict.fromkeys(text for photo in material.photos for text in examine(photo).warnings))
 
     def prepare(self, material: Material, options: NoOptions, report: Report) -> MeshSwap:  # noqa: ARG002
-        """Unroll the photo; about 0.2 s."""
-        report(0.1, "reading the photo")
-        portrait = examine(material.photos[0])
+        """Unroll the photos; about 0.3 s each."""
+        portraits = []
+        for number, photo in enumerate(material.photos):
+            report(0.6 * number / len(material.photos), f"reading {photo.name}")
+            portraits.append(examine(photo))
         report(0.6, "unrolling the face")
-        return MeshSwap(Texture.of(portrait))
+        return MeshSwap(Texture.of(*portraits))
 
 
 processor = Mesh()

@@ -1,7 +1,6 @@
 """What is made once per persona: texture (no fringe, no hidden side, no gaze), irises, neutral shape."""
 
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -9,25 +8,15 @@ import numpy.typing as npt
 
 from visard.models.blendshapes import NAMES
 from visard.models.face import Face, Image, Landmarks
-from visard.models.geometry.canonical import canonical
 from visard.models.geometry.expression import neutral
-from visard.models.geometry.pose import Pose, canonical_upright, fit_pose
+from visard.models.geometry.pose import facing, fit_pose
 from visard.models.geometry.uv import Sampler, reduced, unroll
 from visard.models.photo import measures
 from visard.models.portrait import Portrait
 from visard.models.swap.mesh.eyes import EYES, Iris
-from visard.models.swap.mesh.light import SIDE, Skin, skin_area, smoothstep
-from visard.models.swap.mesh.repair import (
-    MASK_SIDE,
-    filled,
-    hair,
-    without_glasses,
-    without_hair,
-    without_teeth,
-)
+from visard.models.swap.mesh.light import SIDE, Skin, grey, skin_area, smoothstep
+from visard.models.swap.mesh.repair import filled, without_glasses, without_hair, without_teeth
 from visard.models.swap.mesh.shading import coloured, evenly_lit, without_smile, without_tint
-
-__all__ = ["MASK_SIDE", "SIDES", "Texture", "facing", "hair"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -64,6 +53,12 @@ class Texture:
         shapes, weights = [neutral(view.face) for view in views], [view.quality for view in views]
         shape = np.asarray(np.average(shapes, axis=0, weights=weights), np.float32)
         return cls(levels, reduced(whole, SIDE), base.irises, shape)
+
+    def monochrome(self) -> "Texture":
+        """The same without colour, for a camera that knows none."""
+        levels = {side: np.asarray(grey(level), np.uint8) for side, level in self.levels.items()}
+        left, right = (Iris(np.asarray(grey(iris.disc), np.float32)) for iris in self.irises)
+        return replace(self, levels=levels, own=np.asarray(grey(self.own), np.uint8), irises=(left, right))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,24 +115,6 @@ def _repaired(texture: Image, seen: Floats, face: Face) -> Image:
     gap = float(np.linalg.norm(upper - lower)) / max(float(np.linalg.norm(left - right)), 1)
     texture = without_teeth(without_hair(evenly_lit(coloured(texture))), gap)
     return without_smile(without_glasses(texture), smile)
-
-
-@cache
-def normals() -> Floats:
-    """Unit normals of the canonical head in the upright frame, towards the viewer, float32 [468, 3]."""
-    points, triangles = canonical_upright(), canonical().triangles
-    a, b, c = (points[triangles[:, k]] for k in range(3))
-    flat = np.cross(b - a, c - a)
-    summed = np.zeros((468, 3), np.float32)
-    for corner in range(3):
-        np.add.at(summed, triangles[:, corner], flat)
-    summed *= -np.sign(summed[1, 2])
-    return np.asarray(summed / np.linalg.norm(summed, axis=1, keepdims=True), np.float32)
-
-
-def facing(pose: Pose) -> Floats:
-    """How much each mesh point faces the viewer: 1 straight on, 0 edge on, less when hidden; [468]."""
-    return np.asarray(-(normals() @ pose.rotation.T)[:, 2], np.float32)
 
 
 def _completed(texture: Image, seen: Floats, other: Image, other_seen: Floats) -> tuple[Image, Floats]:
