@@ -21,7 +21,7 @@ _SURE = 128
 """A thing in front is somewhere surer than this, 0..255."""
 _LEAST = SIDE * SIDE // 700
 """Pixels inside the face of the smallest thing that is believed."""
-_HOLE = SIDE * SIDE // 60
+_HOLE = SIDE * SIDE // 30
 """Pixels of the largest hole in a thing that is filled."""
 _FADE = 0.35
 """How much of what was in front a frame ago still is, at most: fingers do not flicker."""
@@ -68,17 +68,26 @@ def _coloured(cut: Image, points: Points, inside: Mask, seen: Mask) -> Mask:
     x, y = np.clip(points[_CHEEKS].astype(int), 2, SIDE - 3).T
     patches = np.stack([cut[b - 2 : b + 3, a - 2 : a + 3] for a, b in zip(x, y, strict=True)])
     bare = np.array([int(seen[b, a]) for a, b in zip(x, y, strict=True)]) < _SURE
-    skin = (patches[bare] if bare.any() else patches).mean((0, 1, 2))
-    off, strength = np.abs(_tint(cut) - _tint(skin)).sum(-1), cut.max(-1)
+    skin = np.log((patches[bare] if bare.any() else patches).mean((0, 1, 2)) + 8)
+    logs = np.log(cut.astype(np.float32) + 8)
+    tint = np.abs(np.diff(logs - skin.astype(np.float32), axis=-1)).sum(-1)
+    lighter = np.maximum(logs.max(-1) - np.float32(skin.max()), 0)
     features = np.zeros((SIDE, SIDE), np.uint8)
     cv2.fillPoly(features, [np.round(points[loop]).astype(np.int32) for loop in _FEATURES], 1)
-    other = ((off > _TINTED) & (strength > 40) & (inside > 0) & (features == 0)).astype(np.uint8)
-    other = cv2.morphologyEx(other, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    count, pieces, boxes, _ = cv2.connectedComponentsWithStats(other)
-    chosen = np.bincount(pieces[seen > _SURE], minlength=count) > _TOUCHES
-    chosen |= _is_headgear(np.asarray(boxes[:count], np.int32), points)
-    chosen[0] = False
-    return np.where(chosen[pieces], np.uint8(255), np.uint8(0))
+    possible = (cut.max(-1) > 40) & (inside > 0) & (features == 0)
+    pieces, boxes = _pieces((tint + 0.7 * lighter > 0.7 * _TINTED) & possible)
+    touched = np.bincount(pieces[seen > _SURE], minlength=len(boxes)) > _TOUCHES
+    caps, cap_boxes = _pieces((tint > _TINTED) & possible)
+    headgear = _is_headgear(cap_boxes, points)
+    touched[0] = headgear[0] = False
+    return np.where(touched[pieces] | headgear[caps], np.uint8(255), np.uint8(0))
+
+
+def _pieces(area: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """The number of the connected piece that each pixel belongs to, 0 for none, and OpenCV's boxes of all."""
+    opened = cv2.morphologyEx(area.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    count, pieces, boxes, _ = cv2.connectedComponentsWithStats(opened)
+    return np.asarray(pieces, np.int32), np.asarray(boxes[:count], np.int32)
 
 
 def _is_headgear(boxes: npt.NDArray[np.int32], points: Points) -> npt.NDArray[np.bool_]:
@@ -90,16 +99,10 @@ def _is_headgear(boxes: npt.NDArray[np.int32], points: Points) -> npt.NDArray[np
     return np.asarray(wide & high & (top + height < points[_LIDS, 1].min()))
 
 
-def _tint(colours: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
-    """Colour without strength: natural logarithms of red to green and green to blue, [..., 2]."""
-    logs = np.log(np.asarray(colours, np.float32) + 8)
-    return np.asarray(logs[..., 1:] - logs[..., :-1], np.float32)
-
-
 _CHEEKS, _LIDS = [50, 280, 205, 425], [145, 374]
 _FEATURES = (EYE_RING_LEFT, EYE_RING_RIGHT, LIPS_OUTER)
 _TINTED = 0.42
-"""How far a colour is from the skin's to be another's: the sum of both logarithms."""
+"""How far red to green and green to blue, as natural logarithms, are from the skin's in another colour."""
 _TOUCHES = 10
 """Pixels of a differently coloured area that the network must be sure of."""
 
