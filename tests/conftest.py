@@ -16,6 +16,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+FAKES = frozenset({"fakes", "fake_pictures", "fake_processor", "fake_service"})
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -73,9 +74,11 @@ def _no_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "measure", lambda engines, *_, **__: [1.0] * len(engines))
 
 
-@pytest.fixture
-def nothing_in_front(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Faces are no pictures of faces here, so that a network would find all of them hidden."""
+@pytest.fixture(autouse=True)
+def _nothing_in_front_of_fakes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fake faces are no pictures of faces, so that a network would find all of them hidden."""
+    if not {getattr(value, "__module__", "") for value in vars(request.module).values()} & FAKES:
+        return
     from visard.daemon.pipeline.occlude import OcclusionStep
 
     monkeypatch.setattr(OcclusionStep, "__call__", lambda _step, _image, faces, _occluder: tuple(faces))

@@ -13,8 +13,6 @@ from visard.daemon.pipeline.stats import Stats
 from visard.models.face import Sighting
 from visard.models.processor import Patch
 
-pytestmark = pytest.mark.usefixtures("nothing_in_front")
-
 DRIVER = face_at(*driver_at(0))
 OTHER = face_at(250, 180, 2, 40)
 FADE = 10.0

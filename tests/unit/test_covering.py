@@ -27,9 +27,6 @@ LARGEST = Settings(who=Who.largest)
 BYSTANDERS = Settings(who=Who.largest, bystanders=True)
 
 
-pytestmark = pytest.mark.usefixtures("nothing_in_front")
-
-
 def compose(sighting, settings=LARGEST, *, recipe=None, now=0.0, **switches):
     frame = Frame(0, now, picture(0, poster=True))
     compositor = Compositor(Format(WIDTH, HEIGHT, 30), Stats())

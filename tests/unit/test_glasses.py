@@ -8,6 +8,7 @@ import pytest
 from people import driver, portrait
 
 from visard.models.geometry.canonical import EYE_RING_LEFT, EYE_RING_RIGHT
+from visard.models.geometry.pose import fit_pose
 from visard.models.geometry.uv import Sampler
 from visard.models.swap.mesh.driver import DriverState
 from visard.models.swap.mesh.glasses import SIDE, Spectacles, find_frame
@@ -90,8 +91,9 @@ def test_glasses_stay_while_their_rims_cannot_be_seen():
 def test_who_comes_back_has_the_same_glasses_in_the_first_frame():
     own = np.full((32, 32, 3), 128, np.uint8)
     (picture, face), lost = driver()[0], DriverState(own)
-    bare, _ = lost.surface(picture, face.landmarks[:468], None)
+    pose = fit_pose(face.landmarks)
+    bare, _ = lost.surface(picture, face, pose)
     lost = DriverState(own)
-    lost.surface(with_glasses(picture, face)[0], face.landmarks[:468], None)
-    again, _ = DriverState(own, lost).surface(picture, face.landmarks[:468], None)
+    lost.surface(with_glasses(picture, face)[0], face, pose)
+    again, _ = DriverState(own, lost).surface(picture, face, pose)
     assert (bare.astype(int) - again).max() > 60

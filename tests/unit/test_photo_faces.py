@@ -96,7 +96,7 @@ def test_a_small_face_in_a_large_picture_is_kept_sharp() -> None:
     x, y = (round(v) for v in kept.face.centre)
     around = kept.image[y - 40 : y + 40, x - 40 : x + 40]
     found = cv2.matchTemplate(picture, around, cv2.TM_SQDIFF)
-    assert found.min() == 0  # its own pixels, not scaled
+    assert found.min() < 1e-3 * around.size  # its own pixels, not scaled; the sum is rounded
 
 
 def test_a_panorama_of_small_faces() -> None:

@@ -54,7 +54,8 @@ def test_every_frame_of_a_file_comes_out_once_and_in_order():
     assert basket.closed == 1
     status = pipeline.status()
     assert (status.stats.frames, status.drops) == (60, 0)
-    assert {"read", "track", "cover", "swap", "blend", "view", "guard", "sink"} == set(status.stats.steps)
+    steps = {"read", "track", "occlude", "cover", "swap", "blend", "view", "guard", "sink"}
+    assert steps == set(status.stats.steps)
 
 
 def test_a_live_source_keeps_order_and_counts_what_it_drops():

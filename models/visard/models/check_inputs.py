@@ -54,9 +54,17 @@ def _planes(side: int) -> Callable[[Image], Array]:
     return tensor
 
 
-def _bytes(side: int) -> Callable[[Image], Array]:
-    """Pictures as they are, as the occlusion network takes them."""
-    return lambda picture: np.asarray(cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA))[None]
+def _occluded(side: int) -> Callable[[Image], Array]:
+    """Pictures as the occlusion network takes them, with something before the mouth to be found."""
+
+    def tensor(picture: Image) -> Array:
+        small = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+        cv2.circle(
+            small, (side // 2, round(0.65 * side)), round(0.16 * side), (190, 120, 30), -1, cv2.LINE_AA
+        )
+        return np.asarray(small)[None]
+
+    return tensor
 
 
 def _points(picture: Image) -> Array:
@@ -73,7 +81,7 @@ _INPUTS: dict[str, Callable[[Image], Array]] = {
     "mp_face_detection_full_range": _signed(192),
     "mp_face_landmarks_v2_478": _unsigned(256),
     "mp_face_blendshapes_52": _points,
-    "occlusion": _bytes(128),
+    "occlusion": _occluded(128),
     "mp_selfie_segmentation": _unsigned(256),
     "sface_2021dec_fp16w": _planes(112),
 }

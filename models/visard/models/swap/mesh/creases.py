@@ -24,7 +24,7 @@ _MEMORY = 40.0
 """Calm looks over which the driver's bare face is averaged."""
 _DARKER, _LIGHTER = 0.55, 0.25
 """The most that is put on, natural logarithms: a crease is a shadow first."""
-SHADOW = np.array([0.8, 0.73, 0.56], np.float32)
+SHADOW = np.array([0.4, 0.36, 0.28], np.float32)
 """How much of a crease shows in each channel, BGR: light that comes back out of skin is red.
 
 All of it would take the driver's features along.
