@@ -74,8 +74,9 @@ def test_the_driver_stays_as_it_is(draw, driver) -> None:
 
 
 def test_the_same_driver_gives_the_same_picture(animation, draw, driver) -> None:
-    animation.calibrate()
-    draw(driver.does())
+    for _ in range(2):  # the first frame is one that nobody chose: its reference settles
+        animation.calibrate()
+        draw(driver.does())
     first = draw(driver.does(yaw=10, jawOpen=0.5)).copy()
     draw(driver.does(yaw=-20))
     np.testing.assert_array_equal(draw(driver.does(yaw=10, jawOpen=0.5)), first)

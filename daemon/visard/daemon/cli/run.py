@@ -1,5 +1,6 @@
 """``visard run``: the live loop in the foreground."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 @mode_option
 @processor_options
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after this long.")
+@click.option("-y", "--overwrite", is_flag=True, help="Replace a video that is there already.")
 @settings_options
 @common
 @pass_output
@@ -45,6 +47,7 @@ def command(
     processor: str | None,
     options: dict[str, str | None],
     seconds: float | None,
+    overwrite: bool,
     settings: Settings,
 ) -> None:
     """Put a persona on live: camera in, virtual camera out. Esc or Ctrl-C stops it.
@@ -53,6 +56,8 @@ def command(
     """
     from visard.daemon.foreground.run import run
 
+    if not overwrite:
+        _check_free(sinks)
     status = run(
         source, persona, sinks, settings, mode, processor=processor, options=options, seconds=seconds
     )
@@ -60,3 +65,13 @@ def command(
         output.note(problem.message + (f". Run: {problem.fix}" if problem.fix else ""))
     faces = status.numbers.faces.words(zeros=True)
     output.result(status.model_dump(mode="json"), f"{status.numbers.frames} frames: {faces}")
+
+
+def _check_free(sinks: tuple[str, ...]) -> None:
+    """Refuse to write over a file. Raises SinkUnavailable."""
+    from visard.daemon.errors import SinkUnavailable
+    from visard.daemon.sinks import find_sink
+
+    for spec in sinks:
+        if find_sink(spec).name == "file" and Path(spec).is_file():
+            raise SinkUnavailable(f"{spec} is there already; say --overwrite, or choose another name")

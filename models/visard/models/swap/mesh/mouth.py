@@ -25,6 +25,16 @@ def lip_flesh() -> Floats:
     return uv
 
 
+def apart(lips: Floats) -> float:
+    """How much of the distance between the driver's lips is real, 0..1: the network rarely says none.
+
+    ``lips`` is the ring of their inner rim, [20, 2].
+    """
+    gap = np.linalg.norm(lips[3:8] - lips[17:12:-1], axis=1).mean()
+    width = max(float(np.linalg.norm(lips[0] - lips[10])), 1e-3)
+    return float(smoothstep(gap / width, 0.005, 0.05))
+
+
 def touching(lips: Floats) -> float:
     """How much the lips touch, 0..1; ``lips`` is the ring of their inner rim, [20, 2]."""
     gap = np.linalg.norm(lips[3:8] - lips[17:12:-1], axis=1).mean()

@@ -35,7 +35,7 @@ from visard.models.swap.mesh.eyes import (
     meet,
 )
 from visard.models.swap.mesh.light import smoothstep
-from visard.models.swap.mesh.mouth import lip_flesh, touching
+from visard.models.swap.mesh.mouth import apart, lip_flesh, touching
 from visard.models.swap.mesh.repair import MASK_SIDE
 from visard.models.swap.mesh.texture import SIDES, Texture
 from visard.models.swap.mesh.window import FrameWindow, around_outline, rim_of
@@ -132,7 +132,7 @@ class MeshSwap:
         shift = np.clip(_LIKENESS * (persona - own)[:468], -1.5, 1.5)
         moved = face.landmarks[:468] + pose.turn(shift + brow_motion(pose.upright(face.landmarks), own))
         meet(moved, face.landmarks, LIDS, lids.ratio(face.landmarks, own, persona, pose.scale))
-        meet(moved, face.landmarks, INNER_LIPS, 1.0)
+        meet(moved, face.landmarks, INNER_LIPS, apart(face.landmarks[LIPS_INNER, :2]))
         return moved
 
     def _shown(self, driver: DriverState) -> Texture:
