@@ -20,14 +20,6 @@ FAKES = frozenset({"fakes", "fake_pictures", "fake_processor", "fake_service"})
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers a file is one's, and everything that boots the virtual machine is too."""
-    for item in items:
-        together = "vm" if item.get_closest_marker("vm") else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(together))
-
-
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the checkout."""
