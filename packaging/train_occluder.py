@@ -50,7 +50,7 @@ class Occlusion(nn.Module):
 
     def logits(self, crops: torch.Tensor) -> torch.Tensor:
         """Return [N, SIDE, SIDE] from BGR bytes [N, SIDE, SIDE, 3]."""
-        x = self.stem(functional.pixel_unshuffle(crops.permute(0, 3, 1, 2).float() / 127.5 - 1, 2))
+        x = self.stem(functional.pixel_unshuffle(crops.float().permute(0, 3, 1, 2) / 127.5 - 1, 2))
         kept = [x]
         for down in self.down:
             kept.append(down(kept[-1]))
