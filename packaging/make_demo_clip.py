@@ -128,8 +128,9 @@ def frames(picture: Path) -> Iterator[Image]:
     shape = neutral(portrait.face)
     still = fit_pose(portrait.face.landmarks)
     animation = PuppetAnimation(portrait)
-    animation.calibrate()
-    animation.submit(portrait.image, (act(Moment(), shape, still),))
+    for _ in range(2):  # the first frame is one that nobody chose: its reference would settle
+        animation.calibrate()
+        animation.submit(portrait.image, (act(Moment(), shape, still),))
     for index in range(FPS * SECONDS):
         yield animation(act(script(index / FPS), shape, still))
 
