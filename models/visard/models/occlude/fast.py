@@ -26,6 +26,9 @@ _HOLE = SIDE * SIDE // 30
 _FADE = 0.35
 """How much of what was in front a frame ago still is, at most: fingers do not flicker."""
 
+_LOOK_EVERY = 8
+"""Frames between two looks for headgear on a face that nothing is in front of."""
+
 Mask = npt.NDArray[np.uint8]
 
 
@@ -35,10 +38,12 @@ class FastOcclusion:
     def __init__(self, *, wait: bool = True) -> None:
         self._engine = network("occlusion", wait=wait)
         self._before: dict[int, Mask] = {}
+        self._plain: dict[int, int] = {}
 
     def forget(self) -> None:
         """Drop what was in front before."""
         self._before.clear()
+        self._plain.clear()
 
     def __call__(self, image: Image, faces: Sequence[Face]) -> list[Occlusion | None]:
         """Return what is in front of each face."""
@@ -52,11 +57,24 @@ class FastOcclusion:
         seen = np.asarray(self._engine(cut[None])[0], np.uint8).reshape(SIDE, SIDE)
         inside = np.zeros((SIDE, SIDE), np.uint8)
         cv2.fillPoly(inside, [np.round(points[OVAL]).astype(np.int32)], 1)
-        mask = _things(np.maximum(seen, _coloured(cut, points, inside, seen)), inside)
+        if self._looks_for_colours(face, seen, inside):
+            coloured = _coloured(cut, points, inside, seen)
+            if coloured.any():
+                self._plain[face.id] = -1  # look again in the next frame
+                seen = np.maximum(seen, coloured)
+        mask = _things(seen, inside)
         before = self._before.get(face.id)
         if before is not None:
             mask = np.maximum(mask, (before * _FADE).astype(np.uint8))
         return Occlusion(mask, invert(matrix).astype(np.float32)) if mask.any() else None
+
+    def _looks_for_colours(self, face: Face, seen: Mask, inside: Mask) -> bool:
+        """At once where something is in front, and now and then on a bare face: it is the dearest part."""
+        if face.id not in self._plain and len(self._plain) > 16:
+            self._plain.clear()
+        plain = self._plain[face.id] = self._plain.get(face.id, -1) + 1
+        sure = cv2.countNonZero(cv2.bitwise_and((seen > _SURE).astype(np.uint8), inside))
+        return sure >= _LEAST or plain % _LOOK_EVERY == 0
 
 
 def _coloured(cut: Image, points: Points, inside: Mask, seen: Mask) -> Mask:
