@@ -13,7 +13,7 @@ from media import MakeClip
 from PIL import Image
 from test_cli import Call, call
 
-from visard.daemon.cli.convert import _Time
+from visard.daemon.cli.options import Time
 from visard.daemon.foreground import convert as conversion
 from visard.daemon.foreground.convert import Summary, Writing
 
@@ -47,7 +47,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, Path, Writing]]:
     ],
 )
 def test_times(text: str, seconds: float) -> None:
-    assert _Time().convert(text, None, None) == seconds
+    assert Time().convert(text, None, None) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "abc", "1:75", "1:60:00", "-3", "1:2:3:4", "1:", ":30", "5s", "1e3"])

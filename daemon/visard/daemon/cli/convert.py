@@ -1,15 +1,15 @@
 """``visard convert``: another face in a file."""
 
-import re
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from visard.daemon.cli.options import (
     ProcessorCommand,
+    Time,
     mode_option,
     persona_option,
     processor_options,
@@ -27,21 +27,6 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 CODECS = ("h264", "hevc", "vp9", "av1")
 _PATH = click.Path(path_type=Path)
-_TIME = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):(?=[0-5]?\d(?:\.|$)))?(\d+(?:\.\d+)?)")
-
-
-class _Time(click.ParamType[float]):
-    """Seconds, or [HH:]MM:SS[.mmm]."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if isinstance(value, float):
-            return value
-        if not (parts := _TIME.fullmatch(value)):
-            self.fail(f"{value!r} is no time; write seconds or [HH:]MM:SS[.mmm]", param, ctx)
-        hours, minutes, seconds = parts.groups("0")
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
 
 @click.command("convert", cls=ProcessorCommand)
@@ -50,8 +35,8 @@ class _Time(click.ParamType[float]):
 @persona_option
 @mode_option
 @processor_options
-@click.option("--start", type=_Time(), default=0.0, help="Where to begin, in seconds or [HH:]MM:SS[.mmm].")
-@click.option("--end", type=_Time(), help="Where to end; sound and subtitles are cut with the pictures.")
+@click.option("--start", type=Time(), default=0.0, help="Where to begin, in seconds or [HH:]MM:SS[.mmm].")
+@click.option("--end", type=Time(), help="Where to end; sound and subtitles are cut with the pictures.")
 @click.option("--codec", type=click.Choice(CODECS), help="Of the pictures.  [default: h264; vp9 in .webm]")
 @click.option(
     "--quality",

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import re
 from collections.abc import Callable
 from enum import Enum
 from functools import wraps
@@ -14,6 +15,7 @@ from visard.daemon.config.settings import Settings
 if TYPE_CHECKING:
     from visard.daemon.config.settings import Mode
 
+_TIME = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):(?=[0-5]?\d(?:\.|$)))?(\d+(?:\.\d+)?)")
 MODES = ("swap", "animate")  # importing Mode for its names would load OpenCV to show a help text
 
 
@@ -21,6 +23,21 @@ def _mode(_ctx: click.Context, _option: click.Parameter, value: str | None) -> "
     from visard.daemon.config.settings import Mode
 
     return None if value is None else Mode(value)
+
+
+class Time(click.ParamType[float]):
+    """Seconds, or [HH:]MM:SS[.mmm]."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return seconds."""
+        if isinstance(value, float):
+            return value
+        if not (parts := _TIME.fullmatch(value)):
+            self.fail(f"{value!r} is no time; write seconds or [HH:]MM:SS[.mmm]", param, ctx)
+        hours, minutes, seconds = parts.groups("0")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
 
 
 def persona_option(function: Callable[..., Any]) -> Callable[..., Any]:

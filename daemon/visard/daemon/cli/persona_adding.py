@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from visard.daemon.api.schema import Consent
-from visard.daemon.cli.options import ProcessorCommand, processor_options, value_type
+from visard.daemon.cli.options import ProcessorCommand, Time, processor_options, value_type
 from visard.daemon.cli.output import Output, common, pass_output
 from visard.daemon.cli.persona_output import tell, through_daemon
 from visard.daemon.cli.photo_arguments import (
     FILE,
-    Time,
     check_given,
     model_given,
     photo_options,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from visard.daemon.cli.options import Time
 from visard.daemon.cli.output import Output
 from visard.daemon.config import paths
 from visard.daemon.errors import DaemonAbsent, FaceUnusable
@@ -21,24 +22,6 @@ if TYPE_CHECKING:
 FILE = click.Path(path_type=Path)
 _COUNTDOWN = 3
 """Seconds before a snapshot, where somebody is there to see them counted."""
-
-
-class Time(click.ParamType[float]):
-    """Seconds, or minutes and seconds as 1:30."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return seconds."""
-        if isinstance(value, float):
-            return value
-        try:
-            parts = [float(part) for part in str(value).split(":")]
-        except ValueError:
-            parts = [-1.0]
-        if len(parts) > 3 or not all(0 <= part < 1e6 for part in parts):
-            self.fail(f"{value!r} is no time; write seconds, or 1:30", param, ctx)
-        return float(sum(part * 60**power for power, part in enumerate(reversed(parts))))
 
 
 def photo_options(function: Callable[..., Any]) -> Callable[..., Any]:
