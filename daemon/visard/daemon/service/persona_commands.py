@@ -85,16 +85,8 @@ class PersonaCommands:
                 picture=Path(wanted.picture) if wanted.picture else None,
                 sample=partial(sample, report=report),
             )
-        else:
-            added = self._library.add_portraits(
-                examined([path, *more], wanted.face, wanted.at, report),
-                wanted.name,
-                wanted.consent,
-                wanted.title,
-                processor=wanted.processor,
-                options=wanted.options,
-            )
-        return self._new(added.name)
+            return self._new(added.name)
+        return self._keep(examined([path, *more], wanted.face, wanted.at, report), wanted)
 
     def change_photos(self, name: str, wanted: PhotoChange) -> PersonaInfo:
         """Add photos to a persona, or take some away; it goes on as it was until that is ready."""
@@ -115,7 +107,7 @@ class PersonaCommands:
         """Begin a trial with what the camera sees: the best picture of the next second."""
         return self.trials.start(camera_photo(self._controller, self.driver))
 
-    def _keep_trial(self, portraits: "Sequence[Portrait]", wanted: TrialPersona) -> PersonaInfo:
+    def _keep(self, portraits: "Sequence[Portrait]", wanted: NewPersona | TrialPersona) -> PersonaInfo:
         added = self._library.add_portraits(
             portraits,
             wanted.name,

@@ -67,7 +67,7 @@ class Service(PersonaCommands):
         self._lock = RLock()
         self._prepared = PreparedPersonas(library, self._changed, ahead=opened is None)
         self._jobs = Jobs(self._changed)
-        self.trials = Trials(self._jobs, self._keep_trial)
+        self.trials = Trials(self._jobs, self._keep)
         selector = selector or SourceSelector(paths.data() / "last-camera", self._cameras)
         self._controller = Controller(
             config.config,

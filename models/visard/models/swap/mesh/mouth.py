@@ -30,13 +30,15 @@ def apart(lips: Floats) -> float:
 
     ``lips`` is the ring of their inner rim, [20, 2].
     """
-    gap = np.linalg.norm(lips[3:8] - lips[17:12:-1], axis=1).mean()
-    width = max(float(np.linalg.norm(lips[0] - lips[10])), 1e-3)
-    return float(smoothstep(gap / width, 0.005, 0.05))
+    return float(smoothstep(_gap(lips), 0.005, 0.05))
 
 
 def touching(lips: Floats) -> float:
     """How much the lips touch, 0..1; ``lips`` is the ring of their inner rim, [20, 2]."""
-    gap = np.linalg.norm(lips[3:8] - lips[17:12:-1], axis=1).mean()
-    width = max(float(np.linalg.norm(lips[0] - lips[10])), 1e-3)
-    return 1 - float(smoothstep(gap / width, 0.02, 0.1))
+    return 1 - float(smoothstep(_gap(lips), 0.02, 0.1))
+
+
+def _gap(lips: Floats) -> Floats:
+    """How far the middle of the lips is apart, over the mouth's width, a scalar."""
+    between = np.linalg.norm(lips[3:8] - lips[17:12:-1], axis=1).mean()
+    return np.asarray(between / max(float(np.linalg.norm(lips[0] - lips[10])), 1e-3), np.float32)
