@@ -13,10 +13,10 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(FOLDER.glob("*.onnx"))}
 
 
-def network(name: str, **options: Any) -> Engine:
+def network(name: str, *, precision: str = "fp32", **options: Any) -> Engine:
     """Open a network we ship, checked with faces; ``options`` are those of ``engines.load``.
 
-    In fp32: half precision passes the check and still doubles the jitter of landmarks
-    (docs/cpu-2026-11-20.md), and networks this small gain little by it. Raises AssetDamaged.
+    In fp32, but where a picture comes out: half precision passes the check and still doubles the jitter of
+    landmarks (docs/cpu-2026-11-20.md), and networks this small gain little by it. Raises AssetDamaged.
     """
-    return load(asset(f"{name}.onnx"), precision="fp32", samples=samples(name), **options)
+    return load(asset(f"{name}.onnx"), precision=precision, samples=samples(name), **options)

@@ -36,7 +36,7 @@ class FastOcclusion:
     """Finds it in 1 ms a face."""
 
     def __init__(self, *, wait: bool = True) -> None:
-        self._engine = network("occlusion", wait=wait)
+        self._engine = network("occlusion", precision="auto", wait=wait)
         self._before: dict[int, Mask] = {}
         self._plain: dict[int, int] = {}
 

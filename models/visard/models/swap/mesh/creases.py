@@ -58,7 +58,8 @@ class Creases:
         known = self._weight / (self._weight + np.float32(0.02))
         self._learn(off, seen * np.float32(np.exp(-4 * face.blendshapes[_CREASING].max())))
         change = off - self._calm
-        change *= seen * known / (1 + (change / np.float32(_FOREIGN)) ** 4)
+        far = np.square(change / np.float32(_FOREIGN))
+        change *= seen * known / (1 + far * far)
         self._logs += np.float32(_PACE) * (np.clip(change, -_DARKER, _LIGHTER) - self._logs)
         return self._logs + _eyes() * (cv2.GaussianBlur(self._logs, (0, 0), 5) - self._logs)
 

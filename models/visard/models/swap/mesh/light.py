@@ -79,7 +79,7 @@ class Skin:
             weighted = basis * weight[:, None]
             terms = np.linalg.solve(weighted.T @ basis + damping, weighted.T @ logs)
             off = (logs - basis @ terms) @ _THIRDS
-            weight = prior / (1 + (off / 0.12) ** 2)
+            weight = prior / (1 + np.square(off / np.float32(0.12)))
         return cls(np.asarray(terms, np.float32))
 
     def off(self, colours: Image) -> Floats:
@@ -99,7 +99,8 @@ def _log(colours: Image) -> Floats:
 
 def trust(off: Floats) -> Floats:
     """How likely a texel is skin, 0..1, from its distance to the model."""
-    return np.asarray(1 / (1 + (off / 0.25) ** 4), np.float32)
+    far = np.square(off / np.float32(0.25))
+    return np.asarray(1 / (1 + far * far), np.float32)
 
 
 class Colours:
