@@ -51,8 +51,6 @@ _LIKENESS = 1.15
 """How much of the shape difference is applied; a little more than all of it reads as more alike."""
 _BUFFERS = 8_000_000
 """About the bytes of its buffers with a face of 400 pixels."""
-_EYE_SHARE = 0.85
-"""How much of the eyeballs is the persona's; the rest is the driver's."""
 
 
 class MeshSwap:
@@ -236,17 +234,12 @@ class MeshSwap:
             blend_toned(painted, scene, band)
 
     def _keep(self, mask: Mask, moved: Landmarks, window: FrameWindow) -> None:
-        """Leave the inside of the mouth and a share of the eyes to the driver."""
-        soft, corner = _softness(moved), window.corner
-        rings = [moved[ring, :2] - corner for ring, _ in EYES]
-        share = 255 * (1 - _EYE_SHARE)
-        kept = self._area("kept", window, rings, (share, share), soft)
-        lips = moved[LIPS_INNER, :2] - corner
+        """Leave the inside of the mouth to the driver."""
+        soft, lips = _softness(moved), moved[LIPS_INNER, :2] - window.corner
         mouth = self._area("mouth", window, [lips], (255,), soft)
-        part = _reach([*rings, lips], soft)
+        part = _reach([lips], soft)
         if mask[part].size:
-            gone = cv2.max(kept[part], mouth[part])
-            mask[part] = cv2.multiply(mask[part], cv2.bitwise_not(gone), scale=1 / 255)
+            mask[part] = cv2.multiply(mask[part], cv2.bitwise_not(mouth[part]), scale=1 / 255)
 
     def _area(
         self,
