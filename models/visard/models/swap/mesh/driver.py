@@ -10,6 +10,7 @@ from visard.models.face import Face, Image, Landmarks
 from visard.models.geometry.expression import displacement
 from visard.models.geometry.pose import Pose
 from visard.models.geometry.uv import Sampler, edge_distance, reduced
+from visard.models.swap.mesh.beard import beard, beard_area
 from visard.models.swap.mesh.creases import SHADOW, Creases
 from visard.models.swap.mesh.eyes import Lids
 from visard.models.swap.mesh.glasses import SIDE as GLASSES_SIDE
@@ -30,6 +31,8 @@ As the landmarks tell it: their 36 are about 50.
 """
 _FADE = 6
 """Frames that the change takes."""
+_DOUBTED = 0.85
+"""How much less skin is believed to be skin where a beard may grow."""
 _NEUTRAL_FRAMES = 300
 """Frames over which a driver's neutral shape is averaged."""
 
@@ -98,13 +101,15 @@ class DriverState:
         visible = None
         if face.occlusion is not None:
             visible = 1 - face.occlusion.at(_sampler(SIDE).lookup(face.landmarks[:468, :2]))
-        skin = Skin.fit(small, visible)
+        smooth = 1 - _DOUBTED * beard_area(SIDE)
+        skin = Skin.fit(small, smooth if visible is None else smooth * visible)
         self._hair += np.float32(0.4) * (hair(scene, skin) - self._hair)
         bare = 1 - self._hair
         if visible is not None:
             bare = bare * cv2.resize(visible, (MASK_SIDE, MASK_SIDE))
         creases = self._creases(skin.off(scene), bare, face, pose)
-        broad = cv2.resize(self._relight(small, skin, visible), (MASK_SIDE, MASK_SIDE))
+        light = self._relight(small, skin, visible, beard(skin.off(small)))
+        broad = cv2.resize(light, (MASK_SIDE, MASK_SIDE))
         return np.asarray(broad * np.exp(creases[..., None] * SHADOW), np.float32)
 
 
