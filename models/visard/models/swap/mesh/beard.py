@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from visard.models.face import Image
 from visard.models.geometry.canonical import OVAL
 from visard.models.geometry.uv import polygons
 from visard.models.swap.mesh.light import Skin, smoothstep
@@ -19,6 +20,10 @@ _CHEEKS = [93, 137, 147, 187, 207, 206, 203, 98, 2, 327, 423, 426, 427, 411, 376
 """The upper edge of a beard, from ear to ear below the nose."""
 
 
+_DOUBTED = 0.98
+"""How much less skin is taken for bare where a beard may grow: what is above tells how skin is lit."""
+
+
 @cache
 def beard_area(side: int) -> Floats:
     """Where a beard may grow, float32 [side, side], 0..1, soft."""
@@ -27,6 +32,15 @@ def beard_area(side: int) -> Floats:
     return np.asarray(cv2.GaussianBlur(area, (0, 0), side / 32), np.float32)
 
 
+def driver_skin(colours: Image, visible: Floats | None) -> Skin:
+    """Fit a model of skin to a driver's face, uint8 [side, side, 3], on whom a beard may grow.
+
+    ``visible`` [side, side] is how much of each texel is the face, 0..1; None: all of it.
+    """
+    bare = 1 - _DOUBTED * beard_area(colours.shape[0])
+    return Skin.fit(colours, bare if visible is None else bare * visible)
+
+
 def beard(off: Floats) -> Floats:
     """How likely each texel is beard, 0..1, from how it differs from skin; float32 [side, side]."""
-    return smoothstep(-off, 0.08, 0.25) * beard_area(off.shape[0])
+    return smoothstep(-off, 0.03, 0.12) * beard_area(off.shape[0])

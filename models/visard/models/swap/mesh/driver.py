@@ -10,12 +10,12 @@ from visard.models.face import Face, Image, Landmarks
 from visard.models.geometry.expression import displacement
 from visard.models.geometry.pose import Pose
 from visard.models.geometry.uv import Sampler, edge_distance, reduced
-from visard.models.swap.mesh.beard import beard, beard_area
+from visard.models.swap.mesh.beard import beard, driver_skin
 from visard.models.swap.mesh.creases import SHADOW, Creases
 from visard.models.swap.mesh.eyes import Lids
 from visard.models.swap.mesh.glasses import SIDE as GLASSES_SIDE
 from visard.models.swap.mesh.glasses import Spectacles
-from visard.models.swap.mesh.light import SIDE, Colours, Relight, Skin, grey, smoothstep
+from visard.models.swap.mesh.light import SIDE, Colours, Relight, grey, smoothstep
 from visard.models.swap.mesh.repair import MASK_SIDE, hair
 
 Floats = npt.NDArray[np.float32]
@@ -31,8 +31,6 @@ As the landmarks tell it: their 36 are about 50.
 """
 _FADE = 6
 """Frames that the change takes."""
-_DOUBTED = 0.85
-"""How much less skin is believed to be skin where a beard may grow."""
 _NEUTRAL_FRAMES = 300
 """Frames over which a driver's neutral shape is averaged."""
 
@@ -101,8 +99,7 @@ class DriverState:
         visible = None
         if face.occlusion is not None:
             visible = 1 - face.occlusion.at(_sampler(SIDE).lookup(face.landmarks[:468, :2]))
-        smooth = 1 - _DOUBTED * beard_area(SIDE)
-        skin = Skin.fit(small, smooth if visible is None else smooth * visible)
+        skin = driver_skin(small, visible)
         self._hair += np.float32(0.4) * (hair(scene, skin) - self._hair)
         bare = 1 - self._hair
         if visible is not None:

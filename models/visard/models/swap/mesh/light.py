@@ -128,7 +128,7 @@ def grey(picture: Image | Floats) -> npt.NDArray[np.generic]:
 
 _SEAM = 0.09
 """Depth in texture sides to which colours meet those of the scene texel by texel."""
-_REACH, _FOREHEAD_REACH = 0.26, 0.4
+_REACH, _FOREHEAD_REACH = 0.15, 0.3
 """Depth to which the tone at the edge goes on inside; on the forehead, where hair parts it, further."""
 
 

@@ -95,7 +95,21 @@ def without_hair(texture: Image) -> Image:
     tone = np.clip(np.maximum(model, 1) / np.maximum(model[:, ::-1], 1), 0.5, 2)
     clean = smoothstep(1 - np.asarray(cv2.blur(share, (side // 32, side // 32)), np.float32), 0.8, 1)[:, ::-1]
     clean = blurred(clean * skin_area(side) * (edge_distance(side) > 0.05), side / 100)[..., None]
-    return _blended(texture, bare * (1 - clean) + texture[:, ::-1] * tone * clean, share)
+    bare = bare * (1 - clean) + texture[:, ::-1] * tone * clean
+    return _blended(texture, bare * _tone(texture, bare, sure[..., 0] * skin_area(side)), share)
+
+
+def _tone(texture: Image, other: Floats, known: Floats) -> Floats:
+    """What ``other`` is multiplied by to meet a texture where that is ``known``, and near there."""
+    side = texture.shape[0]
+    ratio = np.log((texture + np.float32(6)) / (np.maximum(other, 0) + np.float32(6)))
+    weighted = np.dstack([ratio * known[..., None], known])
+    tone = np.zeros_like(ratio)
+    for part in (6, 12, 24, 48):  # ever nearer, where there is something near
+        soft = blurred(weighted, side / part)
+        share = np.clip(4 * soft[..., 3:], 0, 1)
+        tone = tone * (1 - share) + share * soft[..., :3] / np.maximum(soft[..., 3:], 1e-4)
+    return np.asarray(np.exp(np.clip(tone, -0.7, 0.7)), np.float32)
 
 
 def _strands(texture: Image, skin: Skin) -> Floats:
