@@ -36,7 +36,7 @@ _PACE = 0.6
 _SOCKETS = 0.5
 """Share below the brows, where the driver's own features are strongest."""
 _SLIP = 0.6
-"""Texels by which brows, a nose's shadow or stubble may slip over the mesh; what that explains is no crease."""
+"""Texels by which features may slip over the mesh; a change which that explains is no crease."""
 _NOSE = [4, 48, 64, 98, 2, 327, 294, 278]
 """Around nostrils and tip, whose shading comes with the head's turn."""
 

@@ -88,19 +88,19 @@ def without_hair(texture: Image) -> Image:
     share = np.maximum(cv2.resize(blurred(found, 2), (side, side)), _strands(texture, skin))
     if share.mean() < 0.002:
         return texture
-    sure = (cv2.resize(trust(skin.off(small)), (side, side)) * (1 - share))[..., None]
+    sure = cv2.resize(trust(skin.off(small)), (side, side)) * (1 - share)
     model = skin.colours(side)
-    bare = blurred(texture * sure + model * (1 - sure), side / 32)
+    bare = model * _tone(texture, model, np.asarray(sure * skin_area(side), np.float32))
     bare += np.clip(0.3 * (texture - blurred(texture, 2)), -4, 4)
     tone = np.clip(np.maximum(model, 1) / np.maximum(model[:, ::-1], 1), 0.5, 2)
     clean = smoothstep(1 - np.asarray(cv2.blur(share, (side // 32, side // 32)), np.float32), 0.8, 1)[:, ::-1]
     clean = blurred(clean * skin_area(side) * (edge_distance(side) > 0.05), side / 100)[..., None]
     bare = bare * (1 - clean) + texture[:, ::-1] * tone * clean
-    return _blended(texture, bare * _tone(texture, bare, sure[..., 0] * skin_area(side)), share)
+    return _blended(texture, bare, share)
 
 
 def _tone(texture: Image, other: Floats, known: Floats) -> Floats:
-    """What ``other`` is multiplied by to meet a texture where that is ``known``, and near there."""
+    """What ``other`` is multiplied by to meet a texture where that is ``known``, and around there."""
     side = texture.shape[0]
     ratio = np.log((texture + np.float32(6)) / (np.maximum(other, 0) + np.float32(6)))
     weighted = np.dstack([ratio * known[..., None], known])
