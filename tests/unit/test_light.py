@@ -123,7 +123,7 @@ def creased(face: Face, then: np.ndarray) -> np.ndarray:
 
 
 def test_brows_that_slip_over_the_mesh_are_no_crease(calm: Face) -> None:
-    assert np.abs(creased(calm, brows(0.5))).max() < 0.05
+    assert np.abs(creased(calm, brows(0.5))).max() < 0.02
 
 
 def test_a_frown_is_one(calm: Face) -> None:
