@@ -35,6 +35,8 @@ _PACE = 0.6
 """Share of a new look."""
 _SOCKETS = 0.5
 """Share below the brows, where the driver's own features are strongest."""
+_SLIP = 0.6
+"""Texels by which features may slip over the mesh; a change which that explains is no crease."""
 _NOSE = [4, 48, 64, 98, 2, 327, 294, 278]
 """Around nostrils and tip, whose shading comes with the head's turn."""
 
@@ -58,6 +60,8 @@ class Creases:
         known = self._weight / (self._weight + np.float32(0.02))
         self._learn(off, seen * np.float32(np.exp(-4 * face.blendshapes[_CREASING].max())))
         change = off - self._calm
+        slack = _SLIP * _steepness(self._calm)
+        change -= np.clip(change, -slack, slack)
         far = np.square(change / np.float32(_FOREIGN))
         change *= seen * known / (1 + far * far)
         self._logs += np.float32(_PACE) * (np.clip(change, -_DARKER, _LIGHTER) - self._logs)
@@ -67,6 +71,12 @@ class Creases:
         """Average the calm face; the calmer the more it counts, so a grimace at first is soon forgotten."""
         self._weight = np.minimum(self._weight + weight, np.float32(_MEMORY))
         self._calm += (off - self._calm) * (weight / np.maximum(self._weight, np.float32(1e-6)))
+
+
+def _steepness(shading: Floats) -> Floats:
+    """How much shading changes from a texel to the next, float32 [96, 96]."""
+    across, down = (cv2.Sobel(shading, cv2.CV_32F, x, 1 - x, scale=1 / 8) for x in (1, 0))
+    return np.asarray(cv2.GaussianBlur(cv2.magnitude(across, down), (0, 0), 2), np.float32)
 
 
 def _visible(pose: Pose) -> Floats:

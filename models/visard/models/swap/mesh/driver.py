@@ -10,11 +10,12 @@ from visard.models.face import Face, Image, Landmarks
 from visard.models.geometry.expression import displacement
 from visard.models.geometry.pose import Pose
 from visard.models.geometry.uv import Sampler, edge_distance, reduced
+from visard.models.swap.mesh.beard import beard, driver_skin
 from visard.models.swap.mesh.creases import SHADOW, Creases
 from visard.models.swap.mesh.eyes import Lids
 from visard.models.swap.mesh.glasses import SIDE as GLASSES_SIDE
 from visard.models.swap.mesh.glasses import Spectacles
-from visard.models.swap.mesh.light import SIDE, Colours, Relight, Skin, grey, smoothstep
+from visard.models.swap.mesh.light import SIDE, Colours, Relight, grey, smoothstep
 from visard.models.swap.mesh.repair import MASK_SIDE, hair
 
 Floats = npt.NDArray[np.float32]
@@ -98,13 +99,14 @@ class DriverState:
         visible = None
         if face.occlusion is not None:
             visible = 1 - face.occlusion.at(_sampler(SIDE).lookup(face.landmarks[:468, :2]))
-        skin = Skin.fit(small, visible)
+        skin = driver_skin(small, visible)
         self._hair += np.float32(0.4) * (hair(scene, skin) - self._hair)
         bare = 1 - self._hair
         if visible is not None:
             bare = bare * cv2.resize(visible, (MASK_SIDE, MASK_SIDE))
         creases = self._creases(skin.off(scene), bare, face, pose)
-        broad = cv2.resize(self._relight(small, skin, visible), (MASK_SIDE, MASK_SIDE))
+        light = self._relight(small, skin, visible, beard(skin.off(small)))
+        broad = cv2.resize(light, (MASK_SIDE, MASK_SIDE))
         return np.asarray(broad * np.exp(creases[..., None] * SHADOW), np.float32)
 
 

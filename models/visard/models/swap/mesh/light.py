@@ -127,14 +127,34 @@ def grey(picture: Image | Floats) -> npt.NDArray[np.generic]:
     return np.asarray(cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR))
 
 
+_SEAM = 0.09
+"""Depth in texture sides to which colours meet those of the scene texel by texel."""
+_REACH, _FOREHEAD_REACH = 0.15, 0.3
+"""Depth to which the tone at the edge goes on inside; on the forehead, where hair parts it, further."""
+
+
 @cache
 def _seam() -> Floats:
-    """1 at the seam, where colours must meet exactly, falling to 0 inside; wider on the forehead."""
+    """1 at the edge, where colours must meet exactly, falling to 0 inside, float32 [32, 32, 1]."""
+    return np.asarray(1 - smoothstep(edge_distance(SIDE), 0, _SEAM), np.float32)[..., None]
+
+
+@cache
+def _reach() -> Floats:
+    """How much of the edge's tone goes on inside, float32 [32, 32, 1]; no step anywhere."""
     depth = edge_distance(SIDE)
-    brow = float(texels(SIDE)[[105, 334], 1].mean())
+    points = texels(SIDE)[:, 1]
     rows = np.arange(SIDE, dtype=np.float32)[:, None]
-    forehead = smoothstep(brow - rows, 0, SIDE * 0.08)
-    return np.asarray(1 - smoothstep(depth / (0.05 + 0.35 * forehead), 0, 1), np.float32)
+    forehead = 1 - smoothstep(rows, float(points[10]), float(points[6]))
+    reach = _REACH + (_FOREHEAD_REACH - _REACH) * forehead
+    return np.asarray(1 - smoothstep(depth / reach, 0, 1), np.float32)[..., None]
+
+
+@cache
+def _rim() -> Floats:
+    """What the edge's tone is read from, float32 [32, 32]."""
+    depth = edge_distance(SIDE)
+    return np.asarray((depth > 0) * (1 - smoothstep(depth, 0.04, 0.2)), np.float32)
 
 
 class Relight:
@@ -146,19 +166,26 @@ class Relight:
         self._trust = trust(Skin.fit(own).off(own))
         self._gain_logs: Floats | None = None
 
-    def __call__(self, scene: Image, skin: Skin, visible: Floats | None = None) -> Floats:
+    def __call__(
+        self, scene: Image, skin: Skin, visible: Floats | None = None, beard: Floats | None = None
+    ) -> Floats:
         """Return gains, float32 [SIDE, SIDE, 3]; ``scene`` is the driver's face, uint8 [SIDE, SIDE, 3].
 
         Inside the face only colour, strength and direction of the light are taken over: anything finer
-        would carry the driver's own features along. At the seam the colours meet exactly. Averaged over
-        about five looks, so that noise does not flicker.
+        would carry the driver's own features along. At the seam the colours meet exactly, and what the
+        edge is off by fades out slowly inside, so that no step shows; the darkness of a ``beard``
+        (how likely each texel is one, [SIDE, SIDE]) does not. Averaged over about five looks, so that
+        noise does not flicker.
         """
         weight = skin_area(SIDE) * self._trust * trust(skin.off(scene)) + 1e-3 * skin_area(SIDE)
         if visible is not None:
             weight = weight * visible + np.float32(1e-6)
+        bare = weight if beard is None else weight * (1 - 0.98 * beard)
         ratio = _log(scene) - self._logs
-        broad = _plane(ratio, weight)
-        logs = _bounded(broad + _seam()[..., None] * (_blur(ratio, weight, SIDE * 0.05) - broad))
+        broad = _plane(ratio, bare)
+        rest = ratio - broad
+        tone = _reach() * _blur(rest, bare * _rim(), SIDE * 0.12)
+        logs = _bounded(broad + tone + _seam() * (_blur(rest, weight, SIDE * 0.05) - tone))
         if self._gain_logs is None:
             self._gain_logs = logs
         change = logs - self._gain_logs

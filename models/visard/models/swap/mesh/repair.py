@@ -88,14 +88,28 @@ def without_hair(texture: Image) -> Image:
     share = np.maximum(cv2.resize(blurred(found, 2), (side, side)), _strands(texture, skin))
     if share.mean() < 0.002:
         return texture
-    sure = (cv2.resize(trust(skin.off(small)), (side, side)) * (1 - share))[..., None]
+    sure = cv2.resize(trust(skin.off(small)), (side, side)) * (1 - share)
     model = skin.colours(side)
-    bare = blurred(texture * sure + model * (1 - sure), side / 32)
+    bare = model * _tone(texture, model, np.asarray(sure * skin_area(side), np.float32))
     bare += np.clip(0.3 * (texture - blurred(texture, 2)), -4, 4)
     tone = np.clip(np.maximum(model, 1) / np.maximum(model[:, ::-1], 1), 0.5, 2)
     clean = smoothstep(1 - np.asarray(cv2.blur(share, (side // 32, side // 32)), np.float32), 0.8, 1)[:, ::-1]
     clean = blurred(clean * skin_area(side) * (edge_distance(side) > 0.05), side / 100)[..., None]
-    return _blended(texture, bare * (1 - clean) + texture[:, ::-1] * tone * clean, share)
+    bare = bare * (1 - clean) + texture[:, ::-1] * tone * clean
+    return _blended(texture, bare, share)
+
+
+def _tone(texture: Image, other: Floats, known: Floats) -> Floats:
+    """What ``other`` is multiplied by to meet a texture where that is ``known``, and around there."""
+    side = texture.shape[0]
+    ratio = np.log((texture + np.float32(6)) / (np.maximum(other, 0) + np.float32(6)))
+    weighted = np.dstack([ratio * known[..., None], known])
+    tone = np.zeros_like(ratio)
+    for part in (6, 12, 24, 48):  # ever nearer, where there is something near
+        soft = blurred(weighted, side / part)
+        share = np.clip(4 * soft[..., 3:], 0, 1)
+        tone = tone * (1 - share) + share * soft[..., :3] / np.maximum(soft[..., 3:], 1e-4)
+    return np.asarray(np.exp(np.clip(tone, -0.7, 0.7)), np.float32)
 
 
 def _strands(texture: Image, skin: Skin) -> Floats:
@@ -112,7 +126,9 @@ def _strands(texture: Image, skin: Skin) -> Floats:
     striped = smoothstep(blurred(np.abs(cv2.Sobel(logs, cv2.CV_32F, 1, 0, ksize=3) / 8), 2), 0.012, 0.022)
     other = smoothstep(np.asarray(np.abs(skin.off(small)), np.float32), 0.12, 0.25)
     found = np.maximum(striped, other) * (forehead & (polygons(work, eyes_and_brows, 2) == 0))
-    found = cv2.dilate(found, _disc(3)) * (forehead & (polygons(work, eyes_and_brows, 1) == 0))
+    apart = cv2.distanceTransform(255 - polygons(work, eyes_and_brows), cv2.DIST_L2, 5)
+    clear = smoothstep(np.asarray(apart, np.float32), 1, 9)  # brows end softly, in no outline of skin
+    found = cv2.dilate(found, _disc(3)) * (forehead * clear)
     return np.asarray(share * cv2.resize(blurred(found, 1.5), texture.shape[:2]), np.float32)
 
 
