@@ -12,7 +12,7 @@ from visard.models.face import Face, Image
 from visard.models.geometry.canonical import EYE_RING_LEFT, EYE_RING_RIGHT, LIPS_OUTER, OVAL
 from visard.models.occlusion import Occlusion
 
-SIDE = 128
+SIDE = 160
 """Width and height in pixels of what the network sees and says."""
 COVERAGE, OFFSET = 1.8, (0.0, 0.06)
 """How much around a face it sees, as ``align`` has it."""
