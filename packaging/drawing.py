@@ -105,7 +105,7 @@ def surface(sample: Sample, numbers: Random) -> Floats:
     if numbers.random() < 0.12:
         colour = sample.skin * np.exp(numbers.normal(0, 0.3, 3)).astype(np.float32)
     colours = colour * shade(side, numbers)[..., None]
-    if numbers.random() < 0.3:
+    if numbers.random() < 0.45:
         return np.asarray(np.clip(colours, 0, 255), np.float32)  # plain: a cup, a phone
     if numbers.random() < 0.35:  # a pattern
         other = numbers.uniform(0, 255, 3).astype(np.float32)

@@ -161,6 +161,8 @@ def _painted(made: Hand, skin: Floats, side: int, numbers: Random) -> tuple[Floa
     colours *= 1 + _flush(made, side)[..., None] * np.float32([-0.16, -0.14, 0.05]) * numbers.uniform(0, 0.7)
     if numbers.random() < 0.5:
         _put_nails(made, colours, numbers)
+    if numbers.random() < 0.2:
+        _put_ring(made, colours, numbers)
     return cover, np.asarray(colours * light[..., None], np.float32)
 
 
@@ -210,3 +212,10 @@ def _put_nails(made: Hand, colours: Floats, numbers: Random) -> None:
         cv2.ellipse(shape, box, 255, -1, cv2.LINE_AA)
     alpha = cv2.GaussianBlur(shape, (0, 0), 0.5)[..., None] / np.float32(255)
     colours += ((colours * tint if polish is None else polish) - colours) * alpha
+
+
+def _put_ring(made: Hand, colours: Floats, numbers: Random) -> None:
+    start, end = made.creases[int(numbers.integers(len(made.creases)))]
+    ends = [tuple(np.round(point * 8).astype(int).tolist()) for point in (start, end)]
+    metal = np.float32([(190, 195, 200), (90, 160, 200), (40, 40, 40)][int(numbers.integers(3))])
+    cv2.line(colours, ends[0], ends[1], metal.tolist(), int(numbers.integers(2, 5)), cv2.LINE_AA, 3)

@@ -20,7 +20,7 @@ def draw(sample: Sample, numbers: Random) -> None:
     kinds: list[Callable[[Sample, Random], None]] = [
         put_object, _cup, put_hand, _stick, _mask, put_cap, put_strands, _sunglasses, _scarf,
     ]  # fmt: skip
-    kinds[int(numbers.choice(len(kinds), p=[0.17, 0.08, 0.36, 0.07, 0.06, 0.09, 0.12, 0.03, 0.02]))](
+    kinds[int(numbers.choice(len(kinds), p=[0.14, 0.11, 0.34, 0.06, 0.05, 0.14, 0.12, 0.02, 0.02]))](
         sample, numbers
     )
 
@@ -130,11 +130,13 @@ def put_cap(sample: Sample, numbers: Random) -> None:
     points = sample.points
     brow, top = (points[105] + points[334]) / 2, points[10]
     up, across = top - brow, points[454] - points[234]
-    edge = brow + up * numbers.uniform(0.05, 0.9)
-    bend = numbers.uniform(-0.35, 0.35)
-    steps = np.linspace(-0.75, 0.75, 9)[:, None]
-    line = edge + across * steps + up * bend * (steps * 2) ** 2
+    edge = brow + up * numbers.uniform(-0.05, 0.8)
+    bend, wide = numbers.uniform(-0.35, 0.35), numbers.uniform(0.4, 0.8)
+    steps = np.linspace(-1, 1, 13)[:, None]
+    line = edge + across * wide * steps + up * bend * (steps * wide * 2) ** 2
     high = up * (numbers.uniform(0.2, 0.6) if numbers.random() < 0.15 else 4)
+    if numbers.random() < 0.5:  # a dome
+        high = up * numbers.uniform(1, 4) * np.sqrt(1 - steps**2) ** numbers.uniform(0.5, 1)
     shape = soft_polygon(sample.side, np.vstack([line, line[::-1] + high]), numbers.uniform(0.4, 1.2))
     colours = surface(sample, numbers)
     if numbers.random() < 0.5:

@@ -146,12 +146,14 @@ class _Drawn(torch.utils.data.IterableDataset):  # type: ignore[misc]
             yield np.clip(sample.picture, 0, 255).astype(np.uint8), sample.front, sample.counts()
 
 
-def train(faces: Path, steps: int) -> Occlusion:
+def train(faces: Path, steps: int, start: Path | None = None) -> Occlusion:
     """Cross entropy and overlap, counted inside the face alone: behind it anything may be."""
     torch.manual_seed(0)
     network = Occlusion().to(memory_format=torch.channels_last)
+    if start is not None:
+        network.load_state_dict(torch.load(start))
     optimiser = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3 if start is None else 1.5e-3, steps)
     batches = torch.utils.data.DataLoader(_Drawn(faces), BATCH, num_workers=1)
     smooth = 0.0
     for step, (crops, front, counts) in zip(range(steps), batches, strict=False):
@@ -205,6 +207,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, nargs="?")
     parser.add_argument("--generate", type=int)
     parser.add_argument("--look", type=Path)
+    parser.add_argument("--start", type=Path, help="weights to go on from: OUT.pt of an earlier run")
     parser.add_argument("--steps", type=int, default=8000)
     given = parser.parse_args()
     torch.set_num_threads(2)
@@ -213,7 +216,9 @@ def main() -> None:
     if given.look:
         look(given.faces, given.look)
     if given.out:
-        export(train(given.faces, given.steps), given.out)
+        network = train(given.faces, given.steps, given.start)
+        torch.save(network.state_dict(), given.out.with_suffix(".pt"))
+        export(network, given.out)
 
 
 if __name__ == "__main__":
