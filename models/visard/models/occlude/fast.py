@@ -17,7 +17,7 @@ SIDE = 160
 COVERAGE, OFFSET = 1.8, (0.0, 0.06)
 """How much around a face it sees, as ``align`` has it."""
 
-_SURE, _LIKELY = 160, 64
+_SURE, _LIKELY = 160, 48
 """A thing in front is somewhere surer than the first, 0..255, and as far as it is surer than the second."""
 _LEAST = SIDE * SIDE // 700
 """Pixels inside the face of the smallest thing that is believed."""
