@@ -32,7 +32,7 @@ Mask = npt.NDArray[np.uint8]
 
 
 class FastOcclusion:
-    """Finds it in 1 ms a face."""
+    """Finds it in about 2 ms a face, 1 ms of that in the network in bf16."""
 
     def __init__(self, *, wait: bool = True) -> None:
         self._engine = network("occlusion", wait=wait)
@@ -62,15 +62,14 @@ class FastOcclusion:
 
 
 def _things(seen: Mask, face: Mask) -> Mask:
-    """Keep what is sure enough and reaches far enough into the face, with clear edges, 0 along the border."""
+    """Keep what is sure enough and reaches far enough into the face: 255 there, 0 along the border."""
     count, pieces = cv2.connectedComponents((seen > _LIKELY).astype(np.uint8))
     inside = np.bincount(pieces[(face > 0) & (seen > _SURE)], minlength=count)
     inside[0] = 0
     mask = np.zeros((SIDE, SIDE), np.uint8)
     if (inside >= _LEAST).any():
         whole = cv2.dilate(_without_holes((inside >= _LEAST)[pieces].astype(np.uint8)), _EDGE)
-        clear = np.maximum(_CLEAR[seen], whole * np.uint8(255)) * cv2.dilate(whole, np.ones((7, 7), np.uint8))
-        mask[1:-1, 1:-1] = clear[1:-1, 1:-1]
+        mask[1:-1, 1:-1] = whole[1:-1, 1:-1] * np.uint8(255)
     return mask
 
 
@@ -79,10 +78,6 @@ def _without_holes(things: Mask) -> Mask:
     holes, pieces, boxes, _ = cv2.connectedComponentsWithStats(1 - things, connectivity=4)
     small = boxes[:holes, cv2.CC_STAT_AREA] <= _HOLE
     return np.where(small[pieces], np.uint8(1), things)
-
-
-_CLEAR = np.clip((np.arange(256) - 64) * 2, 0, 255).astype(np.uint8)
-"""A steeper edge around the level at which it is as likely in front as not."""
 
 
 class Fast:
