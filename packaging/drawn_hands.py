@@ -56,9 +56,9 @@ def put_hand(sample: Sample, numbers: Random) -> None:
     tip = along * 0.75 * scale if fist else max(made.tips, key=lambda end: float(end @ along))
     deeper = along * scale * numbers.uniform(0, 0.9) * (pose == "across")
     skin = sample.skin
-    if numbers.random() < 0.65:
+    if numbers.random() < 0.5:
         skin = skin * np.exp(numbers.normal(0, 0.07) + numbers.normal(0, 0.02, 3))
-    elif numbers.random() < 0.75:
+    elif numbers.random() < 0.8:
         skin = skin * np.exp(numbers.normal(0, 0.25) + numbers.normal(0, 0.06, 3))
     else:
         skin = numbers.uniform(5, 250, 3)  # a glove

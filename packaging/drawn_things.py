@@ -54,7 +54,7 @@ def _cup(sample: Sample, numbers: Random) -> None:
     side = sample.side
     middle = place(sample, numbers, (13, 14, 0, 17, 2))
     wide, high = side * numbers.uniform(0.12, 0.26), side * numbers.uniform(0.12, 0.3)
-    foot, flat = wide * numbers.uniform(0.6, 1), wide * numbers.uniform(0.05, 0.9)
+    foot, flat = wide * numbers.uniform(0.6, 1), wide * numbers.uniform(0.05, 0.5)
     turn = cv2.getRotationMatrix2D((0.0, 0.0), numbers.normal(0, 20), 1)[:, :2]
     rim = cv2.ellipse2Poly((0, 0), (1000, 1000), 0, 0, 360, 10) / 1000 * (wide, flat) - (0, high)
     sole = cv2.ellipse2Poly((0, 0), (1000, 1000), 0, 0, 180, 10) / 1000 * (foot, flat) + (0, high)
@@ -65,13 +65,7 @@ def _cup(sample: Sample, numbers: Random) -> None:
     across = ((x - middle[0]) * turn[0, 0] + (y - middle[1]) * turn[1, 0]) / wide
     lit = 1 - numbers.uniform(0.1, 0.6) * np.clip(np.abs(across - numbers.uniform(-0.6, 0.6)), 0, 1.5) ** 2
     colours = surface(sample, numbers) * lit[..., None].astype(np.float32)
-    within = surface(sample, numbers) * np.float32(0.6)
-    if numbers.random() < 0.5:
-        within = colours.mean((0, 1)) * shade(side, numbers)[..., None] * np.float32(numbers.uniform(0.6, 1))
-    drink = soft_polygon(side, (rim * numbers.uniform(0.5, 0.9) - (0, high * 0.05)) @ turn.T + middle, 0.7)
-    drink *= np.float32(numbers.random() < 0.6) * inside
-    within = within + (surface(sample, numbers) - within) * drink[..., None]
-    colours += (within - colours) * inside[..., None]
+    colours += (surface(sample, numbers) * np.float32(0.6) - colours) * inside[..., None]
     shape = np.maximum(shape, top)
     if numbers.random() < 0.5:
         ring = np.zeros((side, side), np.uint8)
