@@ -58,6 +58,31 @@ def _cap(mask: Mask, picture: Image, face: Face) -> None:
         cv2.fillPoly(canvas, [np.round(loop).astype(np.int32)], colour, cv2.LINE_AA)
 
 
+def _fingertip(mask: Mask, picture: Image, face: Face) -> None:
+    """In the face's own colour, from the side to the cheek."""
+    tip = face.landmarks[280, :2] - (0.02 * face.size, 0)
+    root, radius = tip + np.array([0.7, 0.35]) * face.size, 0.055 * face.size
+    x, y = face.landmarks[[50, 205, 425], :2].astype(int).T
+    skin = picture[y, x].mean(0)
+    line = [tuple(map(int, tip)), tuple(map(int, root))]
+    cv2.line(mask, *line, 255, int(2 * radius))
+    for share in np.linspace(1, 0.1, 12):
+        cv2.line(picture, *line, (skin * (1.04 - 0.3 * share**2)).tolist(), max(int(2 * radius * share), 1))
+    cv2.ellipse(picture, _box(tip + radius * 0.2, (radius * 0.6, radius * 0.45)), (skin * 1.12).tolist(), -1)
+
+
+def _strand(mask: Mask, picture: Image, face: Face) -> None:
+    """From the hairline over an eye to the cheek, six pixels wide on a face of 400."""
+    top, past, end = face.landmarks[FOREHEAD, :2], face.landmarks[159, :2], face.landmarks[205, :2]
+    t = np.linspace(0, 1, 20)[:, None]
+    curve = (1 - t) ** 2 * top + 2 * t * (1 - t) * (past - (0.1 * face.size, 0)) + t**2 * end
+    line, thick = [np.round(curve).astype(np.int32)], max(round(0.015 * face.size), 2)
+    cv2.polylines(mask, line, False, 255, thick)
+    cv2.polylines(picture, line, False, (34, 44, 62), thick, cv2.LINE_AA)
+
+
+SMALL: dict[str, Callable[[Mask, Image, Face], None]] = {"fingertip": _fingertip, "strand": _strand}
+"""Things that hide few landmarks, or none."""
 THINGS: dict[str, Callable[[Mask, Image, Face], None]] = {
     "cup": _cup, "phone": _phone, "microphone": _microphone, "mask": _mask, "cap": _cap,
 }  # fmt: skip
@@ -66,7 +91,7 @@ THINGS: dict[str, Callable[[Mask, Image, Face], None]] = {
 def put(name: str, picture: Image, face: Face) -> tuple[Image, Mask]:
     """Return the picture with a thing before the face, and where it is, uint8 [height, width], 0 or 255."""
     drawn, mask = picture.copy(), np.zeros(picture.shape[:2], np.uint8)
-    THINGS[name](mask, drawn, face)
+    (THINGS | SMALL)[name](mask, drawn, face)
     rough = np.random.default_rng(0).normal(0, 3, picture.shape)
     drawn = np.where(mask[..., None] > 0, np.clip(drawn + rough, 0, 255), drawn).astype(np.uint8)
     return drawn, np.where(mask > 200, 255, 0).astype(np.uint8)

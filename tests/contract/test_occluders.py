@@ -2,13 +2,18 @@
 
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
 import occluded
 import pytest
 from people import driver, moved
 
+from visard.models.geometry.canonical import OVAL
 from visard.models.occluder import OcclusionFinder, occluders
+from visard.models.occlusion import Occlusion
 
+MARGIN = 8
+"""Pixels around a thing in which more may be found."""
 KINDS = sorted(occluders.all())
 
 
@@ -39,6 +44,26 @@ def test_what_is_in_front_is_found(find: OcclusionFinder, thing: str) -> None:
     behind = truth[y, x] > 0
     found = front.at(points) > 0.5
     assert (found == behind).mean() > 0.9
+
+
+@pytest.mark.parametrize("thing", occluded.SMALL)
+def test_a_finger_and_a_strand_are_found_and_little_else(find: OcclusionFinder, thing: str) -> None:
+    for picture, face in driver(60):
+        drawn, truth = occluded.put(thing, picture, face)
+        (front,) = find(drawn, [face])
+        assert front is not None
+        inside = np.zeros_like(truth)
+        cv2.fillPoly(inside, [np.round(face.landmarks[OVAL, :2]).astype(np.int32)], 255)
+        beyond = cv2.dilate(truth, np.ones((2 * MARGIN + 1, 2 * MARGIN + 1), np.uint8)) == 0
+        assert _found(front, (inside > 0) & (truth > 0)) > 0.9
+        assert _found(front, (inside > 0) & beyond) < 0.01
+
+
+def _found(front: Occlusion, where: np.ndarray) -> float:
+    seen = np.zeros(where.shape, np.uint8)
+    left, top, mask = front.in_frame(*where.shape[::-1])
+    seen[top : top + mask.shape[0], left : left + mask.shape[1]] = mask
+    return float((seen[where] > 127).mean())
 
 
 def test_nothing_is_in_front_of_a_bare_face(find: OcclusionFinder) -> None:

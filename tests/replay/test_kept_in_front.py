@@ -44,7 +44,7 @@ def swapped(frames: Iterator[Image]) -> Iterator[tuple[Image, Face, Image]]:
             yield image, sighting.faces[0], made.picture
 
 
-@pytest.mark.parametrize("thing", occluded.THINGS)
+@pytest.mark.parametrize("thing", [*occluded.THINGS, *occluded.SMALL])
 def test_drawn_things_stay_in_front(home: Path, thing: str) -> None:
     drawn = [occluded.put(thing, picture, face) for picture, face in driver(2)]
     truths = {picture.tobytes(): truth for picture, truth in drawn}

@@ -81,7 +81,7 @@ _INPUTS: dict[str, Callable[[Image], Array]] = {
     "mp_face_detection_full_range": _signed(192),
     "mp_face_landmarks_v2_478": _unsigned(256),
     "mp_face_blendshapes_52": _points,
-    "occlusion": _occluded(128),
+    "occlusion": _occluded(160),
     "mp_selfie_segmentation": _unsigned(256),
     "sface_2021dec_fp16w": _planes(112),
 }
