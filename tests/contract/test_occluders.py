@@ -59,6 +59,14 @@ def test_a_finger_and_a_strand_are_found_and_little_else(find: OcclusionFinder, 
         assert _found(front, (inside > 0) & beyond) < 0.01
 
 
+@pytest.mark.parametrize("thing", [*occluded.THINGS, *occluded.SMALL])
+def test_what_comes_is_found_in_its_first_frame(find: OcclusionFinder, thing: str) -> None:
+    picture, face = driver()[0]
+    assert find(picture, [face]) == [None]
+    drawn, _ = occluded.put(thing, picture, face)
+    assert find(drawn, [face]) != [None]
+
+
 def _found(front: Occlusion, where: np.ndarray) -> float:
     seen = np.zeros(where.shape, np.uint8)
     left, top, mask = front.in_frame(*where.shape[::-1])

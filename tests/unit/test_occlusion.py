@@ -16,6 +16,7 @@ from visard.daemon.pipeline.occlude import OcclusionStep
 from visard.daemon.pipeline.recipe import Recipe, Switches
 from visard.daemon.pipeline.stats import Stats
 from visard.models.face import Sighting
+from visard.models.occlude.fast import FastOcclusion
 from visard.models.occluder import occluders
 from visard.models.occlusion import Occlusion
 from visard.models.processor import swappers
@@ -121,3 +122,16 @@ def test_without_an_occluder_nothing_is_looked_for(finder):
 def test_an_unknown_occluder_is_refused():
     with pytest.raises(ValueError, match="none, fast"):
         Settings(occluder="magic")
+
+
+def test_a_bare_face_that_looks_the_same_is_looked_at_now_and_then():
+    finder, looks = FastOcclusion(), []
+    look = finder._look
+    finder._look = lambda *given: looks.append(1) or look(*given)
+    picture, face = driver()[0]
+    for _ in range(9):
+        assert finder(picture, [face]) == [None]
+    assert len(looks) == 3
+    other = replace(face, id=face.id + 1)
+    finder(picture, [other])
+    assert len(looks) == 4

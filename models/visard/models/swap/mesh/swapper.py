@@ -43,7 +43,7 @@ from visard.models.swap.mesh.window import FrameWindow, around_outline, rim_of
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.uint8]
 
-_DRAWN = 160
+_DRAWN = 128
 """Side of the drawn lookup; it is linear inside triangles, so more shows nothing."""
 _MOVED = 64
 """Side of the drawn displacement, which is smoother still."""
