@@ -31,11 +31,11 @@ _FADE = 0.35
 
 _LOOK_EVERY = 4
 """Frames between two looks at a face that nothing is in front of and that looks the same."""
-_CHANGED = 14
+_CHANGED = 10
 """Grey levels by which a block of a face differs that looks otherwise.
 
-What covers another hundredth of a face changes a block by 23 and more; of bare faces, which talk and turn,
-two thirds of the frames differ by less than 14 from the one before.
+What covers another hundredth of a face changes a block by 23 and more, a fingertip by less; of bare faces,
+which talk and turn, more than half of the frames differ by less than 10 from the one before.
 """
 
 Mask = npt.NDArray[np.uint8]
