@@ -72,6 +72,18 @@ def test_a_drivers_glasses_are_kept_whole_in_every_frame(style):
     assert np.mean(shares) > 0.75
 
 
+def test_glasses_stay_on_while_landmarks_slip_over_the_nose():
+    spectacles = Spectacles(sampler())
+    (picture, face), random = driver()[0], np.random.default_rng(1)
+    drawn, _ = with_glasses(picture, face)
+    for frame in range(240):
+        points = face.landmarks[:468].copy()
+        points[:, :2] += random.uniform(-0.03, 0.03, 2) * face.size
+        kept = spectacles(drawn, points)
+        assert frame < 6 or kept is not None
+    assert kept.max() > 0.3
+
+
 def test_no_glasses_are_seen_on_who_wears_none():
     spectacles = Spectacles(sampler())
     assert all(spectacles(picture, face.landmarks[:468]) is None for picture, face in driver(1))

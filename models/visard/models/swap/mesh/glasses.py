@@ -30,10 +30,12 @@ _CLEAR = 0.1
 _WORN, _GONE = 0.5, 0.25
 """The score from which glasses are believed, and below which they are no longer. On 339 generated faces those
 with glasses score 0.54 and more, those without up to 0.46."""
-_LOOK_EVERY = 8
-"""Frames between two looks at a driver."""
+_FIRST, _LOOK_EVERY = 6, 8
+"""Frames that are all looked at, so that it is decided at once, and frames between two looks from then on."""
 _KNOWN = 20
-"""Looks over which the lines of a driver's face are averaged."""
+"""Looks over which the score is averaged: one alone may be of closed lids or a turned head."""
+_FOLLOWED = 6
+"""Looks over which the lines are averaged; over more the landmarks' slip would blur thin rims."""
 _ANGLES, _RADII = 48, 28
 
 
@@ -81,17 +83,20 @@ class Spectacles:
         self._sampler = sampler
         self._frames = 0
         self._looks = 0
+        self._score = 0.0
         self._lines: _Lines | None = None
         self._glasses: Glasses | None = None
         self.worn = False
         if before is not None and before.worn:
-            self._looks, self._lines, self._glasses = 1, before._lines, before._glasses
+            self._looks, self._score = 1, before._score
+            self._lines, self._glasses = before._lines, before._glasses
             self.worn = True
 
     def __call__(self, image: Image, points: Landmarks) -> Floats | None:
         """Return where the frame is, float32 [256, 256] 0..1, or None; ``points`` are the driver's mesh."""
         self._frames += 1
-        look = self._frames % _LOOK_EVERY == 1 and (_is_frontal(points) or self._lines is None)
+        due = self._frames <= _FIRST or self._frames % _LOOK_EVERY == 1
+        look = due and (_is_frontal(points) or self._lines is None)
         if not look and not self.worn:
             return None
         lines = _thin_lines(self._sampler(image, points[:, :2]))
@@ -103,9 +108,12 @@ class Spectacles:
 
     def _learn(self, lines: _Lines) -> None:
         self._looks = min(self._looks + 1, _KNOWN)
-        self._lines = lines if self._lines is None else self._lines.mixed(lines, 1 / self._looks)
-        self._glasses = _find(self._lines)
-        self.worn = self._glasses is not None and self._glasses.score > (_GONE if self.worn else _WORN)
+        present = _find(lines)
+        self._score += ((present.score if present else 0.0) - self._score) / self._looks
+        self.worn = self._score > (_GONE if self.worn else _WORN)
+        share = 1 / min(self._looks, _FOLLOWED)
+        self._lines = lines if self._lines is None else self._lines.mixed(lines, share)
+        self._glasses = _find(self._lines) or self._glasses
 
 
 def _is_frontal(points: Landmarks) -> bool:
