@@ -26,7 +26,9 @@ def onnx_file(path: Path, model: str, fill: int = 0, *, half: bool = False) -> P
         helper.make_tensor_value_info(name or "x", TensorProto.FLOAT, [size or 1 for size in shape] or [1])
         for name, shape in signature.inputs.items()
     ]
-    output = helper.make_tensor_value_info("output", TensorProto.FLOAT, [size or 1 for size in signature.output])
+    output = helper.make_tensor_value_info(
+        "output", TensorProto.FLOAT, [size or 1 for size in signature.output]
+    )
     shape = signature.weight or (4, 4)
     kind = np.float16 if half else np.float32
     weights = [numpy_helper.from_array(np.full(shape, fill, kind), "w")]
@@ -87,7 +89,9 @@ def _dump(value: Any, evil: str | None) -> bytes:
     def write(each: Any) -> bytes:
         if isinstance(each, dict):
             return b"}(" + b"".join(text(key) + write(one) for key, one in each.items()) + b"u"
-        storage = text("storage") + b"ctorch\nFloatStorage\n" + text(str(next(count))) + text("cuda:0") + whole(2)
+        storage = (
+            text("storage") + b"ctorch\nFloatStorage\n" + text(str(next(count))) + text("cuda:0") + whole(2)
+        )
         sizes = b"(" + b"".join(map(whole, each.sizes)) + b"t"
         given = b"(" + b"(" + storage + b"Nt" + b"Q" + whole(0) + sizes + sizes + b"\x89}t"
         return b"ctorch._utils\n_rebuild_tensor_v2\n" + given + b"R"

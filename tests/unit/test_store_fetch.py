@@ -74,7 +74,9 @@ def test_a_transfer_that_dies_goes_on_where_it_was(server: Server, data: bytes, 
 def test_what_came_is_kept_for_the_next_call(server: Server, data: bytes, tmp_path: Path) -> None:
     server.paths[FILE] = [Behaviour(data, dies_after=100), Behaviour(data, dies_after=0)]
     store = store_of(tmp_path, server.url + FILE)
-    with pytest.raises(NetworkUnavailable, match=r"127.0.0.1:\d+ broke off after 0.0 MB .*goes on from there"):
+    with pytest.raises(
+        NetworkUnavailable, match=r"127.0.0.1:\d+ broke off after 0.0 MB .*goes on from there"
+    ):
         store.fetch("xseg_1")
     nothing_is_seen(store)
     server.paths[FILE] = [Behaviour(data)]
@@ -146,7 +148,7 @@ def test_the_second_address_helps(server: Server, data: bytes, tmp_path: Path) -
 def test_a_length_that_is_a_lie_is_found(server: Server, data: bytes, tmp_path: Path, says: int) -> None:
     server.paths[FILE] = [Behaviour(data, says=says)]
     store = store_of(tmp_path, server.url + FILE)
-    with pytest.raises(NetworkUnavailable, match="broke off|no model is larger"):
+    with pytest.raises(NetworkUnavailable, match=r"broke off|no model is larger"):
         store.fetch("xseg_1")
     nothing_is_seen(store)
 
@@ -164,7 +166,7 @@ def test_another_size_than_the_published_one_is_not_even_fetched(
 def test_a_short_length_gives_no_model(server: Server, data: bytes, tmp_path: Path) -> None:
     server.paths[FILE] = [Behaviour(data, says=len(data) - 300)]
     store = store_of(tmp_path, server.url + FILE)
-    with pytest.raises(ModelRefused, match="truncated"):
+    with pytest.raises(ModelRefused, match=r"truncated"):
         store.fetch("xseg_1")
     nothing_is_seen(store)
 
@@ -172,7 +174,7 @@ def test_a_short_length_gives_no_model(server: Server, data: bytes, tmp_path: Pa
 def test_a_page_called_a_model_is_found(server: Server, tmp_path: Path) -> None:
     server.paths[FILE] = [Behaviour(b"\n<!doctype HTML><title>Sign in</title>")]
     store = store_of(tmp_path, server.url + FILE)
-    with pytest.raises(NetworkUnavailable, match="answers with a web page"):
+    with pytest.raises(NetworkUnavailable, match=r"answers with a web page"):
         store.fetch("xseg_1")
     nothing_is_seen(store)
 
@@ -180,7 +182,9 @@ def test_a_page_called_a_model_is_found(server: Server, tmp_path: Path) -> None:
 def test_another_hash_than_the_published_one_is_refused(server: Server, data: bytes, tmp_path: Path) -> None:
     server.paths[FILE] = [Behaviour(data)]
     store = store_of(tmp_path, server.url + FILE, sha256="ab" * 32)
-    with pytest.raises(ModelRefused, match=f"not xseg_1.onnx as it was published: sha256 {sha256(data)}, expected abab"):
+    with pytest.raises(
+        ModelRefused, match=f"not xseg_1.onnx as it was published: sha256 {sha256(data)}, expected abab"
+    ):
         store.fetch("xseg_1")
     nothing_is_seen(store)
     assert not list((store.folder / "xseg_1").glob(".*part"))
@@ -212,11 +216,13 @@ def test_redirections_are_followed_but_not_in_circles(server: Server, data: byte
     server.paths["/round"] = [Behaviour(status=302, headers={"Location": "/round"})]
     server.paths[FILE] = [Behaviour(data)]
     assert store_of(tmp_path, server.url + "/start").fetch("xseg_1").here
-    with pytest.raises(NetworkUnavailable, match="leads in a circle"):
+    with pytest.raises(NetworkUnavailable, match=r"leads in a circle"):
         store_of(tmp_path / "2", server.url + "/round").fetch("xseg_1")
 
 
-def test_an_encrypted_address_never_leads_to_a_plain_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_encrypted_address_never_leads_to_a_plain_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import httpx
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -234,7 +240,9 @@ def test_a_mirror_is_asked_instead(server: Server, data: bytes, tmp_path: Path) 
     server.paths["/files" + FILE] = [Behaviour(data)]
     store = open_store(tmp_path / "store", mirror=f"{server.url}/files/")
     assert store.fetch("xseg_1").here
-    with pytest.raises(NetworkUnavailable, match=r"vox-adv-cpk.pth.tar cannot be fetched: 127.0.0.1:\d+ does not"):
+    with pytest.raises(
+        NetworkUnavailable, match=r"vox-adv-cpk.pth.tar cannot be fetched: 127.0.0.1:\d+ does not"
+    ):
         store.fetch("fomm_vox_adv")
     assert [path for path, _ in server.asked] == ["/files/xseg_1.onnx", "/files/vox-adv-cpk.pth.tar"]
 
@@ -251,7 +259,7 @@ def test_the_environment_names_a_mirror_and_a_proxy(
 def test_nobody_there_is_told(tmp_path: Path) -> None:
     with serving() as server:
         url = server.url
-    with pytest.raises(NetworkUnavailable, match="cannot be reached"):
+    with pytest.raises(NetworkUnavailable, match=r"cannot be reached"):
         store_of(tmp_path, url + FILE).fetch("xseg_1")
 
 
@@ -270,7 +278,7 @@ def test_a_disk_without_room_is_told_before(
     server.paths[FILE] = [Behaviour(data)]
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))  # type: ignore[attr-defined]
     store = store_of(tmp_path, server.url + FILE)
-    with pytest.raises(ModelError, match="there is no room for xseg_1.onnx in "):
+    with pytest.raises(ModelError, match=r"there is no room for xseg_1.onnx in "):
         store.fetch("xseg_1")
     nothing_is_seen(store)
 
@@ -285,7 +293,7 @@ def test_a_disk_that_becomes_full_is_told_and_given_back(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     store = store_of(tmp_path, server.url + FILE)
-    with pytest.raises(ModelError, match="the disk became full while xseg_1.onnx was written"):
+    with pytest.raises(ModelError, match=r"the disk became full while xseg_1.onnx was written"):
         store.fetch("xseg_1", full)
     nothing_is_seen(store)
     assert list((store.folder / "xseg_1").iterdir()) == []

@@ -18,7 +18,10 @@ _MOST_FILES = 5000
 
 
 def files_of(path: Path) -> Iterator[Path]:
-    """Yield a file, or the files in a folder and below, without hidden ones; raises ModelRefused for none, OSError."""
+    """Yield a file, or those of a folder and below that are not hidden.
+
+    Raises ModelRefused for none or too many, OSError.
+    """
     path.stat()
     if not path.is_dir():
         yield path

@@ -24,7 +24,7 @@ from visard.models.store.exported import exported, forget_exported
 from visard.models.store.holding import Findings, Found, Holding
 from visard.models.store.recognise import Recognised, identify
 from visard.models.store.record import Kept, Record, now
-from visard.models.store.spec import ModelFile, ModelSpec, catalogue, find_spec
+from visard.models.store.spec import Licence, ModelFile, ModelSpec, catalogue, find_spec
 
 if TYPE_CHECKING:
     from visard.models.processor import Report
@@ -101,7 +101,7 @@ class Store:
         """
         held = self.get(name)
         spec = held.spec
-        check_accepted(self.folder, {spec.name: spec.licence}, accept=accept_licence)
+        self.accept({spec.name: spec.licence}, accept_licence)
         if not held.missing:
             return held
         with self._alone(spec, report):
@@ -147,10 +147,18 @@ class Store:
         Raises as ``look`` does, LicenceNotAccepted, and ModelError.
         """
         findings = self.look(path, name, _part_of(report, 0, 2), by_name=by_name)
-        check_accepted(self.folder, findings.licences, accept=accept_licence)
-        for number, found in enumerate(findings.found):
-            self._import(found, _part_of(_part_of(report, 1, 2), number, len(findings.found)))
+        self.accept(findings.licences, accept_licence)
+        self.take(findings, _part_of(report, 1, 2))
         return findings
+
+    def take(self, findings: Findings, report: "Report" = _silent) -> None:
+        """Copy what ``look`` found into the store; the licences were accepted. Raises ModelError."""
+        for number, found in enumerate(findings.found):
+            self._import(found, _part_of(report, number, len(findings.found)))
+
+    def accept(self, licences: Mapping[str, Licence], accept: bool) -> None:
+        """Note that these licences are accepted; raises LicenceNotAccepted unless they are or were."""
+        check_accepted(self.folder, licences, accept=accept)
 
     def verify(self, name: str, report: "Report" = _silent) -> Holding:
         """Read a model's files again. Raises ModelMissing, and ModelDamaged naming what is not as it was."""
