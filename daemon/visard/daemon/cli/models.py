@@ -162,7 +162,7 @@ def _infos(store: "Store") -> "list[ModelInfo]":
 
 
 def _agree(output: Output, store: "Store", licences: "Mapping[str, Licence]", accept: bool) -> None:
-    """Show the licences that are not accepted yet, and go on only when they are. Raises LicenceNotAccepted."""
+    """Show the licences that are not accepted yet, and go on when they are; raises LicenceNotAccepted."""
     asked = {name: licence for name, licence in licences.items() if not store.get(name).accepted}
     if asked and (accept or sys.stdin.isatty()):
         for words in dict.fromkeys(licence.words for licence in asked.values()):
@@ -211,11 +211,11 @@ def _file(file: "ModelFileInfo") -> Iterable[str]:
 
     yield f"file       {file.name}{f', {size(file.size)}' if file.size else ''}"
     known = "pinned at the first use" if file.pinned else "published"
-    yield (
-        f"           sha256 {file.sha256} ({known})"
-        if file.sha256
-        else ("           sha256 is not published: it is pinned at the first use")
-    )
+    if file.sha256:
+        yield f"           sha256 {file.sha256} ({known})"
+    else:
+        other = f", but md5 {file.md5}" if file.md5 else ": it is pinned at the first use"
+        yield f"           sha256 is not published{other}"
     if file.origin:
         yield f"           from {file.origin}"
     elif not file.urls:

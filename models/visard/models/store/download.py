@@ -207,9 +207,8 @@ class _Transfer:
 
     def _same(self, answer: "httpx.Response") -> bool:
         """Whether a part is of the version of the file that the first part was of."""
-        return answer.headers.get("etag", self._state.validator) == self._state.validator or (
-            answer.headers.get("last-modified", "") == self._state.validator
-        )
+        names = answer.headers.get("etag"), answer.headers.get("last-modified")
+        return names == (None, None) or self._state.validator in names
 
     def _begin(self, answer: "httpx.Response", total: int | None) -> None:
         """Note what this is, so that a later call can go on with it."""

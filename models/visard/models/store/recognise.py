@@ -51,6 +51,7 @@ def identify(
     expected, ModelUnknown, and OSError if the file cannot be read.
     """
     name = name or path.name
+    content = look(path, name)
     sha256, md5 = digests(path)
     candidates = [(spec, file) for spec in specs.values() for file in spec.files]
     known = [each for each in candidates if is_published(each[1], sha256, md5)]
@@ -62,7 +63,6 @@ def identify(
     if known:
         spec, file = known[0]
         return Recognised(spec, file, sha256, published=True)
-    content = look(path, name)
     fitting = [each for each in candidates if fits(each[1].signature, content)]
     if not fitting:
         raise _refusal(name, content, wanted)
@@ -73,7 +73,7 @@ def identify(
 def digests(path: Path, tell: Callable[[int], None] = lambda _: None) -> tuple[str, str]:
     """Return a file's SHA-256 and MD5, which older models are published with; ``tell`` hears bytes done."""
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-    with open_plain(path) as file:
+    with open_plain(path, torch_scan.MAX_BYTES) as file:
         while block := file.read(BLOCK):
             sha256.update(block)
             md5.update(block)

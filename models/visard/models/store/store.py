@@ -81,12 +81,14 @@ class Store:
         if file is not None:
             held.spec.file(file)
         if held.missing and (file is None or file in held.missing):
+            state = "not whole" if held.record.files else "not here"
             raise ModelMissing(
-                f"the model {held.spec.name} is not here; get it with: {self.command(held.spec)}"
+                f"the model {held.spec.name} is {state}; get it with: {self.command(held.spec)}"
             )
         folder = self.folder / held.spec.name
-        only = held.spec.files[0].name if len(held.spec.files) == 1 else None
-        return folder / (file or only) if file or only else folder
+        if file is None and len(held.spec.files) > 1:
+            return folder
+        return folder / (file or held.spec.files[0].name)
 
     def command(self, spec: ModelSpec) -> str:
         """Return what a person types to get a model."""
@@ -123,8 +125,10 @@ class Store:
             report(number / len(paths), f"looking at {each.name}")
             try:
                 found.append(Found(each, identify(each, self.specs, name, by_name=by_name)))
-            except (ModelRefused, OSError) as error:
+            except ModelRefused as error:
                 refused.append((each, str(error)))
+            except OSError as error:
+                refused.append((each, f"{each} cannot be read: {error.strerror or error}"))
         if not found:
             raise ModelRefused(
                 refused[0][1]

@@ -27,9 +27,10 @@ export class ModelsPanel {
 
   /** Follow the jobs; what is here is asked for again when one of them ends. */
   progressed(jobs) {
-    const before = this.jobs;
     this.jobs = jobs.filter((job) => job.model);
-    const over = this.jobs.filter((job) => job.done && before.some((each) => each.id === job.id && !each.done));
+    const done = this.jobs.filter((job) => job.done);
+    const over = this.over ? done.filter((job) => !this.over.has(job.id)) : []; // older ones are no news
+    this.over = new Set(done.map((job) => job.id));
     const failed = over.find((job) => job.error);
     if (failed) this.complain(`${failed.title}: ${failed.error}`);
     if (!this.panel.open) return;
