@@ -22,8 +22,11 @@ MAX_BYTES = 1 << 20
 """Of a configuration."""
 
 
+_ADDRESS = r"https?://[A-Za-z0-9._:\[\]-]+(/[!-~]*)?"
+
+
 def _address(text: str) -> str:
-    if text and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text):
+    if text and not re.fullmatch(_ADDRESS, text):
         raise PydanticCustomError(
             "address", "Input should be an address that begins with https:// or http://"
         )
@@ -49,8 +52,11 @@ class Config(Settings):
     )
     always_on: bool = Field(False, description="keep the camera on also while nobody watches")
     crossfade: float = Field(0.0, ge=0, le=2, description="seconds in which one persona becomes the next")
-    models_mirror: Annotated[Line, AfterValidator(_address)] = Field(
-        "", max_length=500, description="address of a folder to fetch models from instead of their publishers"
+    models_mirror: Annotated[str, AfterValidator(_address)] = Field(
+        "",
+        max_length=500,
+        description="address of a folder to fetch models from instead of their publishers",
+        json_schema_extra={"pattern": f"^({_ADDRESS})?$"},
     )
     notifications: bool = Field(True, description="let the tray tell of problems")
 
