@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import struct
+import zipfile
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -201,6 +203,23 @@ def test_bytes_that_make_no_sense_never_hang_or_crash(tmp_path: Path) -> None:
             identify(path, SPECS)
 
 
+def test_a_small_file_that_unfolds_without_end_is_refused(tmp_path: Path) -> None:
+    """Five levels of dicts with a thousand keys each, all of which lead to the same next one."""
+
+    def text(words: str) -> bytes:
+        return b"X" + struct.pack("<I", len(words)) + words.encode()
+
+    pickled = b"\x80\x02}q\x00"
+    for level in range(1, 6):
+        entries = b"".join(text(str(key)) + b"h" + bytes([level - 1]) for key in range(1000))
+        pickled += b"}(" + entries + b"uq" + bytes([level])
+    path = tmp_path / "x"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", pickled + b".")
+    with pytest.raises(ModelRefused, match="damaged"):
+        identify(path, SPECS)
+
+
 # Coming in.
 
 
@@ -282,6 +301,25 @@ def test_a_folder_without_models_is_told(store: Store, tmp_path: Path) -> None:
         store.import_(tmp_path / "empty")
     with pytest.raises(OSError, match=r"No such file"):
         store.look(tmp_path / "nothing")
+
+
+def test_what_is_here_is_not_replaced_by_another_file(store: Store, tmp_path: Path) -> None:
+    first, second = onnx_file(tmp_path / "1", "xseg_1"), onnx_file(tmp_path / "2", "xseg_1", fill=1)
+    store.import_(first, name="xseg_1")
+    store.import_(first, name="xseg_1")
+    with pytest.raises(ModelRefused, match=r"is another xseg_1.onnx than the one that is here"):
+        store.import_(second, name="xseg_1")
+    assert store.path("xseg_1").read_bytes() == first.read_bytes()
+
+
+def test_two_of_one_model_in_a_folder(store: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    onnx_file(folder / "a", "uniface_256")
+    onnx_file(folder / "b", "uniface_256", fill=1)
+    findings = store.import_(folder, accept_licence=True)
+    assert [each.path.name for each in findings.found] == ["a"]
+    assert "is uniface_256 too" in findings.refused[0][1]
 
 
 def test_another_file_than_the_pinned_one_is_refused(store: Store, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -314,3 +315,12 @@ def test_what_is_cancelled_goes_on_later(server: Server, data: bytes, tmp_path: 
     store.fetch("xseg_1")
     assert int(server.asked[1][1]["range"].removeprefix("bytes=").rstrip("-")) > len(big) // 2
     assert store.path("xseg_1").read_bytes() == big
+
+
+def test_two_who_want_the_same_fetch_it_once(server: Server, data: bytes, tmp_path: Path) -> None:
+    server.paths[FILE] = [Behaviour(data)]
+    stores = [store_of(tmp_path, server.url + FILE) for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        held = list(pool.map(lambda store: store.fetch("xseg_1"), stores))
+    assert all(each.here for each in held)
+    assert len(server.asked) == 1

@@ -4,6 +4,9 @@ from typing import IO
 
 from visard.engines.errors import ModelRefused
 
+_MOST_FIELDS = 1_000_000
+"""Outermost fields of a file; networks have about ten."""
+
 
 def check_whole(name: str, file: IO[bytes], remark: str = "") -> None:
     """Walk over a file's outermost fields: the first is the format's version, the last ends with it.
@@ -12,14 +15,16 @@ def check_whole(name: str, file: IO[bytes], remark: str = "") -> None:
     """
     foreign = ModelRefused(f"{name} is not an ONNX file{remark}; get it again")
     size, end = file.seek(0, 2), file.seek(0)
-    while end < size:
+    for _ in range(_MOST_FIELDS):
+        if end >= size:
+            break
         key = varint(file)
         length = varint(file) if key & 7 in (0, 2) else -1
         if length < 0 or not 1 <= key >> 3 < 100 or (end == 0 and key != 8):
             raise foreign
         end = file.tell() + (length if key & 7 == 2 else 0)
         file.seek(end)
-    if not size:
+    if not size or end < size:
         raise foreign
     if end > size:
         raise ModelRefused(f"{name} is truncated, {size} of at least {end} bytes; get it again")

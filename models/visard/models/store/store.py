@@ -22,6 +22,7 @@ from visard.models.store.acceptance import check_accepted
 from visard.models.store.copying import copied, files_of, hashed
 from visard.models.store.exported import exported, forget_exported
 from visard.models.store.holding import Findings, Found, Holding
+from visard.models.store.pins import check_fetched, check_pin
 from visard.models.store.recognise import Recognised, identify
 from visard.models.store.record import Kept, Record, now
 from visard.models.store.spec import Licence, ModelFile, ModelSpec, catalogue, find_spec
@@ -119,12 +120,15 @@ class Store:
         Raises ModelRefused when there is nothing to import, OSError for a path that cannot be read.
         """
         paths = list(files_of(path))
-        found: list[Found] = []
+        found: dict[str, Found] = {}
         refused: list[tuple[Path, str]] = []
         for number, each in enumerate(paths):
             report(number / len(paths), f"looking at {each.name}")
             try:
-                found.append(Found(each, identify(each, self.specs, name, by_name=by_name)))
+                what = identify(each, self.specs, name, by_name=by_name)
+                first = found.setdefault(what.file.name, Found(each, what))
+                if first.path != each:
+                    refused.append((each, f"{each} is {what.spec.name} too; {first.path} is taken"))
             except ModelRefused as error:
                 refused.append((each, str(error)))
             except OSError as error:
@@ -135,7 +139,7 @@ class Store:
                 if len(refused) == 1
                 else f"{path} holds no model among its {len(refused)} files"
             )
-        return Findings(tuple(found), tuple(refused))
+        return Findings(tuple(found.values()), tuple(refused))
 
     def import_(
         self,
@@ -243,7 +247,7 @@ class Store:
         report(1.0, f"checking {file.name}")
         try:
             what = identify(part, {spec.name: spec}, spec.name, name=f"what {urlsplit(from_).netloc} gave")
-            self._check_digest(spec, file, what, from_)
+            check_fetched(spec, file, what, Record.load(folder), from_)
             if what.file.name != file.name:
                 raise ModelRefused(f"{from_} gave {what.file.name} instead of {file.name}")
         except ModelRefused:
@@ -261,25 +265,21 @@ class Store:
             )
         return file.urls
 
-    def _check_digest(self, spec: ModelSpec, file: ModelFile, what: Recognised, origin: str) -> None:
-        """Raise ModelRefused for another file than the published or pinned one."""
-        pinned = Record.load(self.folder / spec.name).pins.get(file.name)
-        if what.published:
-            return
-        if expected := file.sha256 or file.md5:
-            raise ModelRefused(
-                f"{origin} is not {file.name} as it was published: sha256 {what.sha256}, expected {expected}"
-            )
-        _check_pin(spec, file, what, pinned, origin)
-
     def _import(self, found: Found, report: "Report") -> None:
         spec, file = found.what.spec, found.what.file
         folder = self.folder / spec.name
         with self._alone(spec, report):
             make_private(folder)
+            record = Record.load(folder)
+            if self._whole(spec, file, record):
+                if record.files[file.name].sha256 == found.what.sha256:
+                    return
+                raise ModelRefused(
+                    f"{found.path} is another {file.name} than the one that is here; "
+                    f"remove that first: visard models remove {spec.name}"
+                )
             if not found.what.published:
-                pinned = Record.load(folder).pins.get(file.name)
-                _check_pin(spec, file, found.what, pinned, str(found.path))
+                check_pin(spec, file, found.what, record, str(found.path))
             part = _part(folder, file)
             download.discard(part)
             try:
@@ -301,14 +301,6 @@ class Store:
         record.save(folder)
         part.replace(folder / file.name)
         download.discard(part)
-
-
-def _check_pin(spec: ModelSpec, file: ModelFile, what: Recognised, pinned: str | None, origin: str) -> None:
-    if pinned not in (None, what.sha256):
-        raise ModelRefused(
-            f"{origin} is not the {file.name} that was first used here: sha256 {what.sha256}, "
-            f"pinned is {pinned}; to take it forget the pin: visard models remove {spec.name} --forget"
-        )
 
 
 def _part(folder: Path, file: ModelFile) -> Path:

@@ -7,7 +7,7 @@ and whatever names code that no checkpoint of weights needs is refused.
 
 import pickletools
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -18,7 +18,7 @@ from visard.engines.file_access import open_plain
 
 MAX_BYTES = 2**32
 _MOST_PICKLE = 32 << 20
-_MOST_KEYS = 50_000
+_MOST_PARTS = 200_000
 _DEEPEST = 6
 _MAGIC = 0x1950A86A20F9469CFC6C
 _ITEMS = {
@@ -82,9 +82,8 @@ def scan(path: Path, name: str) -> dict[str, Shape]:
             held = _zipped(name, file) if begin == b"PK\x03\x04" else _legacy(name, file)
         except (ValueError, KeyError, IndexError, TypeError, AttributeError, zipfile.BadZipFile) as error:
             raise _damaged(name) from error
-    tensors = dict(_flat(held, "", 0))
-    if len(tensors) > _MOST_KEYS:
-        raise _damaged(name)
+    tensors: dict[str, Shape] = {}
+    _collect(name, held, tensors)
     return tensors
 
 
@@ -136,13 +135,19 @@ def _storage_keys(name: str, file: IO[bytes]) -> tuple[list[str], int]:
     return keys, start + tail.tell()
 
 
-def _flat(value: Any, path: str, depth: int) -> Iterator[tuple[str, Shape]]:
-    if isinstance(value, _Tensor):
-        yield path, value.shape
-    elif isinstance(value, dict) and depth < _DEEPEST:
-        for key, each in value.items():
-            if isinstance(key, str) and len(key) < 300:
-                yield from _flat(each, f"{path}/{key}" if path else key, depth + 1)
+def _collect(name: str, held: Any, tensors: dict[str, Shape]) -> None:
+    """Put every tensor below ``held`` into ``tensors``, however often a part occurs; raises ModelRefused."""
+    waiting, left = [("", held, 0)], _MOST_PARTS
+    while waiting:
+        path, value, depth = waiting.pop()
+        if isinstance(value, _Tensor):
+            tensors[path] = value.shape
+        elif isinstance(value, dict) and depth < _DEEPEST:
+            left -= len(value)
+            if left < 0:
+                raise _damaged(name)
+            parts = [(key, each) for key, each in value.items() if isinstance(key, str) and len(key) < 300]
+            waiting += [(f"{path}/{key}" if path else key, each, depth + 1) for key, each in reversed(parts)]
 
 
 class _Machine:
