@@ -1,4 +1,4 @@
-"""Reads files that a person wants to import, and copies them."""
+"""Reads files that a person wants to import or check, and copies them."""
 
 import os
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from visard.engines.errors import ModelRefused
 from visard.engines.file_access import open_plain, private_file
 from visard.models.store import download
 from visard.models.store.recognise import BLOCK, digests
+from visard.models.store.record import Record
 
 if TYPE_CHECKING:
     from visard.models.processor import Report
@@ -41,8 +42,24 @@ def files_of(path: Path) -> Iterator[Path]:
         raise ModelRefused(f"{path} is an empty folder")
 
 
-def hashed(path: Path, report: "Report") -> str:
-    """Return the SHA-256 of a file."""
+def part_of(report: "Report", number: int, count: int) -> "Report":
+    """Return what tells of one part of several as a part of the whole."""
+    return lambda share, step: report((number + share) / count, step)
+
+
+def changed_files(folder: Path, record: Record, report: "Report") -> list[str]:
+    """Read the files of a model again; return those that are here and not as they came, in words."""
+    changed = []
+    for number, (name, kept) in enumerate(record.files.items()):
+        path = folder / name
+        if path.exists():
+            found = _hashed(path, part_of(report, number, len(record.files)))
+            if found != kept.sha256:
+                changed.append(f"{name} (sha256 {found[:12]}..., it was {kept.sha256[:12]}...)")
+    return changed
+
+
+def _hashed(path: Path, report: "Report") -> str:
     size, done = max(path.stat().st_size, 1), 0
 
     def tell(count: int) -> None:

@@ -19,7 +19,7 @@ from visard.models.errors import (
 )
 from visard.models.store import download
 from visard.models.store.acceptance import check_accepted
-from visard.models.store.copying import copied, files_of, hashed
+from visard.models.store.copying import changed_files, copied, files_of, part_of
 from visard.models.store.exported import exported, forget_exported
 from visard.models.store.holding import Findings, Found, Holding
 from visard.models.store.pins import check_fetched, check_pin
@@ -109,7 +109,7 @@ class Store:
             return held
         with self._alone(spec, report):
             for number, each in enumerate(held.missing):
-                self._fetch(spec, spec.file(each), _part_of(report, number, len(held.missing)))
+                self._fetch(spec, spec.file(each), part_of(report, number, len(held.missing)))
         return self.get(name)
 
     def look(
@@ -154,15 +154,15 @@ class Store:
 
         Raises as ``look`` does, LicenceNotAccepted, and ModelError.
         """
-        findings = self.look(path, name, _part_of(report, 0, 2), by_name=by_name)
+        findings = self.look(path, name, part_of(report, 0, 2), by_name=by_name)
         self.accept(findings.licences, accept_licence)
-        self.take(findings, _part_of(report, 1, 2))
+        self.take(findings, part_of(report, 1, 2))
         return findings
 
     def take(self, findings: Findings, report: "Report" = _silent) -> None:
         """Copy what ``look`` found into the store; the licences were accepted. Raises ModelError."""
         for number, found in enumerate(findings.found):
-            self._import(found, _part_of(report, number, len(findings.found)))
+            self._import(found, part_of(report, number, len(findings.found)))
 
     def accept(self, licences: Mapping[str, Licence], accept: bool) -> None:
         """Note that these licences are accepted; raises LicenceNotAccepted unless they are or were."""
@@ -171,15 +171,7 @@ class Store:
     def verify(self, name: str, report: "Report" = _silent) -> Holding:
         """Read a model's files again. Raises ModelMissing, and ModelDamaged naming what is not as it was."""
         held = self.get(name)
-        wrong = []
-        for number, file in enumerate(held.spec.files):
-            kept, path = held.record.files.get(file.name), self.folder / held.spec.name / file.name
-            if kept is None or not path.exists():
-                continue
-            found = hashed(path, _part_of(report, number, len(held.spec.files)))
-            if found != kept.sha256:
-                wrong.append(f"{file.name} (sha256 {found[:12]}..., it was {kept.sha256[:12]}...)")
-        if wrong:
+        if wrong := changed_files(self.folder / held.spec.name, held.record, report):
             raise ModelDamaged(
                 f"{held.spec.name} is not as it was when it came: {', '.join(wrong)}; "
                 f"remove it with 'visard models remove {held.spec.name}' and get it again"
@@ -214,8 +206,6 @@ class Store:
         source is removed from the store. Raises what ``make`` raises, and OSError.
         """
         return exported(self.folder, source, variant, make)
-
-    # ---- the parts -----------------------------------------------------------------------------------
 
     def _whole(self, spec: ModelSpec, file: ModelFile, record: Record) -> bool:
         """Whether a file is here as it came, as far as can be told without reading it."""
@@ -305,8 +295,3 @@ class Store:
 
 def _part(folder: Path, file: ModelFile) -> Path:
     return folder / f".{file.name}.part"
-
-
-def _part_of(report: "Report", number: int, count: int) -> "Report":
-    """Return what tells of one part of several as a part of the whole."""
-    return lambda share, step: report((number + share) / count, step)
