@@ -240,13 +240,16 @@ class Generator(nn.Module):
         self.decoder = nn.Sequential(*map(up, weights.each("up_blocks.")))
         self.last = conv(weights["final.weight"], weights["final.bias"])
 
-    def forward(self, features: Tensor, small: Tensor, source: Keypoints, driving: Keypoints) -> Tensor:
-        """Return the moved picture; ``features`` are the encoder's, ``small`` the reduced source."""
+    def warp(self, features: Tensor, small: Tensor, source: Keypoints, driving: Keypoints) -> Tensor:
+        """Return the encoder's features moved, zero where they do not show; ``small``: the reduced source."""
         places, shown = self.motion(small, source, driving)
         size = sizes(features)[2:]
         if sizes(places)[1:3] != size:
             places = F.interpolate(places.permute(0, 3, 1, 2), size, mode="bilinear").permute(0, 2, 3, 1)
             shown = shown if shown is None else F.interpolate(shown, size, mode="bilinear")
-        x = self.motion.sample(features, places)
-        x = x if shown is None else x * shown
-        return torch.sigmoid(self.last(self.decoder(self.bottleneck(x))))
+        warped = self.motion.sample(features, places)
+        return warped if shown is None else warped * shown
+
+    def draw(self, warped: Tensor) -> Tensor:
+        """Return the moved picture."""
+        return torch.sigmoid(self.last(self.decoder(self.bottleneck(warped))))
