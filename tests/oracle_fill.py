@@ -2,13 +2,15 @@
 
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+Key = tuple[str, Sequence[int], str]
+"""Name, shape and dtype of a tensor."""
 Rules = Sequence[Mapping[str, Any]]
 """Of ``fill_rules.json``: the first whose ``match`` is found in a key gives ``kind`` and ``gain``."""
 
@@ -23,8 +25,8 @@ def uniform(salt: str, part: str, key: str, count: int) -> npt.NDArray[np.float6
     return (2 * (z >> np.uint64(40)).astype(np.float64) / 2**24 - 1) * np.sqrt(3)
 
 
-def fill(salt: str, part: str, keys: Sequence[tuple[str, Sequence[int], str]], rules: Rules) -> dict[str, Array]:
-    """Return the tensors of a part; ``keys`` are name, shape and dtype of each."""
+def fill(salt: str, part: str, keys: Sequence[Key], rules: Rules) -> dict[str, Array]:
+    """Return the tensors of a part, by its keys."""
     filled: dict[str, Array] = {}
     for key, shape, _ in sorted(keys, key=lambda row: row[0].endswith(("_u", "_v"))):
         rule = next(rule for rule in rules if re.search(rule["match"], key))
@@ -33,37 +35,35 @@ def fill(salt: str, part: str, keys: Sequence[tuple[str, Sequence[int], str]], r
             values: Array = row / np.linalg.norm(row)
         else:
             x = uniform(salt, part, key, int(np.prod(shape)))
-            values = _values(rule["kind"], x, tuple(shape), rule.get("gain"), rule.get("base", 0.0))
+            values = KINDS[rule["kind"]](x, tuple(shape), rule)
         dtype = np.int64 if rule["kind"] == "one_int64" else np.float32
         filled[key] = values.astype(dtype).reshape(tuple(shape))
     return {key: filled[key] for key, _, _ in keys}
 
 
-def _values(kind: str, x: Array, shape: tuple[int, ...], gain: float | None, base: float) -> Array:
-    usual = 0.1 if gain is None else gain
-    index = np.arange(x.size)
-    match kind:
-        case "by_rank":
-            return _values("weight" if len(shape) > 1 else "scale", x, shape, gain, base)
-        case "weight":
-            return (1.0 if gain is None else gain) * x / np.sqrt(np.prod(shape[1:]))
-        case "vector":
-            return (1.0 if gain is None else gain) * x
-        case "scale":
-            return 1 + usual * x
-        case "bias":
-            return usual * x
-        case "at":
-            return base + usual * x
-        case "var":
-            return 1 + 0.1 * np.abs(x)
-        case "eye2":
-            return usual * x + np.isin(index % 4, (0, 3))
-        case "onehot0":
-            return (index == 0).astype(float)
-        case "one_int64":
-            return np.ones(x.size)
-        case "gaussian":
-            taps = np.exp(-((np.arange(shape[-1]) - shape[-1] // 2) ** 2) / (2 * 1.5**2))
-            return np.broadcast_to(np.outer(taps, taps) / taps.sum() ** 2, shape).ravel()
-    raise ValueError(f"there is no rule {kind}")
+def _weight(x: Array, shape: tuple[int, ...], rule: Mapping[str, Any]) -> Array:
+    return rule.get("gain", 1.0) * x / np.sqrt(np.prod(shape[1:]))
+
+
+def _by_rank(x: Array, shape: tuple[int, ...], rule: Mapping[str, Any]) -> Array:
+    return _weight(x, shape, rule) if len(shape) > 1 else 1 + 0.1 * x
+
+
+def _gaussian(x: Array, shape: tuple[int, ...], rule: Mapping[str, Any]) -> Array:
+    taps = np.exp(-((np.arange(shape[-1]) - shape[-1] // 2) ** 2) / (2 * 1.5**2))
+    return np.broadcast_to(np.outer(taps, taps) / taps.sum() ** 2, shape)
+
+
+KINDS: dict[str, Callable[[Array, tuple[int, ...], Mapping[str, Any]], Array]] = {
+    "weight": _weight,
+    "by_rank": _by_rank,
+    "gaussian": _gaussian,
+    "vector": lambda x, shape, rule: rule.get("gain", 1.0) * x,
+    "scale": lambda x, shape, rule: 1 + rule.get("gain", 0.1) * x,
+    "bias": lambda x, shape, rule: rule.get("gain", 0.1) * x,
+    "at": lambda x, shape, rule: rule["base"] + rule.get("gain", 0.1) * x,
+    "var": lambda x, shape, rule: 1 + 0.1 * np.abs(x),
+    "eye2": lambda x, shape, rule: rule["gain"] * x + np.isin(np.arange(x.size) % 4, (0, 3)),
+    "onehot0": lambda x, shape, rule: np.arange(x.size) == 0,
+    "one_int64": lambda x, shape, rule: np.ones(x.size),
+}

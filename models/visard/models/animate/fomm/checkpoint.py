@@ -50,8 +50,8 @@ class Weights:
     def each(self, name: str) -> list["Weights"]:
         """Return the weights of numbered layers, at least one; ``name`` is what comes before the number."""
         begins = f"{self.prefix}{name}"
-        numbers = {key.removeprefix(begins).partition(".")[0] for key in self.tensors if key.startswith(begins)}
-        count = max(1, sum(number.isdecimal() for number in numbers))
+        rest = (key.removeprefix(begins) for key in self.tensors if key.startswith(begins))
+        count = max(1, len({number for number, _, _ in (key.partition(".") for key in rest)}))
         return [self.below(f"{name}{number}") for number in range(count)]
 
     def finish(self) -> None:

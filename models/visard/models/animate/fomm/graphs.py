@@ -18,7 +18,11 @@ SIDE = 256
 """Of the pictures that all published models were trained with, pixels."""
 _VERSION = 1
 """Goes up when graphs are written in another way."""
-_MODULE = "visard.models.animate.fomm.export"
+_START = """import sys
+sys.path[:] = sys.argv[5:]
+from visard.models.animate.fomm.export import main
+sys.exit(main(*sys.argv[1:5]))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +70,8 @@ def _make(checkpoint: Path, graph: str, report: partial[None], align_corners: bo
         )
     isolated = ["-I"] if sys.flags.isolated else []
     given = [checkpoint, graph, path, int(align_corners)]
-    start = f"import sys; sys.path[:] = sys.argv[5:]; from {_MODULE} import main; sys.exit(main(*sys.argv[1:5]))"
     child = subprocess.Popen(
-        [sys.executable, *isolated, "-c", start, *map(str, given), *filter(None, sys.path)],
+        [sys.executable, *isolated, "-c", _START, *map(str, given), *filter(None, sys.path)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -70,7 +70,8 @@ def up(weights: Weights) -> nn.Module:
     out, came = weight.shape[:2]
     layer = nn.ConvTranspose2d(came, out, 4, stride=2, padding=1)
     spread = F.conv2d(weight.reshape(-1, 1, 3, 3).flip(2, 3), torch.ones(1, 1, 2, 2), padding=1)
-    layer.weight.data, layer.bias = spread.reshape(out, came, 4, 4).transpose(0, 1).contiguous(), nn.Parameter(bias)
+    layer.weight.data = spread.reshape(out, came, 4, 4).transpose(0, 1).contiguous()
+    layer.bias = nn.Parameter(bias)
     return nn.Sequential(layer, nn.ReLU())
 
 
