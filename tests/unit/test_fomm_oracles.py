@@ -22,7 +22,8 @@ from visard.models.animate.fomm.network import Keypoints  # noqa: E402
 
 TINY = "tiny-a", "tiny-b"
 FULL = (
-    "vox-256", "mgif-256", "vox-adv-256", "taichi-256", "taichi-adv-256", "fashion-256", "bair-256", "nemo-256"
+    "vox-256", "mgif-256", "vox-adv-256", "taichi-256", "taichi-adv-256", "fashion-256", "bair-256",
+    "nemo-256",
 )  # fmt: skip
 CASES = [*TINY, *(pytest.param(name, marks=pytest.mark.slow) for name in FULL)]
 SHOWN = np.s_[:, 1::4, 2::4]

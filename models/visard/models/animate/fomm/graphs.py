@@ -70,18 +70,17 @@ def _make(checkpoint: Path, graph: str, report: partial[None], align_corners: bo
         )
     isolated = ["-I"] if sys.flags.isolated else []
     given = [checkpoint, graph, path, int(align_corners)]
-    child = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, *isolated, "-c", _START, *map(str, given), *filter(None, sys.path)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    try:
-        text = _wait(child, report)
-    finally:
-        child.kill()
-        child.wait()
+    ) as child:
+        try:
+            text = _wait(child, report)
+        finally:
+            child.kill()
     if child.returncode:
         raise ModelRefused(text.strip().splitlines()[-1] if text.strip() else f"{checkpoint.name}: no graph")
 
