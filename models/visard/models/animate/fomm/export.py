@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from visard.engines.errors import ModelRefused, VisardError
 from visard.models.animate.fomm.checkpoint import DETECTOR, GENERATOR, read
 from visard.models.animate.fomm.graphs import GRAPHS, SIDE
-from visard.models.animate.fomm.network import Generator, KeypointDetector, Keypoints, inverse
+from visard.models.animate.fomm.network import Generator, KeypointDetector, Keypoints, inverse, product
 
 _OPSET = 16
 """The first with GridSample; TensorRT is wrong about that of 20."""
@@ -76,7 +76,7 @@ class Motion(nn.Module):
             warped = self.generator.warp(features, small, Keypoints(value, None), Keypoints(moved, None))
             return warped, found.value
         jacobian, reference = jacobians
-        driving = Keypoints(moved, found.jacobian @ inverse(reference) @ jacobian)
+        driving = Keypoints(moved, product(product(found.jacobian, inverse(reference)), jacobian))
         warped = self.generator.warp(features, small, Keypoints(value, jacobian), driving)
         return warped, found.value, found.jacobian
 

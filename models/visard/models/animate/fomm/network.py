@@ -116,6 +116,11 @@ def inverse(matrix: Tensor) -> Tensor:
     return adjoint.reshape(sizes(matrix))
 
 
+def product(left: Tensor, right: Tensor) -> Tensor:
+    """Multiply 2x2 matrices, [..., 2, 2], without a matrix product, which Turing has not in fp32."""
+    return (left[..., None] * right[..., None, :, :]).sum(-2)
+
+
 class Reduce(nn.Module):
     """Makes a picture smaller: a blur, of which every n-th pixel is taken."""
 
@@ -172,10 +177,10 @@ class KeypointDetector(nn.Module):
         batch, channels, high, wide = sizes(maps)
         logits, rest = maps.reshape(batch, channels, -1).split([self.count, 4 * self.maps], 1)
         heat = torch.softmax(logits / _TEMPERATURE, -1)
-        value = heat @ grid(high, wide).reshape(-1, 2)
+        value = (heat[..., None] * grid(high, wide).reshape(-1, 2)).sum(2)
         if not self.maps:
             return Keypoints(value, None)
-        jacobian = rest.reshape(batch, self.maps, 4, -1) @ heat[..., None]
+        jacobian = (rest.reshape(batch, self.maps, 4, -1) * heat[:, :, None]).sum(-1)
         return Keypoints(value, jacobian.reshape(batch, self.count, 2, 2))
 
 
@@ -222,7 +227,8 @@ def _sparse(places: Tensor, source: Keypoints, driving: Keypoints) -> Tensor:
     high, wide, _ = sizes(places)
     away = places.reshape(-1, 2) - driving.value[:, :, None]
     if source.jacobian is not None and driving.jacobian is not None:
-        away = away @ (source.jacobian @ inverse(driving.jacobian)).transpose(-1, -2)
+        turn = product(source.jacobian, inverse(driving.jacobian))
+        away = (turn[:, :, None] * away[..., None, :]).sum(-1)
     moved = (away + source.value[:, :, None]).reshape(batch, count, high, wide, 2)
     return torch.cat([places.expand(batch, 1, high, wide, 2), moved], 1)
 
