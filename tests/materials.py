@@ -55,16 +55,22 @@ def model(kind: str) -> Path:
     return MODELS[kind](folder / f"model.{kind}")
 
 
-@pytest.fixture(scope="session")
-def models_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A home in whose store there is a small model for every processor that takes one from there."""
-    folder = tmp_path_factory.mktemp("models-home")
+@pytest.fixture(scope="module")
+def models_here() -> Iterator[None]:
+    """Visard's home is one in whose store there is a small model for every processor that needs one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VISARD_HOME", str(folder))
-        if find_spec("torch") is not None:
-            path = fomm_checkpoint.write(folder / "small.pth.tar", 1 / 16, blocks=3, residuals=1)
-            open_store().import_(path, name="fomm_vox_adv", accept_licence=True)
+        patch.setenv("VISARD_HOME", str(_home()))
         yield
+
+
+@cache
+def _home() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="visard-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    if find_spec("torch") is not None:
+        path = fomm_checkpoint.write(folder / "small.pth.tar", 1 / 16, blocks=3, residuals=1)
+        open_store(folder / "data" / "models").import_(path, name="fomm_vox_adv", accept_licence=True)
+    return folder
 
 
 def prepare(processor: Processor, made_of: Material | None = None, **options: object) -> Prepared:

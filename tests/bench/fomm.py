@@ -105,8 +105,8 @@ def measure(place: Path, frames: int, threads: int) -> None:
         drawn = best(lambda draw=draw: draw(warped), frames)  # type: ignore[misc]
         whole, outside = animated(FommNetwork(motion, draw, state), view, frame, face, frames)
         print(
-            f"draw {draw.precision} ({draw.backend}) {drawn:.0f} ms; a frame {whole:.0f} ms, {outside:.1f} of it "
-            f"outside the network; x{(prepared + moved + drawn) / (moved + drawn):.2f} of the same graphs "
+            f"draw {draw.precision} ({draw.backend}) {drawn:.0f} ms; a frame {whole:.0f} ms, {outside:.1f} "
+            f"of it outside the network; x{(prepared + moved + drawn) / (moved + drawn):.2f} of these graphs "
             f"without cached source, x{published / (moved + drawn):.2f} of the network as published"
         )
 
