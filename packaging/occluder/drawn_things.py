@@ -1,4 +1,4 @@
-"""Draws what may be in front of a face, for ``train_occluder.py``."""
+"""Draws what may be in front of a face, for ``train.py``."""
 
 from collections.abc import Callable
 

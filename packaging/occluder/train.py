@@ -1,4 +1,4 @@
-"""Train the occlusion network: python packaging/train_occluder.py FACES.npz OUT.onnx [--steps N] [--look PNG]
+"""Train the occlusion network: python packaging/occluder/train.py FACES.npz OUT.onnx [--steps N] [--look PNG]
 
 It learns from faces of people who do not exist (``--generate N FACES.npz`` makes them) with hands,
 fingertips, cups, microphones, masks, caps, scarves, sunglasses and strands of hair drawn over them. What is

@@ -1,4 +1,4 @@
-"""Draws what is a face's own, and the light on it and on what is before it, for ``train_occluder.py``."""
+"""Draws what is a face's own, and the light on it and on what is before it, for ``train.py``."""
 
 from collections.abc import Callable
 
