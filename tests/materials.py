@@ -5,14 +5,20 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
+import cv2
 import dfm_files
+import fomm_checkpoint
 import numpy as np
 import pytest
 
-from visard.models.face import Face, Image
+from visard.models.animate.puppet.eyeballs import EYES
+from visard.models.face import IRIS_LEFT, IRIS_RIGHT, NOSE_TIP, Face, Image
+from visard.models.geometry.canonical import LIPS_INNER, LIPS_OUTER, OVAL
 from visard.models.processor import Material, Patch, Prepared, Processor
+from visard.models.store import open_store
 
 TESTS = Path(__file__).resolve().parent
 SHIPPED = TESTS.parent / "daemon/visard/daemon/personas/shipped"
@@ -20,6 +26,11 @@ SHIPPED = TESTS.parent / "daemon/visard/daemon/personas/shipped"
 
 MODELS: dict[str, Callable[[Path], Path]] = {"dfm": dfm_files.tinted}
 """Writes a small trained model of each kind."""
+
+
+UNTRAINED = frozenset({"fomm"})
+"""Processors whose small models have weights made by a rule: they move, but not far."""
+MADE_WITH_TORCH = frozenset({"fomm"})
 
 
 def photo(name: str) -> Material:
@@ -44,8 +55,24 @@ def model(kind: str) -> Path:
     return MODELS[kind](folder / f"model.{kind}")
 
 
+@pytest.fixture(scope="session")
+def models_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A home in whose store there is a small model for every processor that takes one from there."""
+    folder = tmp_path_factory.mktemp("models-home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VISARD_HOME", str(folder))
+        if find_spec("torch") is not None:
+            path = fomm_checkpoint.write(folder / "small.pth.tar", 1 / 16, blocks=3, residuals=1)
+            open_store().import_(path, name="fomm_vox_adv", accept_licence=True)
+        yield
+
+
 def prepare(processor: Processor, made_of: Material | None = None, **options: object) -> Prepared:
     """Prepare with the usual options."""
+    if processor.name in MADE_WITH_TORCH:
+        pytest.importorskip(
+            "torch", reason="its model is written for engines with PyTorch: the extra 'export'"
+        )
     chosen = processor.Options.model_validate(options)
     return processor.prepare(made_of or material(processor), chosen, lambda _share, _text: None)
 
@@ -68,6 +95,18 @@ def patches(prepared: Prepared, picture: Image, *faces: Face, relight: bool = Tr
 
 
 def animate(prepared: Prepared) -> Callable[[Face], Image]:
-    """Return what moves an animator's portrait, for a driver in an empty picture."""
-    empty = np.zeros((480, 640, 3), np.uint8)
-    return lambda driver: next(patches(prepared, empty, driver)).image
+    """Return what moves an animator's portrait, for a driver in a picture that is drawn for it."""
+    return lambda driver: next(patches(prepared, drawn(driver), driver)).image
+
+
+def drawn(driver: Face) -> Image:
+    """Return a webcam's picture of a cartoon whose features are where the driver's landmarks are."""
+    picture = np.full((480, 640, 3), (120, 110, 90), np.uint8)
+    dark, red = (40, 40, 50), (70, 60, 190)
+    parts = [(OVAL, (150, 180, 225)), *((list(eye.ring), (240, 240, 240)) for eye in EYES)]
+    for ring, colour in [*parts, (LIPS_OUTER, red), (LIPS_INNER, dark)]:
+        cv2.fillPoly(picture, [driver.landmarks[ring, :2].round().astype(np.int32)], colour)
+    for spot in (IRIS_LEFT, IRIS_RIGHT, NOSE_TIP):
+        x, y = driver.landmarks[spot, :2]
+        cv2.circle(picture, (round(float(x)), round(float(y))), max(2, round(driver.size / 40)), dark, -1)
+    return picture

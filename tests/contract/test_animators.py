@@ -6,13 +6,14 @@ from typing import cast
 import numpy as np
 import pytest
 from drivers import Driver
-from materials import animate, photo, prepare
+from materials import UNTRAINED, animate, photo, prepare
 
 from visard.models.face import Face, Image
 from visard.models.portrait import Portrait, examine
 from visard.models.processor import Animation, Material, Processor, animators
 
 KINDS = sorted(animators.all())
+pytestmark = pytest.mark.usefixtures("models_here")
 
 
 def test_every_module_is_usable() -> None:
@@ -73,22 +74,24 @@ def test_the_driver_stays_as_it_is(draw, driver) -> None:
         np.testing.assert_array_equal(old, new)
 
 
-def test_the_same_driver_gives_the_same_picture(animation, draw, driver) -> None:
+def test_the_same_driver_gives_the_same_picture(animator, animation, draw, driver) -> None:
     for _ in range(2):  # the first frame is one that nobody chose: its reference settles
         animation.calibrate()
         draw(driver.does())
     first = draw(driver.does(yaw=10, jawOpen=0.5)).copy()
     draw(driver.does(yaw=-20))
-    np.testing.assert_array_equal(draw(driver.does(yaw=10, jawOpen=0.5)), first)
+    apart = np.abs(draw(driver.does(yaw=10, jawOpen=0.5)).astype(int) - first)
+    assert apart.max() <= (1 if animator.name in UNTRAINED else 0), "an engine that takes over rounds anew"
 
 
 @pytest.mark.parametrize(
     "action", [{"yaw": 15}, {"pitch": 10}, {"roll": 15}, {"jawOpen": 0.6}, {"blink": 1}, {"look": (0.3, 0)}]
 )
-def test_what_the_driver_does_is_seen(animation, draw, driver, action) -> None:
+def test_what_the_driver_does_is_seen(animator, animation, draw, driver, action) -> None:
     animation.calibrate()
     still = draw(driver.does()).copy()
-    assert np.abs(draw(driver.does(**action)).astype(int) - still).max() > 40
+    least = 1 if animator.name in UNTRAINED else 40
+    assert np.abs(draw(driver.does(**action)).astype(int) - still).max() > least
 
 
 def test_calibration_makes_the_next_frame_neutral(animation, draw, driver) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import dfm_files
+import fomm_checkpoint
 import numpy as np
 import onnx
 import pytest
@@ -20,6 +21,7 @@ from visard.engines.backends._tensorrt_build import TensorRTPlan
 from visard.engines.backends.tensorrt_rtx import backend
 from visard.engines.errors import EngineError, ModelRefused
 from visard.engines.interfaces import Options, Precision, Progress, Range
+from visard.models.animate.fomm.graphs import GRAPHS
 from visard.models.assets import asset
 from visard.models.check_inputs import samples as faces
 from visard.models.swap.dfm.onnx_file import convert as trained
@@ -92,6 +94,43 @@ def test_trained_faces_of_the_original_exporter(shared: Path, tmp_path: Path) ->
             face_inputs(np.full((224, 224, 3), 128, np.uint8), *ports(path), morph) for morph in (0.5, 1.0)
         ]
         compiled(prepared(path, Precision.fp16, tmp_path, samples=given), Options("cuda:0", Precision.fp16))
+
+
+@pytest.fixture(scope="module")
+def fomm(folder: Path) -> dict[str, Path]:
+    """The graphs of a small First Order Motion Model."""
+    pytest.importorskip("torch", reason="checkpoints are written with PyTorch: the extra 'export'")
+    return fomm_graphs(fomm_checkpoint.write(folder / "small.pth.tar", 1 / 16, 3, 1), folder)
+
+
+def fomm_graphs(checkpoint: Path, folder: Path) -> dict[str, Path]:
+    from visard.models.animate.fomm.export import write
+
+    paths = {graph: folder / f"{checkpoint.stem}-{graph}.onnx" for graph in GRAPHS}
+    for graph, path in paths.items():
+        write(checkpoint, graph, path, align_corners=True)
+    return paths
+
+
+@pytest.mark.parametrize("wanted", WRITTEN)
+def test_first_order_motion(fomm: dict[str, Path], wanted: Precision, tmp_path: Path) -> None:
+    """Places in fp32 on every card, looks in half precision."""
+    for target in (*TARGETS, TURING):
+        compiled(fomm["motion"], Options(target))
+    given = samples(fomm["draw"], 1)
+    compiled(prepared(fomm["draw"], wanted, tmp_path, samples=given), Options("cuda:0", wanted))
+
+
+@pytest.mark.slow
+def test_first_order_motion_in_its_real_size(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="checkpoints are written with PyTorch: the extra 'export'")
+    paths = fomm_graphs(fomm_checkpoint.write(tmp_path / "full.pth.tar"), tmp_path)
+    for target in ("cuda:0", TURING):
+        assert len(compiled(paths["motion"], Options(target)).engine) > 1 << 20
+    given = samples(paths["draw"], 1)
+    for wanted in (Precision.fp16, Precision.mixed):
+        path = prepared(paths["draw"], wanted, tmp_path, samples=given)
+        assert len(compiled(path, Options("cuda:0", wanted)).engine) > 1 << 20
 
 
 def ranges(path: Path) -> tuple[Range, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from visard.models.errors import FaceUnusable
@@ -34,6 +35,17 @@ class Portrait:
     def warnings(self) -> tuple[str, ...]:
         """The remarks as sentences."""
         return tuple(remark.text for remark in self.remarks)
+
+    def within(self, longer: int, shorter: int) -> "Portrait":
+        """Return it with sides of at most these pixels."""
+        height, width = self.image.shape[:2]
+        scale = min(1, longer / max(height, width), shorter / min(height, width))
+        if scale == 1:
+            return self
+        image = cv2.resize(self.image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        ratio = np.array([image.shape[1] / width, image.shape[0] / height, scale], np.float32)
+        face = Face(self.face.id, self.face.landmarks * ratio, self.face.blendshapes)
+        return Portrait(np.asarray(image, np.uint8), face, self.remarks)
 
 
 def examine(picture: Path | Image, face: int | None = None) -> Portrait:

@@ -20,6 +20,7 @@ from visard.models.blendshapes import NAMES
 from visard.models.face import Face, Image, Landmarks
 from visard.models.geometry.canonical import LIPS_INNER, OVAL, canonical
 from visard.models.geometry.expression import displacement
+from visard.models.geometry.mismatch import mismatch
 from visard.models.geometry.pose import Pose, facing, fit_pose
 from visard.models.geometry.raster import Raster
 from visard.models.portrait import Portrait, examine
@@ -46,7 +47,8 @@ class PuppetAnimation:
     """One portrait, ready to move. Not thread-safe."""
 
     def __init__(self, portrait: Portrait) -> None:
-        image, face = _cut_down(portrait)
+        portrait = portrait.within(*_LARGEST)
+        image, face = portrait.image, portrait.face
         self._points = face.landmarks
         self._pose = fit_pose(self._points)
         self._shape = self._pose.upright(self._points)
@@ -125,8 +127,7 @@ class PuppetAnimation:
 
     def mismatch(self, driver: Face) -> float:
         """How far the driver's shape is from the portrait's: 0 is equal, about 0.1 is good."""
-        apart = _normalised(driver.landmarks) - _normalised(self._points)
-        return float((apart**2).sum(1).mean() * 68)
+        return mismatch(driver.landmarks, self._points)
 
     def _draw_eyes(self, out: Image, points: Landmarks, moved: Landmarks, pose: Pose, look: Floats) -> None:
         for eye, eyeball in zip(EYES, self._eyeballs, strict=True):
@@ -142,17 +143,6 @@ class PuppetAnimation:
         lip = self._points[LOWER[4], :2]
         jaw = points[LOWER[4], :2] - (skull[:, :2] @ lip + skull[:, 2])
         self._mouth.draw(out, points[LIPS_INNER, :2], skull, jaw)
-
-
-def _cut_down(portrait: Portrait) -> tuple[Image, Face]:
-    height, width = portrait.image.shape[:2]
-    scale = min(1, _LARGEST[0] / max(height, width), _LARGEST[1] / min(height, width))
-    if scale == 1:
-        return portrait.image, portrait.face
-    image = cv2.resize(portrait.image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    ratio = np.array([image.shape[1] / width, image.shape[0] / height, scale], np.float32)
-    face = Face(portrait.face.id, portrait.face.landmarks * ratio, portrait.face.blendshapes)
-    return np.asarray(image, np.uint8), face
 
 
 def _skin(image: Image, points: Landmarks, opacity: Floats) -> Image:
@@ -187,12 +177,6 @@ def _far_cheek(skin: Floats, points: Landmarks, opacity: Floats) -> Floats:
     known = ((drawn > -2) & (around == 0)).astype(np.float32)
     share = cv2.GaussianBlur(away.astype(np.float32), (0, 0), soft)[..., None]
     return np.asarray(skin + (fill(skin, known) - skin) * share, np.float32)
-
-
-def _normalised(landmarks: Landmarks) -> Floats:
-    """Landmarks about their mean, over the square root of their hull's area."""
-    flat = landmarks[:, :2] - landmarks[:, :2].mean(0)
-    return np.asarray(flat / np.sqrt(cv2.contourArea(cv2.convexHull(flat))), np.float32)
 
 
 def _look(reference: Landmarks, driven: Landmarks) -> Floats:

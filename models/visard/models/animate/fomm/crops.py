@@ -1,0 +1,123 @@
+"""Where the network looks: squares around heads, and how its picture is put back into the portrait."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from visard.models.animate.fomm.graphs import SIDE
+from visard.models.animate.fomm.options import DriverCrop, FommOptions, PortraitCrop
+from visard.models.face import Face, Image
+from visard.models.portrait import Portrait
+
+_UP = 0.06
+"""How far a head's middle is above that of its landmarks, in lengths of the face."""
+_ROOM = 1.15
+"""Least side of a driver's square, in lengths of the face."""
+_FADE = 0.08
+"""Width of the rim in which a moved square fades into the portrait, a share of its side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A part of a picture, wholly inside it, in whole pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def of(self, picture: Image) -> Image:
+        """Return that part, a view."""
+        return picture[self.top : self.top + self.height, self.left : self.left + self.width]
+
+    def crop(self, picture: Image) -> Image:
+        """Return it as networks take it, uint8 [1, SIDE, SIDE, 3]; squeezed where it is no square."""
+        flag = cv2.INTER_AREA if max(self.width, self.height) > SIDE else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(self.of(picture), (SIDE, SIDE), interpolation=flag), np.uint8)[None]
+
+
+@dataclass(frozen=True, slots=True)
+class Square:
+    """A square of any place and size, in pixels."""
+
+    x: float
+    """Of its middle."""
+    y: float
+    side: float
+
+    def inside(self, picture: Image) -> Area:
+        """Return it moved, and made smaller where it has to be, to lie inside a picture."""
+        height, width = picture.shape[:2]
+        side = max(1, round(min(self.side, height, width)))
+        left, top = (
+            round(min(max(middle - side / 2, 0), room - side))
+            for middle, room in ((self.x, width), (self.y, height))
+        )
+        return Area(left, top, side, side)
+
+    def followed(self, face: Face) -> "Square":
+        """Return it as little moved and enlarged as the face needs to be in it."""
+        x, y = _middle(face)
+        side = max(self.side, _ROOM * face.size)
+        free = (side - _ROOM * face.size) / 2
+        return Square(
+            self.x + (x - self.x) - float(np.clip(x - self.x, -free, free)),
+            self.y + (y - self.y) - float(np.clip(y - self.y, -free, free)),
+            side,
+        )
+
+
+def _middle(face: Face) -> tuple[float, float]:
+    x, y = face.centre
+    return x, y - _UP * face.size
+
+
+def around(face: Face, coverage: float) -> Square:
+    """Return a square around a head."""
+    return Square(*_middle(face), coverage * face.size)
+
+
+def driver_square(picture: Image, face: Face, options: FommOptions) -> Square:
+    """Return what drives when this face becomes the reference."""
+    height, width = picture.shape[:2]
+    square = around(face, options.coverage)
+    if options.driver_crop is DriverCrop.frame:
+        square = Square(width / 2, height / 2, options.crop_share * min(height, width))
+    shift = (options.x_offset * square.side, options.y_offset * square.side)
+    return Square(square.x + shift[0], square.y + shift[1], square.side)
+
+
+class PortraitView:
+    """The portrait, and the part of it that moves."""
+
+    def __init__(self, portrait: Portrait, options: FommOptions) -> None:
+        self._image = portrait.image
+        height, width = self._image.shape[:2]
+        self._area = Area(0, 0, width, height)
+        if options.portrait_crop is PortraitCrop.head:
+            self._area = around(portrait.face, options.coverage).inside(self._image)
+        self.crop = self._area.crop(self._image)
+        self._shown = self._image.copy()
+        self._weight = self._fade()
+        self._rest = 1 - self._weight
+
+    def _fade(self) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":
+        """Return how much of the moved square shows; a side on the portrait's edge does not fade."""
+        area, (height, width) = self._area, self._image.shape[:2]
+        rim = max(1.0, _FADE * area.width)
+        along = []
+        for start, size, room in ((area.top, area.height, height), (area.left, area.width, width)):
+            place = np.arange(size, dtype=np.float32) + 0.5
+            low = place if start > 0 else np.full_like(place, rim)
+            high = size - place if start + size < room else np.full_like(place, rim)
+            along.append(np.clip(np.minimum(low, high) / rim, 0, 1))
+        return np.asarray(np.outer(*along), np.float32)
+
+    def show(self, crop: Image) -> Image:
+        """Return the portrait with its moved part, uint8 [SIDE, SIDE, 3], put back; the array is reused."""
+        area = self._area
+        moved = cv2.resize(crop, (area.width, area.height), interpolation=cv2.INTER_LINEAR)
+        target = area.of(self._shown)
+        target[:] = cv2.blendLinear(moved, area.of(self._image), self._weight, self._rest)
+        return self._shown
