@@ -46,6 +46,11 @@ def line(count: int) -> Tensor:
     return torch.from_numpy(np.linspace(-1, 1, count, dtype=np.float32))
 
 
+def numbers(count: int) -> Tensor:
+    """Return 0, 1, 2 and so on; a constant to an exporter."""
+    return torch.from_numpy(np.arange(count, dtype=np.float32))
+
+
 def product(left: Tensor, right: Tensor) -> Tensor:
     """Multiply small matrices, [..., n, n], without a matrix product, which Turing has not in fp32."""
     return (left[..., None] * right[..., None, :, :]).sum(-2)
