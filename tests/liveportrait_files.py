@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 from oracle_fill import Key, Rules, fill
@@ -34,7 +35,8 @@ RULES: Mapping[str, Rules] = {
     "motion_extractor": (
         _rule(r"grn\.gamma$", "vector", 0.3), _rule(r"grn\.beta$", "vector"),
         _rule(r"fc_scale\.bias$", "at", 0.02, base=1.2), _rule(r"fc_scale\.weight$", "weight", 0.15),
-        _rule(r"fc_(pitch|yaw|roll)\.bias$", "bias", 0.3), _rule(r"fc_(pitch|yaw|roll)\.weight$", "weight", 3.0),
+        _rule(r"fc_(pitch|yaw|roll)\.bias$", "bias", 0.3),
+        _rule(r"fc_(pitch|yaw|roll)\.weight$", "weight", 3.0),
         _rule(r"fc_kp\.bias$", "bias", 0.3), _rule(r"fc_kp\.weight$", "weight", 0.2),
         _rule(r"fc_exp\.bias$", "bias", 0.01), _rule(r"fc_exp\.weight$", "weight"),
         _rule(r"fc_t\.bias$", "bias", 0.02), _rule(r"fc_t\.weight$", "weight"),
@@ -106,12 +108,17 @@ def warping(width: float = 1.0) -> Iterator[Key]:
     widths = [inputs, *(base << step + 1 for step in range(5 if width == 1 else 2))]
     last = len(widths) - 1
     for number in range(last):
-        yield from block(f"{prefix}hourglass.encoder.down_blocks.{number}.", *widths[number : number + 2], axes=3)
+        yield from block(
+            f"{prefix}hourglass.encoder.down_blocks.{number}.", *widths[number : number + 2], axes=3
+        )
         came, go = base << last - number, base << last - number - 1
         came *= 1 if number == 0 else 2
         yield from block(f"{prefix}hourglass.decoder.up_blocks.{number}.", came, go, axes=3)
-    yield from block(f"{prefix}hourglass.decoder.", base + inputs, base + inputs, axes=3)
-    yield from convolution(f"{prefix}mask", base + inputs, 22, 7 if width == 1 else 3, 3)
+    yield from convolution(
+        f"{prefix}hourglass.decoder.conv", base + inputs, base + inputs, 3 if width == 1 else 1, 3
+    )
+    yield from batch_norm(f"{prefix}hourglass.decoder.norm", base + inputs)
+    yield from convolution(f"{prefix}mask", base + inputs, 22, 7 if width == 1 else 1, 3)
     yield from convolution(f"{prefix}compress", 32, 4, 1, 3)
     yield from batch_norm(f"{prefix}norm", 4)
     yield from convolution(f"{prefix}occlusion", (base + inputs) * 16, 1, 7 if width == 1 else 3)
@@ -151,7 +158,7 @@ def _modulation(name: str, features: int, channels: int, hidden: int) -> Iterato
 def corrections() -> Iterator[Key]:
     """Yield the keys of the retargeting file, its parts before a slash."""
     for part, widths in CORRECTIONS.items():
-        for number, (came, go) in enumerate(zip(widths, widths[1:], strict=False)):
+        for number, (came, go) in enumerate(pairwise(widths)):
             yield from linear(f"{part}/module.mlp.{2 * number}", came, go)
 
 

@@ -38,6 +38,10 @@ class Weights:
         self.used.add(whole)
         return self.tensors[whole]
 
+    def get(self, key: str) -> "Tensor | None":
+        """Return a tensor, or None when there is none of this key."""
+        return self[key] if key in self else None
+
     def __contains__(self, key: str) -> bool:
         return self.prefix + key in self.tensors
 

@@ -15,7 +15,14 @@ CONTROLS = "pose", "scale", "moving", "stitching", "eyes", "lips", "closing", "m
 stitching; eyes and lips are retargeted; the portrait's lips are closed; how much larger all becomes."""
 _LIP = 6, 12, 14, 17, 19, 20
 _EYE = 11, 13, 15, 16, 18
-_ABSOLUTE = {**dict.fromkeys((1, 2, 6, *range(11, 21)), (0, 1, 2)), 3: (1,), 4: (1,), 5: (2,), 8: (2,), 9: (1, 2)}
+_ABSOLUTE = {
+    **dict.fromkeys((1, 2, 6, *range(11, 21)), (0, 1, 2)),
+    3: (1,),
+    4: (1,),
+    5: (2,),
+    8: (2,),
+    9: (1, 2),
+}
 """Axes of the points whose expression is the driver's in absolute motion; of others it shows identity."""
 _OPEN = 0.03
 """Least ratio of lips that are open."""

@@ -62,9 +62,10 @@ class Driving(nn.Module):
 
     def forward(  # noqa: PLR0913 - a graph's inputs
         self, driver: Tensor, posed: Tensor, own: Tensor, motion: Motion, closing: Tensor, reference: Motion,
-        region: Tensor, controls: Tensor, ratios: Tensor,
+        *choices: Tensor,
     ) -> tuple[Tensor, Motion]:  # fmt: skip
-        """Return keypoints, [N, 21, 3], and the driver's own motion."""
+        """Return keypoints, [N, 21, 3], and the driver's own motion; ``choices`` are the graph's last inputs."""
+        region, controls, ratios = choices
         found, _ = self.extractor(to_picture(driver))
         chosen = dict(zip(CONTROLS, controls.split(1, 1), strict=True))
         moved = _moved(motion, found, reference, region, chosen).applied(own)

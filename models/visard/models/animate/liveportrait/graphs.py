@@ -2,7 +2,8 @@
 
 ``prepare``: portrait, lip_ratio [1, 1] -> the state: ``volume`` [1, 32, 16, 64, 64], ``small`` (compressed)
 [1, 4, 16, 64, 64], ``near`` [1, 21, 16, 64, 64], ``posed`` (keypoints as they are in the portrait) and
-``own`` (without motion), both [1, 21, 3], the portrait's motion, and ``closing`` [1, 21, 3], which closes lips.
+``own`` (without motion), both [1, 21, 3], the portrait's motion, and ``closing`` [1, 21, 3], which closes its
+lips.
 ``step``: a crop of the frame, the state, the motion to count from, and what people choose -> the portrait's
 crop, and the driver's own motion.
 
@@ -26,8 +27,8 @@ _VERSION = 1
 MOTION = "rotation", "expression", "translation", "scale"
 STATE = "volume", "small", "near", "posed", "own", *MOTION, "closing"
 CHOICES = "region", "controls", "ratios"
-"""``region`` [1, 21, 3]: which expression moves. ``controls`` [1, 8]: see ``Controls``. ``ratios`` [1, 5]: how
-open the portrait's eyes, the driver's eye, the portrait's lips and the driver's are, where they count."""
+"""``region`` [1, 21, 3]: which expression moves. ``controls`` [1, 8]: see ``controls.CONTROLS``. ``ratios``
+[1, 5]: how open the portrait's eyes are, the driver's left one, the portrait's lips and the driver's."""
 GRAPHS = {
     "prepare": (("portrait", "lip_ratio"), STATE),
     "step": (

@@ -44,15 +44,17 @@ class LivePortraitOptions(BaseModel):
     )
     driving_option: DrivingOption = Field(
         DrivingOption.expression_friendly,
-        description="how large relative motion is; a portrait, which is its own reference, moves alike with both",
+        description="how large relative motion is; a portrait, its own reference, moves alike with both",
     )
     driving_multiplier: float = Field(1, ge=0, le=2, description="how much larger motion becomes")
     stitching: bool = Field(True, description="keep neck and shoulders in place")
     eye_retargeting: bool = Field(
-        False, description="eyes open as the driver's; with relative motion nothing else moves but retargeted lips"
+        False,
+        description="eyes open as the driver's; with relative motion nothing else moves but retargeted lips",
     )
     lip_retargeting: bool = Field(
-        False, description="lips open as the driver's; with relative motion nothing else moves but retargeted eyes"
+        False,
+        description="lips open as the driver's; with relative motion nothing else moves but retargeted eyes",
     )
     normalize_lip: bool = Field(False, description="close the portrait's open mouth before it moves")
     output: Output = Field(Output.paste_back, description="paste-back: the whole portrait; square: the head")

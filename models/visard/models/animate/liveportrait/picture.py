@@ -33,7 +33,7 @@ def convolution(weight: Tensor, bias: Tensor | None) -> nn.Module:
 
 def plain(weights: Weights) -> nn.Module:
     """Return a convolution as it is in a checkpoint."""
-    return convolution(weights["weight"], weights["bias"] if "bias" in weights else None)
+    return convolution(weights["weight"], weights.get("bias"))
 
 
 def normed(weights: Weights, *, conv: str = "conv", slope: float = 0.0) -> nn.Module:
@@ -226,9 +226,7 @@ class Warping(nn.Module):
         self.third = normed(weights.below("third"), slope=0.01)
         self.fourth = plain(weights.below("fourth"))
 
-    def forward(
-        self, volume: Tensor, small: Tensor, near: Tensor, source: Tensor, driving: Tensor
-    ) -> Tensor:
+    def forward(self, volume: Tensor, small: Tensor, near: Tensor, source: Tensor, driving: Tensor) -> Tensor:
         """Return features, [N, 256, 64, 64]; the other arguments are ``DenseMotion``'s."""
         places, shown, _ = self.motion(small, near, source, driving)
         return self.fourth(self.third(self.sample(volume, places).flatten(1, 2))) * shown
@@ -237,8 +235,8 @@ class Warping(nn.Module):
 def unspectral(weights: Weights) -> tuple[Tensor, Tensor | None]:
     """Return weight and bias of a convolution, divided by the norm that the stored vectors tell."""
     weight = weights["weight_orig"].double()
-    norm = weights["weight_u"].double() @ (weight.flatten(1) @ weights["weight_v"].double())
-    return (weight / norm).float(), weights["bias"] if "bias" in weights else None
+    size = weights["weight_u"].double() @ (weight.flatten(1) @ weights["weight_v"].double())
+    return (weight / size).float(), weights.get("bias")
 
 
 class Modulated(nn.Module):
@@ -249,11 +247,12 @@ class Modulated(nn.Module):
         self.shared = nn.Sequential(plain(weights.below("mlp_shared.0")), nn.ReLU())
         both = (weights.below("mlp_gamma"), weights.below("mlp_beta"))
         self.both = convolution(*(torch.cat([each[kind] for each in both]) for kind in ("weight", "bias")))
+        self.channels = len(both[0]["bias"])
         self.bend: nn.Module = nn.LeakyReLU(_BEND) if bent else nn.Identity()
 
     def forward(self, x: Tensor, features: Tensor) -> Tensor:
         """Return features of the shape of ``x``."""
-        factor, shift = self.both(self.shared(features)).chunk(2, 1)
+        factor, shift = self.both(self.shared(features)).split(self.channels, 1)
         return self.bend(F.instance_norm(x, eps=1e-5) * (1 + factor) + shift)
 
 
@@ -277,8 +276,8 @@ class SpadeBlock(nn.Module):
         if sizes(features)[2] != high:
             features = F.interpolate(features, (high, wide))
         short = x if self.short is None else self.short(self.short_norm(x, features))
-        for norm, conv in zip(self.norms, self.convs, strict=True):
-            x = conv(norm(x, features))
+        for modulated, conv in zip(self.norms, self.convs, strict=True):
+            x = conv(modulated(x, features))
         return short + x
 
 
