@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 from oracle_fill import Key, Rules, fill
 
 RETARGETING = "stitching_retargeting_module"
@@ -227,3 +228,17 @@ def save(folder: Path, salt: str, parts: Mapping[str, list[Key]], rules: Mapping
             place[last] = torch.from_numpy(values.copy())
         torch.save(content, folder / f"{part}.pth")
     return folder
+
+
+def step_inputs(files: Path) -> tuple[np.ndarray, ...]:
+    """Return what the step graph is given for a portrait and a driver of noise; needs torch."""
+    import torch
+
+    from visard.models.animate.liveportrait.controls import CONTROLS
+    from visard.models.animate.liveportrait.export import modules
+
+    portrait, driver = np.random.default_rng(3).integers(0, 256, (2, 1, 256, 256, 3), np.uint8)
+    with torch.inference_mode():
+        state = [each.numpy() for each in modules(files)[0](torch.from_numpy(portrait), torch.zeros(1, 1))]
+    sizes = (1, 21, 3), (1, len(CONTROLS)), (1, 5)
+    return (driver, *state, *state[5:9], *(np.ones(size, np.float32) for size in sizes))

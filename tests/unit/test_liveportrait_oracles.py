@@ -174,7 +174,7 @@ def test_corrections_are_the_originals(case: Case, modules: Any) -> None:
     from visard.models.animate.liveportrait.motion import stitched
 
     corrections, data = modules[1].driving.corrections, case.data
-    source, driver = tensor(data["x_transformed"][:1]), tensor(data["x_transformed"][1:2])
+    source, driver = tensor(data["x_transformed"][:1]), tensor(data["x_transformed"][2:3])
     with torch.inference_mode():
         told = corrections.stitching(source, driver.reshape(1, -1))
         np.testing.assert_allclose(told[0], data["head_stitch_delta65"], atol=1e-5)
