@@ -146,7 +146,7 @@ def test_a_turned_face_is_upright_in_its_crop(portrait: Portrait) -> None:
     points = portrait.face.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
     eyes, lips = points[[33, 133, 263, 362]].mean(0), points[[61, 291]].mean(0)
     assert abs(lips[0] - eyes[0]) < 0.05 * abs(lips[1] - eyes[1])
-    assert 0 < points.min()
+    assert points.min() > 0
     assert points.max() < LARGE
 
 
@@ -156,6 +156,6 @@ def test_a_still_crop_leaves_the_portrait_as_it_is(portrait: Portrait, turned: b
     view = PortraitView(portrait, options)
     matrix = Upright.of(portrait.face.landmarks, 2.3, -0.125).matrix(LARGE, turned=turned)
     shown = view.show(cut(portrait.image, matrix))
-    assert np.abs(shown.astype(int) - portrait.image).mean() < 1
+    assert np.abs(shown.astype(int) - portrait.image).mean() < 3
     square = PortraitView(portrait, LivePortraitOptions(output="square"))
     assert square.show(np.zeros((LARGE, LARGE, 3), np.uint8)).shape == (LARGE, LARGE, 3)

@@ -40,7 +40,7 @@ class Weights:
 
     def get(self, key: str) -> "Tensor | None":
         """Return a tensor, or None when there is none of this key."""
-        return self[key] if key in self else None
+        return self[key] if self.prefix + key in self.tensors else None
 
     def __contains__(self, key: str) -> bool:
         return self.prefix + key in self.tensors

@@ -63,7 +63,8 @@ class LivePortraitNetwork(Closing):
     def _ask(
         self, crop: Image, reference: MotionArrays, options: LivePortraitOptions, driver: Openness
     ) -> tuple[Array, ...]:
-        return self._step(crop, *self._state, *reference, *choices(options, self.source, driver))
+        given: tuple[Array, ...] = (*self._state, *reference, *choices(options, self.source, driver))
+        return self._step(crop, *given)
 
     def close(self) -> None:
         """Stop looking for better engines."""
@@ -128,7 +129,7 @@ class LivePortrait:
         view, source = PortraitView(portrait, options), Openness.of(portrait.face.landmarks)
         report(0.6, "preparing the portrait")
         prepare = load(paths["prepare"], "cpu", "fp32", backend="onnxruntime")
-        lips = np.array([[source.lips]], np.float32)
+        lips: Array = np.array([[source.lips]], np.float32)
         state = tuple(np.array(array) for array in prepare(view.crop, lips))
         network = LivePortraitNetwork(_open(paths["step"], prepare, state, source, report), state, source)
         size = _COPIES * paths["step"].stat().st_size
@@ -145,7 +146,8 @@ def _samples(prepare: Engine, state: State, source: Openness) -> list[tuple[Arra
     """Return what the step graph is given when the people we ship drive, the first as reference."""
     options = LivePortraitOptions()
     crops = [driver_crop(picture, driver_square(face, options)) for picture, face in sample_faces()]
-    asked = prepare(crops[0], np.array([[source.lips]], np.float32))
+    lips: Array = np.array([[source.lips]], np.float32)
+    asked = prepare(crops[0], lips)
     reference = tuple(np.array(array) for array in asked[_OWN])
     return [(crop, *state, *reference, *choices(options, source, source)) for crop in crops]
 

@@ -60,11 +60,11 @@ class Driving(nn.Module):
         super().__init__()
         self.extractor, self.corrections = extractor, corrections
 
-    def forward(  # noqa: PLR0913 - a graph's inputs
+    def forward(
         self, driver: Tensor, posed: Tensor, own: Tensor, motion: Motion, closing: Tensor, reference: Motion,
         *choices: Tensor,
     ) -> tuple[Tensor, Motion]:  # fmt: skip
-        """Return keypoints, [N, 21, 3], and the driver's own motion; ``choices`` are the graph's last inputs."""
+        """Return keypoints, [N, 21, 3], and the driver's own motion; ``choices`` are the last inputs."""
         region, controls, ratios = choices
         found, _ = self.extractor(to_picture(driver))
         chosen = dict(zip(CONTROLS, controls.split(1, 1), strict=True))

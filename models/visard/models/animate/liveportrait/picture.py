@@ -265,7 +265,8 @@ class SpadeBlock(nn.Module):
         self.convs = nn.ModuleList(
             [convolution(*unspectral(weights.below(f"conv_{number}"))) for number in (0, 1)]
         )
-        self.short_norm = self.short = None
+        self.short_norm: nn.Module | None = None
+        self.short: nn.Module | None = None
         if "conv_s.weight_orig" in weights:
             self.short_norm = Modulated(weights.below("norm_s"), bent=False)
             self.short = convolution(*unspectral(weights.below("conv_s")))
@@ -275,7 +276,9 @@ class SpadeBlock(nn.Module):
         high, wide = sizes(x)[2:]
         if sizes(features)[2] != high:
             features = F.interpolate(features, (high, wide))
-        short = x if self.short is None else self.short(self.short_norm(x, features))
+        short = x
+        if self.short is not None and self.short_norm is not None:
+            short = self.short(self.short_norm(x, features))
         for modulated, conv in zip(self.norms, self.convs, strict=True):
             x = conv(modulated(x, features))
         return short + x
