@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import dfm_files
 import fomm_checkpoint
+import liveportrait_files
 import numpy as np
 import pytest
 
@@ -28,9 +29,9 @@ MODELS: dict[str, Callable[[Path], Path]] = {"dfm": dfm_files.tinted}
 """Writes a small trained model of each kind."""
 
 
-UNTRAINED = frozenset({"fomm"})
+UNTRAINED = frozenset({"fomm", "liveportrait"})
 """Processors whose small models have weights made by a rule: they move, but not far."""
-MADE_WITH_TORCH = frozenset({"fomm"})
+MADE_WITH_TORCH = frozenset({"fomm", "liveportrait"})
 
 
 def photo(name: str) -> Material:
@@ -69,7 +70,10 @@ def _home() -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     if find_spec("torch") is not None:
         path = fomm_checkpoint.write(folder / "small.pth.tar", 1 / 16, blocks=3, residuals=1)
-        open_store(folder / "data" / "models").import_(path, name="fomm_vox_adv", accept_licence=True)
+        store, files = open_store(folder / "data" / "models"), folder / "liveportrait"
+        store.import_(path, name="fomm_vox_adv", accept_licence=True)
+        files.mkdir()
+        store.import_(liveportrait_files.write(files, 1 / 16), accept_licence=True)
     return folder
 
 

@@ -1,6 +1,6 @@
 """What every animator keeps to. The registry finds them; a new one is tested without being told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import cast
 
 import numpy as np
@@ -37,8 +37,10 @@ def animator(request: pytest.FixtureRequest) -> Processor:
 
 
 @pytest.fixture
-def animation(animator: Processor, robin: Material) -> Animation:
-    return cast(Animation, prepare(animator, robin))
+def animation(animator: Processor, robin: Material) -> Iterator[Animation]:
+    made = cast(Animation, prepare(animator, robin))
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 
 import dfm_files
 import fomm_checkpoint
+import liveportrait_files
 import numpy as np
 import onnx
 import pytest
@@ -131,6 +132,53 @@ def test_first_order_motion_in_its_real_size(tmp_path: Path) -> None:
     for wanted in (Precision.fp16, Precision.mixed):
         path = prepared(paths["draw"], wanted, tmp_path, samples=given)
         assert len(compiled(path, Options("cuda:0", wanted)).engine) > 1 << 20
+
+
+@pytest.fixture(scope="module")
+def liveportrait(folder: Path) -> Path:
+    """A small LivePortrait's graph of a frame."""
+    pytest.importorskip("torch", reason="checkpoints are written with PyTorch: the extra 'export'")
+    files = folder / "liveportrait"
+    files.mkdir()
+    return liveportrait_step(liveportrait_files.write(files, 1 / 16))
+
+
+def liveportrait_step(files: Path) -> Path:
+    from visard.models.animate.liveportrait.export import write
+
+    write(files, "step", files / "step.onnx")
+    return files / "step.onnx"
+
+
+def in_fp32(path: Path, prefix: str) -> set[bool]:
+    """Return whether layers whose names begin so give fp32."""
+    model = onnx.shape_inference.infer_shapes(onnx.load(path))
+    kinds = {value.name: value.type.tensor_type.elem_type for value in model.graph.value_info}
+    made = [node.output[0] for node in model.graph.node if node.name.startswith(prefix)]
+    floats = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16)
+    return {kinds[name] == TensorProto.FLOAT for name in made if kinds.get(name) in floats}
+
+
+@pytest.mark.parametrize("wanted", [Precision.fp32, *WRITTEN])
+def test_liveportrait(liveportrait: Path, wanted: Precision, tmp_path: Path) -> None:
+    """A frame in one graph; in half precision motion and places stay in fp32, on Turing too."""
+    given = [liveportrait_files.step_inputs(liveportrait.parent)]
+    path = prepared(liveportrait, wanted, tmp_path, samples=given)
+    if wanted is not Precision.fp32:
+        assert in_fp32(path, "/driving/extractor/") == {True}
+        assert False in in_fp32(path, "/generator/")
+    for target in TARGETS:
+        compiled(path, Options(target, wanted))
+    if wanted is Precision.fp16:
+        compiled(path, Options(TURING, wanted))
+
+
+@pytest.mark.slow
+def test_liveportrait_in_its_real_size(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="checkpoints are written with PyTorch: the extra 'export'")
+    step = liveportrait_step(liveportrait_files.write(tmp_path))
+    path = prepared(step, Precision.fp16, tmp_path, samples=None)
+    assert len(compiled(path, Options("cuda:0", Precision.fp16)).engine) > 1 << 20
 
 
 def ranges(path: Path) -> tuple[Range, ...]:

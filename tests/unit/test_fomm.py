@@ -14,8 +14,10 @@ from drivers import Driver
 from materials import drawn, models_here, photo  # noqa: F401 - a fixture
 
 from visard.engines.errors import EngineError, ModelRefused
+from visard.models.animate import _export_process
+from visard.models.animate._squares import Area, Square
 from visard.models.animate.fomm import animator, graphs
-from visard.models.animate.fomm.crops import Area, PortraitView, Square, around
+from visard.models.animate.fomm.crops import PortraitView, around
 from visard.models.animate.fomm.options import Checkpoint, FommOptions
 from visard.models.errors import ModelMissing
 from visard.models.face import Face
@@ -59,7 +61,7 @@ def test_without_torch_it_says_what_to_install(
     home: Path, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_store().import_(small, name="fomm_vox", accept_licence=True)
-    monkeypatch.setattr(graphs, "find_spec", lambda _: None)
+    monkeypatch.setattr(_export_process, "find_spec", lambda _: None)
     with pytest.raises(EngineError, match=r"PyTorch: pip install 'visard\[export\]'"):
         graphs.graphs("fomm_vox", ignored, align_corners=True)
 
@@ -67,7 +69,7 @@ def test_without_torch_it_says_what_to_install(
 def test_graphs_are_made_once(home: Path, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_store().import_(small, name="fomm_vox", accept_licence=True)
     made = graphs.graphs("fomm_vox", ignored, align_corners=True)
-    monkeypatch.setattr(graphs, "find_spec", lambda _: None)
+    monkeypatch.setattr(_export_process, "find_spec", lambda _: None)
     assert graphs.graphs("fomm_vox", ignored, align_corners=True) == made
     with pytest.raises(EngineError):
         graphs.graphs("fomm_vox", ignored, align_corners=False)

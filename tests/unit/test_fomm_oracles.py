@@ -18,7 +18,8 @@ from visard.models.animate.fomm.graphs import GRAPHS
 
 torch = pytest.importorskip("torch", reason="checkpoints are read with PyTorch: the extra 'export'")
 
-from visard.models.animate.fomm import export  # noqa: E402 - it needs torch
+from visard.models.animate._torch_layers import to_picture  # noqa: E402 - it needs torch
+from visard.models.animate.fomm import export  # noqa: E402
 from visard.models.animate.fomm.network import Keypoints  # noqa: E402
 
 TINY = "tiny-a", "tiny-b"
@@ -95,7 +96,7 @@ def detect(case: Case) -> Callable[[np.ndarray], Keypoints]:
 
     def found(image: np.ndarray) -> Keypoints:
         with torch.inference_mode():
-            return detector(export.to_picture(torch.from_numpy(image)))
+            return detector(to_picture(torch.from_numpy(image)))
 
     return found
 

@@ -13,6 +13,7 @@ from visard.engines.backends import _plan
 from visard.engines.errors import BackendUnavailable, DeviceLost, EngineError, ModelRefused
 from visard.engines.inputs import on_host
 from visard.engines.interfaces import Array, Options, Precision, Range, Report, TensorSpec
+from visard.engines.precision.declared import declared_fp32
 
 _NEEDS = {
     Precision.fp32: "FP32",
@@ -138,6 +139,8 @@ class OpenVino:
         The processor makes bf16 from an fp32 graph, and a GPU fp16.
         """
         settings = self._settings(options)
+        if options.precision is not Precision.fp32 and _declares_fp32(model):
+            raise ModelRefused(f"{model.name} has layers that must stay in fp32; OpenVINO lowers all or none")
         try:
             with self._one_at_a_time, tempfile.TemporaryDirectory(prefix="visard-") as folder:
                 network = self._read(model, Path(folder))
@@ -183,6 +186,19 @@ class OpenVino:
             settings["INFERENCE_NUM_THREADS"] = str(options.threads)
             settings["ENABLE_CPU_PINNING"] = "NO"  # pinning two engines to the same core serialises them
         return settings
+
+
+def _declares_fp32(model: Path) -> bool:
+    """Whether a network says that some of its layers stay in fp32."""
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    if model.suffix == ".xml":
+        return False
+    try:
+        return bool(declared_fp32(onnx.load(model, load_external_data=False)))
+    except (DecodeError, OSError):
+        return False  # OpenVINO says better what is wrong
 
 
 def _bound(network: Any, ranges: tuple[Range, ...]) -> None:

@@ -10,6 +10,7 @@ from visard.engines.accuracy import LIMITS
 from visard.engines.errors import ModelRefused
 from visard.engines.interfaces import Precision, Progress, Report, Samples
 from visard.engines.precision import graph as graphs
+from visard.engines.precision.declared import declared_fp32
 from visard.engines.precision.fp32_search import search_fp32_nodes
 from visard.engines.precision.half import BFLOAT16, FLOAT, FLOAT16, LARGEST, convert_to_half
 
@@ -49,7 +50,8 @@ def convert_precision(
     report: Report,
     fp32_nodes: Collection[str] = (),
 ) -> ConvertedNetwork:
-    """Write ``model`` to ``into`` with a precision in its graph; ``fp32_nodes`` are layers to leave in fp32.
+    """Write ``model`` to ``into`` with a precision in its graph; ``fp32_nodes`` are layers to leave in fp32,
+    beside those that the network declares.
 
     Inputs and outputs keep their types. Raises ModelRefused when it cannot be converted, or not without harm.
     """
@@ -59,7 +61,7 @@ def convert_precision(
     source = graphs.read(model)
     if reason := _done(source):
         return _as_it_is(model, precision, into, reason)
-    task = _Conversion(source, samples, report, fp32_nodes)
+    task = _Conversion(source, samples, report, {*fp32_nodes, *declared_fp32(source)})
     made, kept, notes = _CONVERTERS[precision](task)
     report(Progress("writing", 0.9))
     graphs.write(made, into)

@@ -10,21 +10,20 @@ import numpy.typing as npt
 import psutil
 
 from visard.engines import Array, Engine, load
-from visard.models.animate.fomm.crops import PortraitView, Square, around, driver_square
+from visard.models.animate._animation import Closing, MotionKind, NetworkAnimation
+from visard.models.animate._squares import Square
+from visard.models.animate.fomm.crops import PortraitView, around, driver_square
 from visard.models.animate.fomm.graphs import graphs
-from visard.models.animate.fomm.options import DriverCrop, FommOptions, MotionKind
+from visard.models.animate.fomm.options import DriverCrop, FommOptions
 from visard.models.face import Face, Image, Landmarks
-from visard.models.geometry.mismatch import mismatch
 from visard.models.portrait import examine
-from visard.models.processor import FrameWorker, Kind, Material, Patch, Pending, ProcessorFailed, Report
+from visard.models.processor import Kind, Material, Report
 from visard.models.sample_faces import sample_faces
 
 _LARGEST = (1280, 720)
 """Pixels of the longer and shorter side that a portrait is cut down to."""
 _COPIES = 2
 """How often an engine has the weights in memory."""
-_PREPARED_ANEW = "checkpoint", "align_corners", "portrait_crop", "coverage"
-"""Options that the state depends on."""
 
 State = tuple[Array, ...]
 """Of a portrait: value, features, small, and the Jacobians where the model has them."""
@@ -50,7 +49,7 @@ def hull_side(value: Array) -> float:
     return float(np.sqrt(cv2.contourArea(cv2.convexHull(np.asarray(value[0], np.float32)))))
 
 
-class FommNetwork:
+class FommNetwork(Closing):
     """The graphs of a frame on their engines, for one portrait. One thread."""
 
     def __init__(self, motion: Engine, draw: Engine, state: State) -> None:
@@ -81,63 +80,25 @@ class FommNetwork:
                 stop()
 
 
-class FommAnimation:
-    """One portrait, ready to move; frames are made on a thread of their own."""
+class FommAnimation(NetworkAnimation[FommOptions, FommNetwork, tuple[Square, MotionReference]]):
+    """One portrait, ready to move."""
+
+    PREPARED_ANEW = frozenset({"checkpoint", "align_corners", "portrait_crop", "coverage"})
 
     def __init__(
         self, network: FommNetwork, view: PortraitView, points: Landmarks, size: int, options: FommOptions
     ) -> None:
-        self.bytes = size
-        self._network: FommNetwork | None = network
-        self._view, self._points, self._options = view, points, options
-        self._reference: tuple[Square, MotionReference] | None = None
-        self._worker = FrameWorker("fomm")
+        super().__init__(network, points, size, options)
+        self._view = view
 
-    def submit(self, picture: Image, faces: Sequence[Face], *, relight: bool = True) -> Pending:  # noqa: ARG002
-        """Begin to move the portrait by the one driver; only the network sees the driver's pixels."""
-        (driver,) = faces
-        options = self._options
-        return self._worker.submit(lambda: (Patch.whole(self._moved(picture, driver, options)),))
-
-    def adjust(self, options: FommOptions) -> bool:
-        """Go on with other options; what the reference depends on is taken from the next frame."""
-        old = self._options
-        if any(getattr(old, name) != getattr(options, name) for name in _PREPARED_ANEW):
-            return False
-        if old != options:
-            self._options, self._reference = options, None
-        return True
-
-    def forget(self) -> None:
-        """Nothing is learned but the reference, which ``calibrate`` replaces."""
-
-    def close(self) -> None:
-        """Move no more; the memory goes when the frame that is being made is done."""
-        self._worker.close(self._release)
-
-    def _release(self) -> None:
-        if self._network is not None:
-            self._network.close()
-        self._network = None
-
-    def calibrate(self) -> None:
-        """Take the next frame's driver as the reference."""
-        self._reference = None
-
-    def mismatch(self, driver: Face) -> float:
-        """How far the driver's shape is from the portrait's: 0 is equal, about 0.1 is good."""
-        return mismatch(driver.landmarks, self._points)
-
-    def _moved(self, picture: Image, driver: Face, options: FommOptions) -> Image:
-        if self._network is None:
-            raise ProcessorFailed("this persona was closed")
-        square, reference = self._reference or self._taken(self._network, picture, driver, options)
+    def _moved(self, network: FommNetwork, picture: Image, driver: Face, options: FommOptions) -> Image:
+        square, reference = self._reference or self._taken(network, picture, driver, options)
         self._reference = square, reference
         if options.motion is MotionKind.absolute:
-            reference = self._network.still
+            reference = network.still
         if options.driver_crop is DriverCrop.face:
             square = square.followed(driver)
-        return self._view.show(self._network.move(square.inside(picture).crop(picture), reference))
+        return self._view.show(network.move(square.inside(picture).crop(picture), reference))
 
     @staticmethod
     def _taken(

@@ -11,30 +11,21 @@ keypoint is off by a pixel, while nine tenths of the work, which ``draw`` does, 
 A reference that is the source's own keypoints, with a scale of 1, makes motion absolute.
 """
 
-import sys
 import warnings
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from visard.engines.errors import ModelRefused, VisardError
+from visard.engines.errors import ModelRefused
+from visard.models.animate._squares import SIDE
+from visard.models.animate._torch_layers import product, to_bytes, to_picture
 from visard.models.animate.fomm.checkpoint import DETECTOR, GENERATOR, read
-from visard.models.animate.fomm.graphs import GRAPHS, SIDE
-from visard.models.animate.fomm.network import Generator, KeypointDetector, Keypoints, inverse, product
+from visard.models.animate.fomm.graphs import GRAPHS
+from visard.models.animate.fomm.network import Generator, KeypointDetector, Keypoints, inverse
 
 _OPSET = 16
 """The first with GridSample; TensorRT is wrong about that of 20."""
-
-
-def to_picture(image: Tensor) -> Tensor:
-    """Return bytes [N, H, W, 3], BGR, as fp32 [N, 3, H, W], RGB, 0..1."""
-    return image.float().permute(0, 3, 1, 2)[:, [2, 1, 0]] / 255
-
-
-def to_bytes(picture: Tensor) -> Tensor:
-    """Return a picture as bytes, cut off and not rounded, as Avatarify has it."""
-    return (picture * 255).floor().clamp(0, 255)[:, [2, 1, 0]].permute(0, 2, 3, 1).to(torch.uint8)
 
 
 class Prepare(nn.Module):
@@ -139,15 +130,6 @@ def _unfit(checkpoint: Path, error: Exception) -> ModelRefused:
     return ModelRefused(f"{checkpoint.name}: sizes of its weights do not fit together: {error}")
 
 
-def main(checkpoint: str, graph: str, path: str, align_corners: str) -> int:
-    """Write a graph; a failure is one line on the standard error stream and 1."""
-    try:
-        write(Path(checkpoint), graph, Path(path), align_corners=align_corners == "1")
-    except VisardError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+def main(checkpoint: str, graph: str, path: str, align_corners: str) -> None:
+    """Write a graph, as ``write`` does."""
+    write(Path(checkpoint), graph, Path(path), align_corners=align_corners == "True")

@@ -1,28 +1,18 @@
 """The graphs of a checkpoint: where they are kept, and how they are made where they are not yet.
 
-Making them needs PyTorch, once for each checkpoint and in a process of its own, whose memory goes with it.
+Making them needs PyTorch, once for each checkpoint.
 """
 
-import subprocess
-import sys
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
-from visard.engines.errors import EngineError, ModelRefused
+from visard.models.animate._export_process import export
 from visard.models.processor import Report
 from visard.models.store import open_store
 
-SIDE = 256
-"""Of the pictures that all published models were trained with, pixels."""
 _VERSION = 1
 """Goes up when graphs are written in another way."""
-_START = """import sys
-sys.path[:] = sys.argv[5:]
-from visard.models.animate.fomm.export import main
-sys.exit(main(*sys.argv[1:5]))
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,33 +53,5 @@ def graphs(model: str, report: Report, *, align_corners: bool) -> dict[str, Path
 
 
 def _make(checkpoint: Path, graph: str, report: partial[None], align_corners: bool, path: Path) -> None:
-    if find_spec("torch") is None:
-        raise EngineError(
-            f"{checkpoint.name} has to be written for engines once, which needs PyTorch: "
-            "pip install 'visard[export]'"
-        )
-    isolated = ["-I"] if sys.flags.isolated else []
-    given = [checkpoint, graph, path, int(align_corners)]
-    with subprocess.Popen(
-        [sys.executable, *isolated, "-c", _START, *map(str, given), *filter(None, sys.path)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as child:
-        try:
-            text = _wait(child, report)
-        finally:
-            child.kill()
-    if child.returncode:
-        raise ModelRefused(text.strip().splitlines()[-1] if text.strip() else f"{checkpoint.name}: no graph")
-
-
-def _wait(child: "subprocess.Popen[str]", report: partial[None]) -> str:
-    """Return what a child says, telling four times a second that it works; what that raises gives up."""
-    while True:
-        report("writing the model for engines")
-        try:
-            return child.communicate(timeout=0.25)[1]
-        except subprocess.TimeoutExpired:
-            continue
+    given = checkpoint, graph, path, align_corners
+    export("visard.models.animate.fomm.export", given, checkpoint.name, report)

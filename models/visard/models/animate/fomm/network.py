@@ -9,14 +9,13 @@ Coordinates are x, y in -1..1 with these on the middles of the outermost pixels.
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
-from visard.models.animate.fomm.checkpoint import Weights
+from visard.models.animate._torch_layers import folded, line, norm, product, sizes
+from visard.models.torch_weights import Weights
 
-_EPSILON = 1e-5
 _TEMPERATURE = 0.1
 """What the logits of keypoints are divided by."""
 _VARIANCE = 0.01
@@ -39,19 +38,6 @@ def conv(weight: Tensor, bias: Tensor, *, padded: bool = True) -> nn.Conv2d:
     layer = nn.Conv2d(came, out, (high, wide), padding=(high // 2, wide // 2) if padded else 0)
     layer.weight.data, layer.bias = weight, nn.Parameter(bias)
     return layer
-
-
-def norm(weights: Weights) -> tuple[Tensor, Tensor]:
-    """Return factor and shift of each channel by which a batch norm acts."""
-    factor = weights["weight"] / torch.sqrt(weights["running_var"].double() + _EPSILON)
-    return factor, weights["bias"] - factor * weights["running_mean"]
-
-
-def folded(convolution: Weights, batch_norm: Weights) -> tuple[Tensor, Tensor]:
-    """Return weight and bias of a convolution with the batch norm that follows it."""
-    factor, shift = norm(batch_norm)
-    weight = convolution["weight"] * factor[:, None, None, None]
-    return weight.float(), (convolution["bias"] * factor + shift).float()
 
 
 def same(weights: Weights) -> nn.Module:
@@ -98,15 +84,9 @@ def heads(weights: Weights, *names: str, padded: bool) -> nn.Conv2d:
     return conv(weight, bias, padded=padded)
 
 
-def sizes(x: Tensor) -> tuple[int, ...]:
-    """Return the shape as numbers that an exporter takes for constants."""
-    return tuple(map(int, x.shape))
-
-
 def grid(high: int, wide: int) -> Tensor:
     """Return the coordinates of a picture's pixels, [high, wide, 2]; a constant to an exporter."""
-    lines = (np.linspace(-1, 1, count, dtype=np.float32) for count in (wide, high))
-    return torch.from_numpy(np.stack(np.meshgrid(*lines), -1))
+    return torch.stack(torch.meshgrid(line(wide), line(high), indexing="xy"), -1)
 
 
 def inverse(matrix: Tensor) -> Tensor:
@@ -114,11 +94,6 @@ def inverse(matrix: Tensor) -> Tensor:
     a, b, c, d = matrix.flatten(-2).split(1, -1)
     adjoint = torch.cat([d, -b, -c, a], -1) / (a * d - b * c)
     return adjoint.reshape(sizes(matrix))
-
-
-def product(left: Tensor, right: Tensor) -> Tensor:
-    """Multiply 2x2 matrices, [..., 2, 2], without a matrix product, which Turing has not in fp32."""
-    return (left[..., None] * right[..., None, :, :]).sum(-2)
 
 
 class Reduce(nn.Module):

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from visard.models.animate._animation import MotionKind
+
 
 class Checkpoint(StrEnum):
     """The models that are published; faces are what vox and vox-adv were trained on."""
@@ -21,13 +23,6 @@ class Checkpoint(StrEnum):
     def model(self) -> str:
         """Return what the store calls it."""
         return f"fomm_{self.value.replace('-', '_')}"
-
-
-class MotionKind(StrEnum):
-    """What moves the portrait: the driver's motion since the reference, or where the driver is."""
-
-    relative = "relative"
-    absolute = "absolute"
 
 
 class DriverCrop(StrEnum):
