@@ -43,6 +43,7 @@ from visard.daemon.personas.prepare import chosen, suitable
 from visard.daemon.personas.record import AUTO, MAX_PHOTOS, PICTURE, Persona, PersonaKind, Record
 from visard.daemon.service.enrolment import TITLE
 from visard.daemon.service.jobs import Jobs
+from visard.daemon.service.model_files import ModelFiles
 from visard.daemon.service.service import Service, snapshot
 from visard.daemon.service.trials import Trials
 from visard.models.picture_file import read_picture
@@ -80,6 +81,8 @@ class FakeService(Service):
         self._jobs: dict[int, Job] = {}
         self._trying = Jobs(self._changed)
         self._trying._numbers = count(1000)
+        mirror = lambda: self.config().models_mirror  # noqa: E731
+        self.models = ModelFiles(self._trying, mirror, _models_of(config))
         self.trials = Trials(self._trying, lambda _, wanted: self._added(wanted))
         self._problems: dict[str, Problem] = {}
         self._revealed = self._weak = self._asleep = self._enrolled = False
@@ -323,8 +326,12 @@ class FakeService(Service):
         return self._keep(configured)
 
     def cancel(self, job: int) -> None:
+        if self._trying.cancel(job):
+            return
         if job != snapshot.PREPARING or self._preparing is None:
-            raise PersonaError(f"job {job} cannot be given up; only preparing a persona can")
+            raise PersonaError(
+                f"job {job} cannot be given up; only preparing a persona and work on models can"
+            )
         self._note("cancel", job)
         self.prepare(None)
 
@@ -503,6 +510,10 @@ class FakeService(Service):
                 self.result.offer(drawing(self._drawn, (120, 40, 160)))
             except Closed:
                 return
+
+
+def _models_of(config: ConfigFile) -> Path | None:
+    return config.path.parent / "models" if config.path else None
 
 
 def _persona(

@@ -9,6 +9,11 @@ VisardError
 │   └── FaceUnusable
 ├── ProcessorUnknown          (visard.models.errors)
 ├── NetworkUnavailable        (visard.models.errors)
+├── ModelError                (visard.models.errors)
+│   ├── ModelUnknown
+│   ├── ModelMissing
+│   ├── ModelDamaged
+│   └── LicenceNotAccepted
 ├── SourceError               frames cannot be read
 │   ├── SourceUnavailable     missing, broken, busy or of an unknown kind
 │   ├── SourceLost            it worked and stopped; opening it again may help
@@ -30,6 +35,11 @@ VisardError
 from visard.engines.errors import BackendUnavailable, EngineError, ModelRefused, VisardError
 from visard.models.errors import (
     FaceUnusable,
+    LicenceNotAccepted,
+    ModelDamaged,
+    ModelError,
+    ModelMissing,
+    ModelUnknown,
     NetworkUnavailable,
     PictureUnreadable,
     PortraitError,
@@ -155,7 +165,12 @@ __all__ = [
     "EnrolmentError",
     "FaceUnusable",
     "InstallError",
+    "LicenceNotAccepted",
+    "ModelDamaged",
+    "ModelError",
+    "ModelMissing",
     "ModelRefused",
+    "ModelUnknown",
     "NetworkUnavailable",
     "PersonaError",
     "PersonaUnknown",

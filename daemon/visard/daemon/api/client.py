@@ -13,6 +13,7 @@ import httpx
 
 from visard.daemon.api.connection import LONG_TIMEOUT, TIMEOUT, failure
 from visard.daemon.api.engines import EnginesInfo
+from visard.daemon.api.model_client import ModelClient
 from visard.daemon.api.persona_client import PersonaClient, absolute
 from visard.daemon.api.requests import EnrolRequest, PersonaRequest, RevealRequest
 from visard.daemon.api.schema import CameraInfo, EnrolmentInfo, Job, Link, ProcessorInfo, Status
@@ -24,7 +25,7 @@ from visard.daemon.errors import DaemonAbsent
 _EVENTS = httpx.Timeout(TIMEOUT, read=60)  # a daemon with nothing to tell gives a sign of life every 15 s
 
 
-class Client(PersonaClient):
+class Client(PersonaClient, ModelClient):
     """A connection to the daemon of this user; any thread. Every method raises VisardError."""
 
     def status(self) -> Status:
@@ -91,7 +92,7 @@ class Client(PersonaClient):
         return self.ask("GET", "/processors", list[ProcessorInfo], timeout=LONG_TIMEOUT)
 
     def cancel(self, job: int) -> Status:
-        """Give up a job: preparing the persona that somebody waits for."""
+        """Give up a job: preparing the persona that somebody waits for, or work on a model."""
         return self.ask("DELETE", f"/jobs/{job}", Status)
 
     def cameras(self) -> list[CameraInfo]:

@@ -87,6 +87,19 @@ class EnrolRequest(_Body):
     path: FilePath | None = Field(None, description="a photo or clip of this machine; null: the camera")
 
 
+class FetchModel(_Body):
+    """Fetch a model."""
+
+    accept_licence: bool = Field(False, strict=True, description="its licence was read and accepted")
+
+
+class ImportModel(FetchModel):
+    """Import a model from a file, or models from a folder, of this machine."""
+
+    path: FilePath
+    name: Name | None = Field(None, description="which model it is, where what it holds fits several")
+
+
 class PersonaChange(ProcessorRequest):
     """A persona's new name or title, whether it is hidden, and what shall put it on."""
 

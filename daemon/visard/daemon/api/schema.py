@@ -36,7 +36,13 @@ GET      /enrolment                          EnrolmentInfo: whether the driver i
 POST     /enrolment                          learn what the driver looks like: EnrolRequest -> Job
 DELETE   /enrolment                          forget what the driver looks like
 GET      /processors                         list of ProcessorInfo: what can put a persona on, and its options
-DELETE   /jobs/{job}                         give up preparing a persona -> Status
+DELETE   /jobs/{job}                         give up preparing a persona, or work on a model -> Status
+GET      /models                             list of ModelInfo: what can be fetched or imported
+POST     /models/import                      a file or folder of this machine: ImportModel -> Job
+GET      /models/{name}                      ModelInfo
+DELETE   /models/{name}                      delete its files -> ModelInfo; ?forget=true: its pin too
+POST     /models/{name}/fetch                from where it is published: FetchModel -> Job
+POST     /models/{name}/verify               read its files again -> Job
 GET      /settings                           Config
 PATCH    /settings                           some fields of Config -> Config
 DELETE   /settings/{key}                     back to its default -> Config
@@ -205,6 +211,10 @@ class Job(Fact):
     step: str = ""
     """What is being done now."""
     persona: str | None = None
+    model: str | None = None
+    """The model that it fetches, imports or checks."""
+    cancellable: bool = False
+    """It is no preparation of a persona and can be given up all the same."""
     progress: float | None = Field(None, description="0 to 1; null when nobody knows")
     done: bool = False
     error: str | None = None

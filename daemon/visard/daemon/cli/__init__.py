@@ -31,6 +31,7 @@ COMMANDS = {
     "run": "Put a persona on live: camera in, virtual camera out.",
     "convert": "Put a persona on everyone in a video file.",
     "personas": "List, try, add, rename, hide, order and remove personas.",
+    "models": "List, fetch, import, check and remove models that others publish.",
     "engines": "Compile networks for this machine, check and measure them.",
     "bench": "Measure speed, delay and memory on this machine.",
     "doctor": "Say what is here, what is missing and how to get it.",

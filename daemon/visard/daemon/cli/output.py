@@ -58,12 +58,18 @@ class Output:
             yield lambda done, total: update(completed=done, total=total)
 
     @contextmanager
-    def preparing(self, name: str, shown: bool | None = None) -> Iterator[Callable[[float, str], None]]:
-        """Give what tells how far a persona is, 0 to 1, and what is being done; shown as ``progress`` is."""
-        with _bar(f"preparing {name}", shown) as update:
+    def working(self, label: str, shown: bool | None = None) -> Iterator[Callable[[float, str], None]]:
+        """Give what tells how far something is, 0 to 1, and what is being done; shown as ``progress`` is."""
+        with _bar(label, shown) as update:
             yield lambda share, text: update(
-                completed=share, total=1, description=f"preparing {name}" + (f": {text}" if text else "")
+                completed=share, total=1, description=label + (f": {text}" if text else "")
             )
+
+    @contextmanager
+    def preparing(self, name: str, shown: bool | None = None) -> Iterator[Callable[[float, str], None]]:
+        """Give what tells how far a persona is; shown as ``progress`` is."""
+        with self.working(f"preparing {name}", shown) as report:
+            yield report
 
 
 @contextmanager

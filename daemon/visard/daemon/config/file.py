@@ -3,13 +3,15 @@
 import difflib
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Annotated, Any
 
 import tomlkit
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import PydanticCustomError
 from tomlkit.exceptions import TOMLKitError
 
 from visard.daemon.config.settings import Line, Mode, Settings, concealing, reveals
@@ -18,6 +20,17 @@ from visard.engines.file_access import make_private, private_file, read_plain
 
 MAX_BYTES = 1 << 20
 """Of a configuration."""
+
+
+_ADDRESS = r"https?://[A-Za-z0-9._:\[\]-]+(/[!-~]*)?"
+
+
+def _address(text: str) -> str:
+    if text and not re.fullmatch(_ADDRESS, text):
+        raise PydanticCustomError(
+            "address", "Input should be an address that begins with https:// or http://"
+        )
+    return text
 
 
 class Config(Settings):
@@ -39,6 +52,12 @@ class Config(Settings):
     )
     always_on: bool = Field(False, description="keep the camera on also while nobody watches")
     crossfade: float = Field(0.0, ge=0, le=2, description="seconds in which one persona becomes the next")
+    models_mirror: Annotated[str, AfterValidator(_address)] = Field(
+        "",
+        max_length=500,
+        description="address of a folder to fetch models from instead of their publishers",
+        json_schema_extra={"pattern": f"^({_ADDRESS})?$"},
+    )
     notifications: bool = Field(True, description="let the tray tell of problems")
 
 

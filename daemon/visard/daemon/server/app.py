@@ -11,11 +11,11 @@ from visard.daemon.api.requests import NewPersona, PersonaChange, TrialPersona
 from visard.daemon.api.schema import ErrorBody
 from visard.daemon.personas.describe import describe
 from visard.daemon.server import error_handlers
-from visard.daemon.server.common_routes import library, trials
+from visard.daemon.server.common_routes import library, models, trials
 from visard.daemon.server.deps import Api
 from visard.daemon.server.middleware import BodyLimit, TokenAuth
 from visard.daemon.server.responses import ANY_ROUTE, REFERENCE
-from visard.daemon.server.routes import control, enrolment, personas, streams, system
+from visard.daemon.server.routes import control, enrolment, model_import, personas, streams, system
 from visard.daemon.server.routes.system import some_of
 
 _ROUTERS = (
@@ -24,6 +24,8 @@ _ROUTERS = (
     personas.router,
     library.router,
     trials.router,
+    model_import.router,
+    models.router,
     system.router,
     streams.router,
 )

@@ -22,6 +22,7 @@ def _error(description: str) -> dict[str, Any]:
 
 
 UNKNOWN: Answers = {404: _error("There is no such persona.")}
+UNKNOWN_MODEL: Answers = {404: _error("There is no such model.")}
 CONFLICT: Answers = {409: _error("Refused as things are; the message says why.")}
 ANY_ROUTE: Answers = {
     422: _error("The request is not what this takes."),

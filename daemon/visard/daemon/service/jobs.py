@@ -7,6 +7,7 @@ from threading import Lock, Thread
 
 from visard.daemon.api.schema import Job
 from visard.daemon.errors import VisardError
+from visard.engines.errors import Cancelled
 from visard.models.processor import Report
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ class Jobs:
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
         self._jobs: dict[int, Job] = {}
+        self._given_up: set[int] = set()
         self._numbers = itertools.count(1)
         self._lock = Lock()
 
@@ -29,15 +31,29 @@ class Jobs:
         with self._lock:
             return tuple(self._jobs.values())
 
-    def start(self, title: str, work: Callable[[Report], str | None]) -> Job:
-        """Start ``work``, which tells how far it is and returns the persona that it made, if it made one."""
-        job = Job(id=next(self._numbers), title=title)
+    def start(self, title: str, work: Callable[[Report], str | None], *, model: str | None = None) -> Job:
+        """Start ``work``, which tells how far it is and returns the persona that it made, if it made one.
+
+        Work on a ``model`` can be given up.
+        """
+        job = Job(id=next(self._numbers), title=title, model=model, cancellable=model is not None)
         self._put(job)
         Thread(target=self._run, args=(job, work), name=f"visard job {job.id}", daemon=True).start()
         return job
 
+    def cancel(self, number: int) -> bool:
+        """Have a job end as soon as it tells how far it is; false for one that cannot be given up."""
+        with self._lock:
+            job = self._jobs.get(number)
+            if job is None or job.done or not job.cancellable:
+                return False
+            self._given_up.add(number)
+            return True
+
     def _run(self, job: Job, work: Callable[[Report], str | None]) -> None:
         def report(share: float, text: str) -> None:
+            if job.id in self._given_up:
+                raise Cancelled("it was given up")
             told = job.model_copy(update={"progress": share, "step": text})
             if self._jobs.get(job.id) != told:
                 self._put(told)
@@ -48,6 +64,7 @@ class Jobs:
             if not isinstance(error, VisardError):
                 log.exception("%s failed", job.title)
             done = {"error": str(error) or type(error).__name__}
+        self._given_up.discard(job.id)
         self._put(job.model_copy(update=done | {"done": True}))
 
     def _put(self, job: Job) -> None:

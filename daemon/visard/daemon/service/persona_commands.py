@@ -142,9 +142,13 @@ class PersonaCommands:
         return self.persona(after.name)
 
     def cancel(self, job: int) -> None:
-        """Give up what a job does: preparing the persona that somebody waits for. Raises PersonaError."""
+        """Give up preparing the persona that somebody waits for, or work on a model. Raises PersonaError."""
+        if self._jobs.cancel(job):
+            return
         if job != snapshot.PREPARING or self._controller.wanted is None:
-            raise PersonaError(f"job {job} cannot be given up; only preparing a persona can")
+            raise PersonaError(
+                f"job {job} cannot be given up; only preparing a persona and work on models can"
+            )
         self._prepared.cancel()
 
     def generate_persona(self, seed: int | None, name: str | None, *, wear: bool = False) -> Job:

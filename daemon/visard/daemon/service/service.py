@@ -27,6 +27,7 @@ from visard.daemon.service.controller import Controller
 from visard.daemon.service.enrolment import Enrolment
 from visard.daemon.service.jobs import Jobs
 from visard.daemon.service.live import OpenedSinks, PreviewStreams
+from visard.daemon.service.model_files import ModelFiles
 from visard.daemon.service.persona_commands import PersonaCommands
 from visard.daemon.service.persona_index import PersonaIndex
 from visard.daemon.service.prepared import PreparedPersonas
@@ -68,6 +69,8 @@ class Service(PersonaCommands):
         self._prepared = PreparedPersonas(library, self._changed, ahead=opened is None)
         self._jobs = Jobs(self._changed)
         self.trials = Trials(self._jobs, self._keep)
+        self.models = ModelFiles(self._jobs, lambda: self.config().models_mirror)
+        """Models that others publish."""
         selector = selector or SourceSelector(paths.data() / "last-camera", self._cameras)
         self._controller = Controller(
             config.config,

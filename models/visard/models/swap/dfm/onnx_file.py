@@ -9,10 +9,11 @@ numbers equal, so bytes would refuse half precision for a last digit.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from visard.engines.errors import ModelRefused
 from visard.engines.file_access import open_plain
+from visard.models.onnx_fields import check_whole
 from visard.models.swap.dfm.morph import unsplit
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _read(path: Path) -> "onnx.ModelProto":
 
     try:
         with open_plain(path, MAX_BYTES) as file:
-            _whole(path.name, file)
+            check_whole(path.name, file, ", as a DFM is")
             model = onnx.load(file, "protobuf", load_external_data=False)
     except OSError as error:
         raise ModelRefused(f"{path} cannot be read: {error.strerror}") from error
@@ -78,35 +79,6 @@ def _read(path: Path) -> "onnx.ModelProto":
     for value in [value for value in model.graph.input if value.name in weights]:
         model.graph.input.remove(value)
     return model
-
-
-def _whole(name: str, file: IO[bytes]) -> None:
-    """Walk over the file's outermost fields: the first is the format's version, the last ends with it."""
-    foreign = ModelRefused(f"{name} is not an ONNX file, as a DFM is; get it again")
-    size, end = file.seek(0, 2), file.seek(0)
-    while end < size:
-        key = _varint(file)
-        length = _varint(file) if key & 7 in (0, 2) else -1
-        if length < 0 or not 1 <= key >> 3 < 100 or (end == 0 and key != 8):
-            raise foreign
-        end = file.tell() + (length if key & 7 == 2 else 0)
-        file.seek(end)
-    if not size:
-        raise foreign
-    if end > size:
-        raise ModelRefused(f"{name} is truncated, {size} of at least {end} bytes; get it again")
-    file.seek(0)
-
-
-def _varint(file: IO[bytes]) -> int:
-    """Return the next whole number of a protobuf file, -1 when there is none."""
-    value = 0
-    for shift in range(0, 70, 7):
-        byte = file.read(1) or b"\xff"
-        value |= (byte[0] & 127) << shift
-        if byte[0] < 128:
-            return value
-    return -1
 
 
 def _check(name: str, graph: "onnx.GraphProto") -> DfmInfo:

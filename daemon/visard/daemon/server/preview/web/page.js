@@ -4,6 +4,7 @@ import { AddingDialog } from "/adding.js";
 import { Chart } from "/chart.js";
 import { find, level, make, put } from "/elements.js";
 import { LibraryPanel } from "/library.js";
+import { ModelsPanel } from "/models.js";
 import { Stream } from "/pictures.js";
 import { ProcessorPanel } from "/processor.js";
 import { say, translate, translated } from "/texts.js";
@@ -16,6 +17,7 @@ const chart = new Chart(find("#time"));
 const panel = new ProcessorPanel((name, body) => send("PATCH", `/persona/${encodeURIComponent(name)}`, body));
 const library = new LibraryPanel((name) => post("/persona", { name }), complain);
 const adding = new AddingDialog();
+const models = new ModelsPanel(complain);
 let status = null;
 let connected = false;
 
@@ -48,6 +50,7 @@ function progressed(job) {
   showPersonas();
   showPreparing();
   adding.progressed(status.jobs);
+  models.progressed(status.jobs);
 }
 
 /** Find out why there are no events any more, say it, and try again. */
@@ -92,6 +95,7 @@ function show() {
   showGuard();
   showPersonas();
   showPreparing();
+  models.progressed(status.jobs);
   panel.show(status);
   showNumbers();
 }
