@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from visard.models import align
-from visard.models.swap.dfm.swapper import sample_faces
+from visard.models.sample_faces import sample_faces
 
 ALIGNED = {
     "all_points": {"size": 224, "coverage": 2.2, "offset": (0, -0.08), "still": False},
@@ -111,7 +111,8 @@ def test_what_lies_outside_is_black() -> None:
 def test_the_people_we_ship_are_found() -> None:
     found = sample_faces()
     assert len(found) == 3
-    for picture, landmarks in found:
+    for picture, face in found:
+        landmarks = face.landmarks
         matrix = align.align(landmarks, 224, coverage=2.2)
         inside = align.apply(matrix, landmarks[:468, :2])
         assert inside.min() > 0

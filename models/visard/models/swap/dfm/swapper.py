@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache as cached
 from pathlib import Path
 
 import cv2
@@ -14,10 +13,10 @@ from visard.engines.cache import cache, files
 from visard.engines.cache.digest import digest
 from visard.engines.errors import EngineError, ModelRefused
 from visard.models import align
-from visard.models.check_inputs import pictures
 from visard.models.face import Face, Image, Landmarks
 from visard.models.geometry.pose import fit_pose
 from visard.models.processor import FrameWorker, Kind, Material, Patch, Pending, ProcessorFailed, Report
+from visard.models.sample_faces import sample_faces
 from visard.models.swap.dfm import crop_steps as steps
 from visard.models.swap.dfm.morph import morph_mask
 from visard.models.swap.dfm.onnx_file import convert, inspect, ports
@@ -29,7 +28,6 @@ from visard.models.swap.dfm.options import (
     Interpolation,
     MaskMode,
 )
-from visard.models.track.tracker import Tracker
 
 _REWRITTEN = "dfm-1"
 """Folder of rewritten networks; the number goes up with what is rewritten."""
@@ -262,23 +260,12 @@ def _rewritten(model: Path, report: Report) -> Path:
     return path
 
 
-@cached
-def sample_faces() -> tuple[tuple[Image, Landmarks], ...]:
-    """The generated people we ship, with their landmarks: what networks that take crops are tried with."""
-    tracker = Tracker(max_faces=1)
-    found = []
-    for picture in pictures():
-        tracker.forget()
-        found += [(picture, face.landmarks) for face in tracker.update(picture, 0.0).faces]
-    return tuple(found)
-
-
 def _samples(path: Path, options: DfmOptions) -> list[tuple[Array, ...]]:
     """Return what a rewritten network is given when it looks at the people we ship, at several morphs."""
     resolution, channels = ports(path)
     crops = [
-        align.crop(picture, crop_matrix(landmarks, options), options.resolution)
-        for picture, landmarks in sample_faces()
+        align.crop(picture, crop_matrix(face.landmarks, options), options.resolution)
+        for picture, face in sample_faces()
     ]
     morphs = np.linspace(1, 0.5, len(crops))
     return [inputs(crop, resolution, channels, morph) for crop, morph in zip(crops, morphs, strict=True)]
