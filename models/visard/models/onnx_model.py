@@ -9,6 +9,7 @@ import numpy.typing as npt
 from visard.engines.errors import ModelRefused
 from visard.engines.file_access import open_plain
 from visard.models.onnx_fields import check_whole
+from visard.models.scale import Scale
 
 if TYPE_CHECKING:
     import onnx
@@ -85,18 +86,18 @@ class Wrapper:
         self._output = self._graph.output[0].name
         del self._graph.value_info[:], self._graph.output[:]
 
-    def picture_in(
-        self, name: str, side: int, mean: tuple[float, ...], deviation: tuple[float, ...], *, planes: bool = True
-    ) -> None:
+    def picture_in(self, name: str, side: int, scale: Scale, *, planes: bool = True) -> None:
         """Make an input a crop, uint8 [1, side, side, 3], BGR.
 
-        The network gets ((RGB / 255) - mean) / deviation in planes, or without ``planes`` BGR as it lies.
+        The network gets it as RGB in planes, or without ``planes`` as it lies.
         """
         port = self._port(name)
         crop = self._input(f"visard_{port}", _BYTE, (1, side, side, 3))
         x = self._op(self._before, "Cast", crop, to=_FLOAT)
-        x = self._op(self._before, "Sub", x, self._constant(255 * np.array(mean, np.float64)))
-        x = self._op(self._before, "Mul", x, self._constant(1 / (255 * np.array(deviation, np.float64))))
+        mean, deviation = (255 * np.array(each[::-1]) for each in (scale.mean, scale.deviation))
+        if mean.any():
+            x = self._op(self._before, "Sub", x, self._constant(mean))
+        x = self._op(self._before, "Mul", x, self._constant(1 / deviation))
         if planes:
             x = self._op(self._before, "Gather", x, self._constant(_BGR), axis=3)
             x = self._op(self._before, "Transpose", x, perm=[0, 3, 1, 2])
@@ -109,8 +110,9 @@ class Wrapper:
         given = self._input(f"visard_{port.name}", _FLOAT, shape)
         self._feed(port.name, given if kind == _FLOAT else self._op(self._before, "Cast", given, to=kind))
 
-    def picture_out(self, side: int, gain: float, shift: float) -> None:
-        """Make the output a crop, uint8 [1, side, side, 3], BGR: gain * y + shift in 0..255, cut down."""
+    def picture_out(self, side: int, scale: Scale) -> None:
+        """Make the output a crop, uint8 [1, side, side, 3], BGR, cut down to bytes."""
+        gain, shift = scale.to_bytes
         y = self.after("Mul", self._output, gain)
         if shift:
             y = self.after("Add", y, shift)
@@ -136,7 +138,7 @@ class Wrapper:
         """The name of the network's own output."""
         return self._output
 
-    def first_operators(self, count: int) -> list[str]:
+    def first_nodes(self, count: int) -> list[str]:
         """Return the names of the network's first nodes."""
         return [node.name for node in self._graph.node[:count]]
 
