@@ -45,26 +45,26 @@ def read_model(path: Path, what: str = "a published model") -> "onnx.ModelProto"
 
 def widen(graph: "onnx.GraphProto") -> None:
     """Turn a graph in half precision into fp32, in place: engines choose the precision, and check it."""
-    from onnx import numpy_helper
-
-    def wide(tensor: "onnx.TensorProto") -> None:
-        if tensor.data_type == _HALF:
-            array = numpy_helper.to_array(tensor).astype(np.float32)
-            tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
-
     for tensor in graph.initializer:
-        wide(tensor)
+        _widen_tensor(tensor)
     for value in (*graph.input, *graph.output, *graph.value_info):
         if value.type.tensor_type.elem_type == _HALF:
             value.type.tensor_type.elem_type = _FLOAT
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                wide(attribute.t)
-            if attribute.name in ("to", "dtype") and attribute.i == _HALF:
-                attribute.i = _FLOAT
-            if attribute.HasField("g"):
-                widen(attribute.g)
+    for attribute in (attribute for node in graph.node for attribute in node.attribute):
+        if attribute.HasField("t"):
+            _widen_tensor(attribute.t)
+        if attribute.name in ("to", "dtype") and attribute.i == _HALF:
+            attribute.i = _FLOAT
+        if attribute.HasField("g"):
+            widen(attribute.g)
+
+
+def _widen_tensor(tensor: "onnx.TensorProto") -> None:
+    from onnx import numpy_helper
+
+    if tensor.data_type == _HALF:
+        array = numpy_helper.to_array(tensor).astype(np.float32)
+        tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
 
 
 class Wrapper:
@@ -136,7 +136,7 @@ class Wrapper:
     @property
     def output(self) -> str:
         """The name of the network's own output."""
-        return self._output
+        return str(self._output)
 
     def first_nodes(self, count: int) -> list[str]:
         """Return the names of the network's first nodes."""

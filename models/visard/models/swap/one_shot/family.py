@@ -109,7 +109,8 @@ def find_member(name: str, store: Store) -> Member:
     if absent:
         commands = "; ".join(map(store.command, absent))
         raise ModelMissing(
-            f"one_shot with {member.name} lacks {', '.join(spec.name for spec in absent)}; get with: {commands}"
+            f"one_shot with {member.name} lacks {', '.join(spec.name for spec in absent)}; "
+            f"get what is missing with: {commands}"
         )
     return member
 

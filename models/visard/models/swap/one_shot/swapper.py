@@ -44,8 +44,11 @@ class OneShotNetwork:
     def __call__(self, crop: Image, source: Floats) -> Image:
         """Swap the face of a BGR crop whose side is a multiple of the network's."""
         boost = crop.shape[0] // self.member.side
-        parts = [np.array(self._engine(part[None], source)[0][0]) for part in apart(crop, boost)]
+        parts = [np.array(self._run(part[None], source)) for part in apart(crop, boost)]
         return together(parts, boost)
+
+    def _run(self, *arrays: Array) -> Array:
+        return self._engine(*arrays)[0][0]
 
     def close(self) -> None:
         """Stop looking for better engines."""
