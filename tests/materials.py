@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dfm_files
 import numpy as np
+import published_models
 import pytest
 
 from visard.models.face import Face, Image
@@ -20,6 +21,16 @@ SHIPPED = TESTS.parent / "daemon/visard/daemon/personas/shipped"
 
 MODELS: dict[str, Callable[[Path], Path]] = {"dfm": dfm_files.tinted}
 """Writes a small trained model of each kind."""
+
+
+@pytest.fixture(scope="session")
+def models_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A home in whose store there is a small model for every processor that takes one from there."""
+    folder = tmp_path_factory.mktemp("models-home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VISARD_HOME", str(folder))
+        published_models.fill(folder, "inswapper_128")
+        yield
 
 
 def photo(name: str) -> Material:

@@ -9,26 +9,21 @@ from visard.models.store import Store, open_store
 from visard.models.swap.one_shot.family import EMAP, IDENTITY, MEMBERS, Member
 
 BLOCK = 14
+STRIPES = 3
 
 
 def swapper(path: Path, member: Member, share: float = 0.0, seed: int = 0) -> Path:
-    """Write a member: ``share`` of its target, and for the rest a colour that its source makes.
-
-    ``mix`` is what y is, in numpy.
-    """
+    """Write a member: ``share`` of its target, and for the rest stripes in colours that its source makes."""
     graph = Graph("one_shot", opset=13)
     side = member.side
     target, source = graph.input("target", 1, 3, side, side), graph.input("source", *member.source)
     if member.picture is not None:
         source = graph.op("ReduceMean", source, axes=[2, 3], keepdims=0)
-    made = graph.op("MatMul", source, graph.constant(colours(member, seed)))
-    colour = graph.reshape(graph.op("Tanh", made), 1, 3, 1, 1)
-    rest = graph.op("Mul", graph.op("Mul", colour, graph.constant(shades(side))), graph.constant(1 - share))
-    graph.output(
-        "output",
-        graph.op("Add", graph.op("Mul", target, graph.constant(share)), rest),
-        1, 3, side, side,
-    )  # fmt: skip
+    made = graph.op("Sigmoid", graph.op("MatMul", source, graph.constant(colours(member, seed))))
+    rest = graph.op("MatMul", graph.reshape(made, 1, 3, STRIPES), graph.constant(stripes(side)))
+    rest = graph.op("Mul", graph.reshape(rest, 1, 3, side, side), graph.constant(1 - share))
+    y = graph.op("Add", graph.op("Mul", target, graph.constant(share)), rest)
+    graph.output("output", y, 1, 3, side, side)
     if member.converter == EMAP:
         graph.constant(matrix(seed), "emap")
     return graph.save(path)
@@ -39,22 +34,27 @@ def mix(
 ) -> np.ndarray:
     """Return what ``swapper`` computes."""
     flat = source.mean((2, 3)) if source.ndim == 4 else source
-    colour = np.tanh(flat @ colours(member, seed)).reshape(1, 3, 1, 1)
-    return share * target + (1 - share) * colour * shades(member.side)
+    made = 1 / (1 + np.exp(-(flat @ colours(member, seed)).reshape(1, 3, STRIPES)))
+    return share * target + (1 - share) * (made @ stripes(member.side)).reshape(
+        1, 3, member.side, member.side
+    )
 
 
-def shades(side: int) -> np.ndarray:
-    """A texture between .6 and 1 that tells up from down, [1, 1, side, side]."""
+def stripes(side: int) -> np.ndarray:
+    """Patterns that are 1 together, [1, STRIPES, side * side]."""
     y, x = np.mgrid[:side, :side] / side
-    return (0.8 + 0.2 * np.sin(20 * x) * np.cos(13 * y))[None, None].astype(np.float32)
+    down, across = 0.5 + 0.5 * np.sin(20 * y), 0.5 + 0.5 * np.cos(15 * x)
+    return (
+        np.stack([down, (1 - down) * across, (1 - down) * (1 - across)])
+        .reshape(1, STRIPES, -1)
+        .astype(np.float32)
+    )
 
 
 def colours(member: Member, seed: int) -> np.ndarray:
-    """Weights from a source to colours that are not negative for people and not all alike."""
-    random = np.random.default_rng(seed)
-    if member.picture is not None:
-        return (np.eye(3) + 0.1 * random.random((3, 3))).astype(np.float32)
-    return (random.standard_normal((512, 3)) * 0.05).astype(np.float32)
+    """Weights from a source to the colours of stripes."""
+    size = 3 if member.picture is not None else 512
+    return np.random.default_rng(seed).standard_normal((size, 3 * STRIPES)).astype(np.float32) * np.float32(2)
 
 
 def matrix(seed: int) -> np.ndarray:

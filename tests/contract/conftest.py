@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from materials import models_here  # noqa: F401 - a fixture
 from networks import NETWORKS
 from trials import ASSETS
 

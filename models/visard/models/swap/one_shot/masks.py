@@ -31,33 +31,37 @@ def face_mask(matrix: align.Matrix, landmarks: Landmarks, side: int, erode: floa
 
 def box_mask(
     matrix: align.Matrix, side: int, frame: tuple[int, int], erode: float, blur: float
-) -> tuple[steps.Mask, int, int]:
+) -> tuple[steps.Floats, int, int]:
     """Return the part of a crop's square that is inside a frame, with a soft edge, and its left and top.
+
+    It is float32 [height, width], 0..255.
 
     ``frame`` is width and height. Shrunk by a tenth of its size and at least 10 pixels, blurred by a
     twentieth and at least 5; but a square below 50 pixels by less, as nothing would be left of it.
     """
     back = align.invert(matrix)
     corners = align.apply(back, np.array([(0, 0), (side, 0), (0, side), (side, side)], np.float64))
-    room = round(float(np.ptp(corners, 0).max()) * 0.2 * max(erode, blur, 1)) + 25
+    room = 3 + round(float(np.ptp(corners, 0).max()) * 0.1 * max(blur - erode, 0))
     left, top = np.clip(np.floor(corners.min(0)).astype(int) - room, 0, frame).tolist()
     right, bottom = np.clip(np.ceil(corners.max(0)).astype(int) + room, 0, frame).tolist()
     if left >= right or top >= bottom:
-        return np.zeros((1, 1), np.uint8), left, top
+        return np.zeros((1, 1), np.float32), left, top
     moved = back - np.array([[0, 0, left], [0, 0, top]])
-    white = np.full((side, side), 255, np.uint8)
-    mask = np.asarray(cv2.warpAffine(white, moved, (right - left, bottom - top)), np.uint8)
+    white = np.full((side, side), 255, np.float32)
+    mask = np.asarray(cv2.warpAffine(white, moved, (right - left, bottom - top)), np.float32)
     mask[mask > _WHITE] = 255
     _, _, width, height = cv2.boundingRect(np.asarray(mask == 255, np.uint8))
     return _softened(mask, int(np.sqrt(max(height - 1, 0) * max(width - 1, 0))), erode, blur), left, top
 
 
-def _softened(mask: steps.Mask, size: int, erode: float, blur: float) -> steps.Mask:
+def _softened(mask: steps.Floats, size: int, erode: float, blur: float) -> steps.Floats:
     shrink = round(erode * max(size // 10, min(10, size // 5)))
     soft = round(blur * max(size // 20, min(5, size // 10)))
     if shrink:
-        mask = np.asarray(cv2.erode(mask, np.ones((shrink, shrink), np.uint8)), np.uint8)
-    return np.asarray(cv2.GaussianBlur(mask, (2 * soft + 1, 2 * soft + 1), 0), np.uint8) if soft else mask
+        mask = np.asarray(cv2.erode(mask, np.ones((shrink, shrink), np.uint8)), np.float32)
+    if soft:
+        mask = np.asarray(cv2.GaussianBlur(mask, (2 * soft + 1, 2 * soft + 1), 0), np.float32)
+    return mask
 
 
 def toned(image: Image, scene: Image, mask: steps.Mask) -> Image:

@@ -168,7 +168,8 @@ def boxed(image: Image, matrix: align.Matrix, frame: tuple[int, int], options: O
     mask, left, top = box_mask(matrix, image.shape[0], frame, options.erode, options.blur)
     moved = align.invert(matrix) - np.array([[0, 0, left], [0, 0, top]])
     placed = cv2.warpAffine(image, moved, mask.shape[::-1], borderMode=cv2.BORDER_CONSTANT)
-    return Patch(np.asarray(placed, np.uint8), mask, np.array([[1, 0, left], [0, 1, top]], np.float32))
+    shares = np.asarray(np.round(mask), np.uint8)
+    return Patch(np.asarray(placed, np.uint8), shares, np.array([[1, 0, left], [0, 1, top]], np.float32))
 
 
 class OneShot:
