@@ -110,6 +110,15 @@ class Wrapper:
         given = self._input(f"visard_{port.name}", _FLOAT, shape)
         self._feed(port.name, given if kind == _FLOAT else self._op(self._before, "Cast", given, to=kind))
 
+    def number_in(self, name: str) -> None:
+        """Make an input a single number, fp32 [1], whatever kind and shape the file has it as."""
+        port = next(value for value in self._graph.input if value.name == name)
+        x = self._input(f"visard_{name}", _FLOAT, (1,))
+        kind = port.type.tensor_type.elem_type
+        x = x if kind == _FLOAT else self._op(self._before, "Cast", x, to=kind)
+        sizes = self._constant(np.ones(len(_shape(port)), np.int64))
+        self._feed(name, self._op(self._before, "Reshape", x, sizes))
+
     def picture_out(self, side: int, scale: Scale) -> None:
         """Make the output a crop, uint8 [1, side, side, 3], BGR, cut down to bytes."""
         gain, shift = scale.to_bytes
@@ -233,7 +242,11 @@ def _shape(value: "onnx.ValueInfoProto") -> list[int]:
 
 def _alike(found: list[int], wanted: tuple[int, ...]) -> bool:
     """Whether shapes agree where both are known; one without sizes agrees with all."""
-    return not found or (
-        len(found) == len(wanted)
-        and all(is_ <= 0 or is_ == want for is_, want in zip(found, wanted, strict=True))
+    return (
+        not found
+        or not wanted
+        or (
+            len(found) == len(wanted)
+            and all(is_ <= 0 or is_ == want for is_, want in zip(found, wanted, strict=True))
+        )
     )

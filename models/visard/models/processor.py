@@ -201,7 +201,7 @@ class FrameWorker:
         Thread(target=_serve, args=(self._work,), name=f"visard {name}", daemon=True).start()
         weakref.finalize(self, self._work.put, None)  # the thread ends also when nobody closes it
 
-    def submit(self, make: Callable[[], Iterable[Patch]]) -> Pending:
+    def submit(self, make: Callable[[], Iterable[Patch]]) -> Future[Iterable[Patch]]:
         """Begin to make a frame's patches; raises ProcessorFailed while the one before hangs."""
         if self._closed:
             raise ProcessorFailed("this persona was closed")
