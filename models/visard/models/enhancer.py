@@ -14,7 +14,6 @@ import psutil
 from visard.engines import Array, Engine, load
 from visard.engines.plugins import Registry
 from visard.models import align
-from visard.models.errors import ModelMissing
 from visard.models.face import Image
 from visard.models.five_points import crop_matrix
 from visard.models.onnx_model import Wrapper
@@ -101,12 +100,8 @@ class EnhancerFamily:
 
     def model(self) -> EnhancerModel:
         """Return the first that is in the store. Raises ModelMissing with the command that gets one."""
-        store = open_store()
-        for model in self.models:
-            if not store.get(model.name).missing:
-                return model
-        spec = store.get(self.models[0].name).spec
-        raise ModelMissing(f"no model of {self.name} is here; get one with: {store.command(spec)}")
+        rows = {model.name: model for model in self.models}
+        return rows[open_store().choose(list(rows))]
 
     def open(self, model: EnhancerModel, *, wait: bool = True) -> FaceEnhancer:
         """Load one, tried with the people we ship."""

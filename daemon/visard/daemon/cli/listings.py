@@ -1,4 +1,4 @@
-"""``visard cameras``, ``sources``, ``sinks``, ``processors``, ``occluders``, ``enhancers``: what there is to choose from."""
+"""``visard cameras``, ``sources``, ``sinks``, ``processors`` and so on: what there is to choose from."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol

@@ -8,7 +8,7 @@ from typing import cast
 import cv2
 import numpy as np
 
-from visard.daemon.config.settings import NO_ENHANCER, Colour, Mode, Settings, reveals
+from visard.daemon.config.settings import Colour, Mode, Settings, reveals
 from visard.daemon.guard.blur import blur_face
 from visard.daemon.guard.gate import Composed
 from visard.daemon.guard.rules import GIVE_UP, FaceEvidence
@@ -158,9 +158,7 @@ class Compositor:
                     self._blend(frame.image, patch, face, settings)
                     if patch.doubt > 0:
                         blur_face(frame.image, face.centre, face.size, _HEAD * face.size, patch.doubt)
-                if settings.enhancer != NO_ENHANCER:
-                    with frame.span("enhance"):
-                        self._enhance(frame.image, face, settings)
+                self._enhance(frame, face, settings)
                 done.append(face.id)
         except Exception as error:  # one bad frame must not end the call
             self._report("swap", error)

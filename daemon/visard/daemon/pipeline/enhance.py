@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from visard.daemon.config.settings import NO_ENHANCER, Colour, Settings
+from visard.daemon.media.frame import Frame
 from visard.daemon.pipeline.blend import Blender
 from visard.daemon.pipeline.stats import Stats
 from visard.models import align
@@ -66,21 +67,25 @@ class EnhanceStep:
         self._looks: dict[int, _Look] = {}
         self._waited: dict[int, int] = {}
 
-    def __call__(self, image: Image, face: Face, settings: Settings) -> None:
+    def __call__(self, frame: Frame, face: Face, settings: Settings) -> None:
         """Enhance a face that was swapped; where that fails it stays as it is."""
+        if settings.enhancer == NO_ENHANCER:
+            self._close()
+            return
         try:
-            if settings.enhancer == NO_ENHANCER:
-                self._close()
-                return
-            model, runner = self._opened(settings.enhancer)
-            matrix = crop_matrix(face.landmarks, model.template, model.side)
-            crop = align.crop(image, matrix, model.side)
-            detail = self._detail(crop, face.id, runner, settings)
-            if detail is not None:
-                self._put(image, face, matrix, crop, detail)
+            with frame.span("enhance"):
+                self._enhance(frame.image, face, settings)
         except Exception as error:  # one bad frame must not end the call
             if self._stats.failed("enhance", error):
                 log.error("faces are not enhanced: %s: %s", type(error).__name__, error)
+
+    def _enhance(self, image: Image, face: Face, settings: Settings) -> None:
+        model, runner = self._opened(settings.enhancer)
+        matrix = crop_matrix(face.landmarks, model.template, model.side)
+        crop = align.crop(image, matrix, model.side)
+        detail = self._detail(crop, face.id, runner, settings)
+        if detail is not None:
+            self._put(image, face, matrix, crop, detail)
 
     def _opened(self, name: str) -> "tuple[EnhancerModel, _Runner]":
         if self._chosen is None or self._chosen[0] != name:
