@@ -53,8 +53,9 @@ def stripes(side: int) -> np.ndarray:
 
 def colours(member: Member, seed: int) -> np.ndarray:
     """Weights from a source to the colours of stripes."""
-    size = 3 if member.picture is not None else 512
-    return np.random.default_rng(seed).standard_normal((size, 3 * STRIPES)).astype(np.float32) * np.float32(2)
+    size, gain = 3 if member.picture is not None else 512, 2.0 if member.normalised else 0.03
+    random = np.random.default_rng(seed)
+    return random.standard_normal((size, 3 * STRIPES)).astype(np.float32) * np.float32(gain)
 
 
 def matrix(seed: int) -> np.ndarray:

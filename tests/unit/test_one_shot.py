@@ -16,6 +16,7 @@ from visard.engines.errors import ModelRefused
 from visard.models import align
 from visard.models.errors import ModelMissing
 from visard.models.five_points import crop_matrix
+from visard.models.onnx_model import Wrapper
 from visard.models.portrait import examine
 from visard.models.processor import Material
 from visard.models.store import Store, open_store
@@ -82,7 +83,7 @@ def wanted_source(name: str, store: Store) -> np.ndarray:
         weights = onnx.load(store.path(name)).graph.initializer
         embedding = embedding @ numpy_helper.to_array(weights[-1])
     if "converted" in kind:
-        embedding = run(store.path(f"crossface_{name.split('_')[0]}"), embedding)
+        embedding = run(store.path(f"crossface_{name.partition('_')[0]}"), embedding)
     return embedding if kind == "converted" else embedding / np.linalg.norm(embedding)
 
 
@@ -98,7 +99,7 @@ def test_a_member_is_fed_and_read_as_published(store: Store, name: str) -> None:
     assert (member.side, member.template) == (side, template)
     identity = None if member.picture else Identity(store, member)
     source = source_of(member, [examine(SHIPPED / "walter" / "picture.jpg")], identity)
-    np.testing.assert_allclose(source, wanted_source(name, store), atol=2e-5)
+    np.testing.assert_allclose(source, wanted_source(name, store), rtol=1e-4, atol=2e-5)
     frame, face = driver()[0]
     crop = align.crop(frame, crop_matrix(face.landmarks, template, side), side)
     mean, deviation = (each[None, :, None, None] for each in IMAGENET) if scale == "imagenet" else scale
@@ -196,28 +197,28 @@ def test_auto_takes_what_is_here(empty: Store, tmp_path: Path) -> None:
 
 
 def test_a_file_that_was_optimised_is_refused(empty: Store, tmp_path: Path) -> None:
-    published_models.fill(tmp_path, "inswapper_128")
-    path = empty.path("inswapper_128")
+    path = published_models.swapper(tmp_path / "model.onnx", MEMBERS["inswapper_128"])
     model = onnx.load(path)
     model.graph.initializer.append(numpy_helper.from_array(np.zeros((3, 3), np.float32), "later"))
     onnx.save(model, path)
+    empty.import_(path, name="inswapper_128", accept_licence=True)
     with pytest.raises(ModelRefused, match=r"its last weight is \[3, 3\]"):
         graphs.converter(empty, MEMBERS["inswapper_128"])
 
 
-def test_another_members_file_is_refused(empty: Store, tmp_path: Path) -> None:
-    published_models.fill(tmp_path, "ghost_1_256")
-    published_models.swapper(empty.path("ghost_1_256"), MEMBERS["simswap_unofficial_512"])
+def test_another_networks_file_is_refused(tmp_path: Path) -> None:
+    path = published_models.swapper(tmp_path / "model.onnx", MEMBERS["simswap_unofficial_512"])
+    shape = (1, 3, 256, 256)
     with pytest.raises(
-        ModelRefused, match=r"found target \[1, 3, 512, 512\].*expected are target \[1, 3, 256, 256\]"
+        ModelRefused, match=r"found target \[1, 3, 512, 512\].*expected are target \[1, 3, 256"
     ):
-        graphs.step(empty, MEMBERS["ghost_1_256"])
+        Wrapper(path, {"target": shape, "source": (1, 512)}, shape)
 
 
 def test_half_precision_is_widened(empty: Store, tmp_path: Path) -> None:
     member = MEMBERS["hyperswap_1a_256"]
-    published_models.fill(tmp_path, member.name, share=SHARE)
-    halved(empty.path(member.name))
+    file = halved(published_models.swapper(tmp_path / "model.onnx", member, SHARE))
+    empty.import_(file, name=member.name, accept_licence=True)
     path = graphs.step(empty, member)
     kinds = {tensor.data_type for tensor in onnx.load(path).graph.initializer}
     assert TensorProto.FLOAT16 not in kinds
@@ -228,7 +229,7 @@ def test_half_precision_is_widened(empty: Store, tmp_path: Path) -> None:
     assert np.abs(made - right[0].transpose(1, 2, 0)[..., ::-1] * 255).max() < 2
 
 
-def halved(path: Path) -> None:
+def halved(path: Path) -> Path:
     """Make a file one in half precision whose inputs and outputs are fp32, as they are published."""
     model = onnx.load(path)
     graph = model.graph
@@ -246,6 +247,7 @@ def halved(path: Path) -> None:
         graph.node.insert(0, helper.make_node("Cast", [name], [half_name], to=TensorProto.FLOAT16))
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
+    return path
 
 
 def test_networks_that_scale_by_themselves_are_given_bytes(empty: Store, tmp_path: Path) -> None:

@@ -48,7 +48,8 @@ class OneShotNetwork:
         return together(parts, boost)
 
     def _run(self, *arrays: Array) -> Array:
-        return self._engine(*arrays)[0][0]
+        made: Array = self._engine(*arrays)[0][0]
+        return made
 
     def close(self) -> None:
         """Stop looking for better engines."""
