@@ -7,9 +7,9 @@ from visard.models import align
 from visard.models.face import Image, Landmarks
 from visard.models.swap.dfm import crop_steps as steps
 
-_WORK = 224
+_WORK = 128
 """Side in pixels at which a hull is softened; it is smooth, so more shows nothing."""
-_ERODE, _BLUR = 5, 25
+_ERODE, _BLUR = 3, 14
 """The usual, as ``soften`` has it at that side."""
 _WHITE = 20
 """What of a white crop put into a frame counts as inside, 0..255."""
