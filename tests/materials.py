@@ -13,6 +13,7 @@ import dfm_files
 import fomm_checkpoint
 import liveportrait_files
 import numpy as np
+import published_models
 import pytest
 
 from visard.models.animate.puppet.eyeballs import EYES
@@ -53,6 +54,9 @@ def model(kind: str) -> Path:
     """Return a small trained model of this kind."""
     folder = Path(tempfile.mkdtemp(prefix="visard-test-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VISARD_HOME", str(folder))
+        published_models.fill(folder, "inswapper_128")
     return MODELS[kind](folder / f"model.{kind}")
 
 

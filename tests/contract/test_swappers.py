@@ -13,6 +13,7 @@ from visard.models.face import Face, Image
 from visard.models.processor import Patch, Processor, ProcessorFailed, swappers
 
 KINDS = sorted(swappers.all())
+pytestmark = pytest.mark.usefixtures("models_here")
 ROOM = 140
 """Pixels added on every side of the demo clip's frames, so that the whole head is inside."""
 

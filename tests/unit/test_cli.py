@@ -207,7 +207,12 @@ def test_modes_are_those_of_the_recipe() -> None:
 
 
 def test_sources_and_sinks_are_listed(call: Call) -> None:
-    for name, some in (("sources", "demo"), ("sinks", "null"), ("occluders", "fast")):
+    for name, some in (
+        ("sources", "demo"),
+        ("sinks", "null"),
+        ("occluders", "fast"),
+        ("enhancers", "gfpgan"),
+    ):
         status, out, _ = call(name, "--json")
         kinds = {kind["name"]: kind for kind in json.loads(out)}
         assert status == 0

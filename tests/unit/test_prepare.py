@@ -20,6 +20,7 @@ from visard.daemon.personas.prepare import FAST, candidates, chosen, configured,
 from visard.daemon.personas.record import AUTO, RECORD, Damaged, PersonaKind, read
 from visard.daemon.service.persona_index import thumbnail
 from visard.engines.errors import Cancelled, ModelRefused, VisardError
+from visard.models.errors import ModelMissing
 from visard.models.processor import (
     Kind,
     Material,
@@ -109,6 +110,17 @@ def test_where_none_is_fast_enough_the_fastest_is_taken(offer: Callable[..., Non
     made = prepare(library.get("clara"), Mode.swap, speed=speeds(finest=4, fine=3))
     assert made.processor == "finest"
     assert [fake.made[0][2].closed for fake in (fine, finest)] == [True, False]
+
+
+def test_one_whose_model_is_not_there_breaks_nothing(offer: Callable[..., None], library: Library) -> None:
+    class Lacking(Fake):
+        def prepare(self, material: Material, options: Strength, report: Report) -> Mask:
+            raise ModelMissing("get it with: visard models fetch it")
+
+    offer(Lacking("fine", 90), Fake("plain", 10))
+    assert prepare(library.get("walter"), Mode.swap).processor == "plain"
+    with pytest.raises(ModelMissing, match="visard models fetch it"):
+        prepare(library.get("walter"), Mode.swap, processor="fine")
 
 
 def test_the_only_one_is_not_measured(offer: Callable[..., None], library: Library) -> None:

@@ -157,10 +157,13 @@ class Processor(Protocol):
     kind: Kind
     accepts: frozenset[str]
     """The kinds of material it can use, one of which it needs: see ``Material.kinds``."""
-    quality: int
-    """How good it looks, 0 to 100: ``auto`` takes the best that this machine is fast enough for."""
     Options: type[BaseModel]
     """Its options: fields with default, range and description; names as the field knows them."""
+
+    @property
+    def quality(self) -> int:
+        """How good it looks, 0 to 100: ``auto`` takes the best that this machine is fast enough for."""
+        ...
 
     def check(self, material: Material) -> tuple[str, ...]:
         """Look quickly whether material can be used, and return remarks for the person.
@@ -198,7 +201,7 @@ class FrameWorker:
         Thread(target=_serve, args=(self._work,), name=f"visard {name}", daemon=True).start()
         weakref.finalize(self, self._work.put, None)  # the thread ends also when nobody closes it
 
-    def submit(self, make: Callable[[], Iterable[Patch]]) -> Pending:
+    def submit(self, make: Callable[[], Iterable[Patch]]) -> Future[Iterable[Patch]]:
         """Begin to make a frame's patches; raises ProcessorFailed while the one before hangs."""
         if self._closed:
             raise ProcessorFailed("this persona was closed")

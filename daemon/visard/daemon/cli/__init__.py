@@ -39,6 +39,7 @@ COMMANDS = {
     "sources": "List what frames can come from.",
     "sinks": "List where frames can go.",
     "occluders": "List what finds things in front of faces.",
+    "enhancers": "List what restores detail of swapped faces.",
     "processors": "List what can put a persona on.",
     "install": "Start with your session, from now on.",
     "uninstall": "Stop, and no longer start with your session.",
@@ -48,7 +49,7 @@ _REGISTERED = {"tray"}
 """Commands of other parts of Visard, found by their entry points."""
 _SHARED_MODULES = {
     "install": ("install", "uninstall"),
-    "listings": ("cameras", "sources", "sinks", "processors", "occluders"),
+    "listings": ("cameras", "sources", "sinks", "processors", "occluders", "enhancers"),
     "remote": ("persona", "next", "previous", "pause", "resume", "reveal", "calibrate", "preview"),
     "status": ("status", "events"),
 }

@@ -1,4 +1,4 @@
-"""``visard cameras``, ``sources``, ``sinks``, ``processors``, ``occluders``: what there is to choose from."""
+"""``visard cameras``, ``sources``, ``sinks``, ``processors`` and so on: what there is to choose from."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
@@ -64,6 +64,16 @@ def occluders(output: Output) -> None:
     from visard.models.occluder import occluders
 
     _list_plugins(output, occluders, lambda plugin: plugin.name)
+
+
+@click.command("enhancers")
+@common
+@pass_output
+def enhancers(output: Output) -> None:
+    """List what --enhancer may be, besides none."""
+    from visard.models.enhancer import enhancers
+
+    _list_plugins(output, enhancers, lambda plugin: plugin.name)
 
 
 @click.command("processors")

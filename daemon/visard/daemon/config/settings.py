@@ -34,6 +34,19 @@ def _occluder(name: str) -> str:
     return name
 
 
+NO_ENHANCER = "none"
+"""Instead of an enhancer's name: swapped faces stay as they are."""
+
+
+def _enhancer(name: str) -> str:
+    from visard.models.enhancer import enhancers
+
+    known = [NO_ENHANCER, *sorted(enhancers.all())]
+    if name not in known:
+        raise PydanticCustomError("enhancer", "Input should be one of: {known}", {"known": ", ".join(known)})
+    return name
+
+
 class Mode(StrEnum):
     """How the persona is put on."""
 
@@ -85,6 +98,17 @@ class Settings(BaseModel):
         max_length=100,
         description="what finds hands and other things in front of faces, so that they stay there: "
         "none, or a name that 'visard occluders' lists",
+    )
+    enhancer: Annotated[Line, AfterValidator(_enhancer)] = Field(
+        NO_ENHANCER,
+        max_length=100,
+        description="what restores detail of swapped faces: none, or a name that 'visard enhancers' lists",
+    )
+    enhance_every: int = Field(
+        0, ge=0, le=60, description="frames between two looks of the enhancer; 0: as fast as it can"
+    )
+    enhance_weight: float = Field(
+        0.5, ge=0, le=1, description="how true the enhancer codeformer stays to what it is given"
     )
     who: Who = Field(Who.all, description="which faces are swapped")
     max_faces: int = Field(4, ge=1, le=16, description="how many faces are swapped; others are blurred")

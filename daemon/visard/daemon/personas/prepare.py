@@ -14,6 +14,7 @@ from visard.daemon.config.settings import Mode
 from visard.daemon.errors import PersonaError
 from visard.daemon.personas.record import AUTO, Persona, ProcessorChoice
 from visard.engines.errors import Cancelled
+from visard.models.errors import ModelMissing
 from visard.models.face import Face, Image
 from visard.models.processor import ASK, Material, Prepared, Processor, Report, find_processor, processors
 
@@ -57,7 +58,12 @@ def prepare(
     fastest: tuple[float, Processor, Prepared] | None = None
     for one in chosen:
         values = {**persona.record.options.get(one.name, {}), **(options or {})}
-        prepared = one.prepare(persona.material, checked_options(one, values), report)
+        try:
+            prepared = one.prepare(persona.material, checked_options(one, values), report)
+        except ModelMissing:
+            if fastest is None and one is chosen[-1]:
+                raise
+            continue  # what needs no model of the store goes before one that is not there
         try:
             rate = FAST if len(chosen) == 1 else (speed or frames_per_second)(prepared)
         except BaseException:

@@ -16,6 +16,7 @@ from visard.daemon.media.frame import Format, Frame
 from visard.daemon.media.letterbox import letterbox
 from visard.daemon.personas.prepare import PreparedPersona
 from visard.daemon.pipeline.blend import Blender
+from visard.daemon.pipeline.enhance import EnhanceStep
 from visard.daemon.pipeline.face_selection import FaceSelector, Selection
 from visard.daemon.pipeline.neutral_reference import NeutralReference
 from visard.daemon.pipeline.occlude import OcclusionStep
@@ -57,12 +58,14 @@ class Compositor:
         self._blend = Blender()
         self._select = FaceSelector(format, wait=wait)
         self._occlude = OcclusionStep(stats, wait=wait)
+        self._enhance = EnhanceStep(stats, format.fps, patience, wait=not format.live)
         self._former: tuple[PreparedPersona, Compositor] | None = None
 
     def forget(self, recipe: Recipe) -> None:
         """Drop what was learned about the drivers: after calibration or with a new scene."""
         self._blend.forget()
         self._occlude.forget()
+        self._enhance.forget()
         self.reference.calibrate()
         if recipe.persona is not None:
             recipe.persona.prepared.forget()
@@ -155,6 +158,7 @@ class Compositor:
                     self._blend(frame.image, patch, face, settings)
                     if patch.doubt > 0:
                         blur_face(frame.image, face.centre, face.size, _HEAD * face.size, patch.doubt)
+                self._enhance(frame, face, settings)
                 done.append(face.id)
         except Exception as error:  # one bad frame must not end the call
             self._report("swap", error)

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from visard.models.align import align, apply, crop, invert
+from visard.models.align import align, crop, invert
 from visard.models.bundled import network
 from visard.models.face import Face, Image
-from visard.models.geometry.canonical import OVAL
+from visard.models.occlude._things import Mask, inside, things
 from visard.models.occlusion import Occlusion
 
 SIDE = 160
@@ -18,14 +18,6 @@ SIDE = 160
 COVERAGE, OFFSET = 1.8, (0.0, 0.06)
 """How much around a face it sees, as ``align`` has it."""
 
-_SURE, _LIKELY = 160, 48
-"""A thing in front is somewhere surer than the first, 0..255, and as far as it is surer than the second."""
-_LEAST = SIDE * SIDE // 700
-"""Pixels inside the face of the smallest thing that is believed."""
-_HOLE = SIDE * SIDE // 30
-"""Pixels of the largest hole in a thing that is filled."""
-_EDGE = np.ones((3, 3), np.uint8)
-"""Around a thing, what is kept too: its outermost pixels show a little of it."""
 _FADE = 0.35
 """How much of what was in front a frame ago still is, at most: fingers do not flicker."""
 
@@ -38,7 +30,6 @@ What covers another hundredth of a face changes a block by 23 and more, a finger
 which talk and turn, more than half of the frames differ by less than 10 from the one before.
 """
 
-Mask = npt.NDArray[np.uint8]
 Blocks = npt.NDArray[np.int16]
 
 
@@ -78,23 +69,21 @@ class FastOcclusion:
 
     def _find(self, image: Image, face: Face) -> Occlusion | None:
         matrix = align(face.landmarks, SIDE, coverage=COVERAGE, offset=OFFSET)
-        cut, oval = crop(image, matrix, SIDE), apply(matrix, face.landmarks[OVAL, :2])
-        inside = np.zeros((SIDE, SIDE), np.uint8)
-        cv2.fillPoly(inside, [np.round(oval).astype(np.int32)], 1)
-        blocks, within = _blocks(cut), _blocks(inside * np.uint8(255)) > 100
+        cut, oval = crop(image, matrix, SIDE), inside(matrix, face, SIDE)
+        blocks, within = _blocks(cut), _blocks(oval * np.uint8(255)) > 100
         known = self._bare.get(face.id)
         if known is not None and known.still(blocks, within):
             return None
-        mask = self._look(cut, inside, self._before.get(face.id))
+        mask = self._look(cut, oval, self._before.get(face.id))
         self._bare.pop(face.id, None)
         if mask.any():
             return Occlusion(mask, invert(matrix).astype(np.float32))
         self._bare[face.id] = _Bare(blocks)
         return None
 
-    def _look(self, cut: Image, inside: Mask, before: Mask | None) -> Mask:
+    def _look(self, cut: Image, oval: Mask, before: Mask | None) -> Mask:
         seen = np.asarray(self._engine(cut[None])[0], np.uint8).reshape(SIDE, SIDE)
-        mask = _things(seen, inside)
+        mask = things(seen, oval)
         return mask if before is None else np.maximum(mask, (before * _FADE).astype(np.uint8))
 
 
@@ -102,25 +91,6 @@ def _blocks(picture: npt.NDArray[np.uint8]) -> Blocks:
     """Means of blocks of 8 x 8 pixels, int16 [20, 20, ...]."""
     size = SIDE // 8, SIDE // 8
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.int16)
-
-
-def _things(seen: Mask, face: Mask) -> Mask:
-    """Keep what is sure enough and reaches far enough into the face: 255 there, 0 along the border."""
-    count, pieces = cv2.connectedComponents((seen > _LIKELY).astype(np.uint8))
-    inside = np.bincount(pieces[(face > 0) & (seen > _SURE)], minlength=count)
-    inside[0] = 0
-    mask = np.zeros((SIDE, SIDE), np.uint8)
-    if (inside >= _LEAST).any():
-        whole = cv2.dilate(_without_holes((inside >= _LEAST)[pieces].astype(np.uint8)), _EDGE)
-        mask[1:-1, 1:-1] = whole[1:-1, 1:-1] * np.uint8(255)
-    return mask
-
-
-def _without_holes(things: Mask) -> Mask:
-    """Fill small holes: the middle of a cap, of a cup."""
-    holes, pieces, boxes, _ = cv2.connectedComponentsWithStats(1 - things, connectivity=4)
-    small = boxes[:holes, cv2.CC_STAT_AREA] <= _HOLE
-    return np.where(small[pieces], np.uint8(1), things)
 
 
 class Fast:

@@ -91,6 +91,18 @@ class Store:
             return folder
         return folder / (file or held.spec.files[0].name)
 
+    def choose(self, names: Sequence[str]) -> str:
+        """Return the first of these models that is here; raises ModelMissing with what gets the first."""
+        for name in names:
+            if not self.get(name).missing:
+                return name
+        first = find_spec(self.specs, names[0])
+        raise ModelMissing(
+            f"none of the models {', '.join(names)} is here; get one with: {self.command(first)}"
+            if len(names) > 1
+            else f"the model {first.name} is not here; get it with: {self.command(first)}"
+        )
+
     def command(self, spec: ModelSpec) -> str:
         """Return what a person types to get a model."""
         if spec.fetchable or self.mirror:

@@ -4,17 +4,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from visard.models.align import crop, similarity
+from visard.models.align import crop
 from visard.models.bundled import network
-from visard.models.face import IRIS_LEFT, IRIS_RIGHT, MOUTH_LEFT, MOUTH_RIGHT, NOSE_TIP, Image, Landmarks
+from visard.models.face import Image, Landmarks
+from visard.models.five_points import crop_matrix
 
 SIDE = 112
 """Width and height in pixels of what the network sees."""
-TEMPLATE = np.array(
-    [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]
-)
-"""Where eyes, nose and corners of the mouth lie in it: ArcFace's alignment, pixels."""
-_POINTS = [IRIS_LEFT, IRIS_RIGHT, NOSE_TIP, MOUTH_LEFT, MOUTH_RIGHT]
 
 Embedding = npt.NDArray[np.float32]
 """float32 [128], length 1: the cosine of two is their product."""
@@ -22,7 +18,7 @@ Embedding = npt.NDArray[np.float32]
 
 def align_for_recognition(image: Image, landmarks: Landmarks) -> Image:
     """Cut a face out as the network wants it, BGR [112, 112, 3]; ``landmarks`` are [478, 2 or 3]."""
-    return crop(image, similarity(landmarks[_POINTS, :2], TEMPLATE), SIDE)
+    return crop(image, crop_matrix(landmarks, "arcface_112_v2", SIDE), SIDE)
 
 
 class Recogniser:

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visard.engines.errors import ModelRefused
-from visard.engines.file_access import open_plain
-from visard.models.onnx_fields import check_whole
+from visard.models.onnx_model import read_model
 from visard.models.swap.dfm.morph import unsplit
 
 if TYPE_CHECKING:
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 Tensor = tuple[str, tuple[int | None, ...]]
 """A part of a tensor's name, and its shape."""
-MAX_BYTES = 2**31 - 1
-"""What the format allows a file to have."""
 _EXPECTED = (
     "expected are in_face [N,R,R,3], for AMP models also morph_value [1], and three outputs: "
     "masks [N,R,R,1] first and third, the face [N,R,R,3] second, all float32"
@@ -61,24 +58,7 @@ def ports(path: Path) -> tuple[int, int]:
 
 
 def _read(path: Path) -> "onnx.ModelProto":
-    import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-    from onnx.external_data_helper import uses_external_data
-
-    try:
-        with open_plain(path, MAX_BYTES) as file:
-            check_whole(path.name, file, ", as a DFM is")
-            model = onnx.load(file, "protobuf", load_external_data=False)
-    except OSError as error:
-        raise ModelRefused(f"{path} cannot be read: {error.strerror}") from error
-    except (DecodeError, ValueError) as error:
-        raise ModelRefused(f"{path.name} is not an ONNX file that can be read; get it again") from error
-    if any(map(uses_external_data, model.graph.initializer)):
-        raise ModelRefused(f"{path.name} keeps its weights in other files; a DFM holds them itself")
-    weights = {tensor.name for tensor in model.graph.initializer}
-    for value in [value for value in model.graph.input if value.name in weights]:
-        model.graph.input.remove(value)
-    return model
+    return read_model(path, "a DFM")
 
 
 def _check(name: str, graph: "onnx.GraphProto") -> DfmInfo:
