@@ -80,8 +80,8 @@ class FastOcclusion:
         matrix = align(face.landmarks, SIDE, coverage=COVERAGE, offset=OFFSET)
         cut, oval = crop(image, matrix, SIDE), apply(matrix, face.landmarks[OVAL, :2])
         inside = np.zeros((SIDE, SIDE), np.uint8)
-        cv2.fillPoly(inside, [np.round(oval).astype(np.int32)], 1)
-        blocks, within = _blocks(cut), _blocks(inside * np.uint8(255)) > 100
+        cv2.fillPoly(inside, [np.round(oval).astype(np.int32)], 255)
+        blocks, within = _blocks(cut), _blocks(inside) > 100
         known = self._bare.get(face.id)
         if known is not None and known.still(blocks, within):
             return None
