@@ -21,10 +21,10 @@ _EDGE = np.ones((3, 3), np.uint8)
 
 
 def inside(matrix: Matrix, face: Face, side: int) -> Mask:
-    """Return 1 inside the face's outline and 0 elsewhere, in a crop of ``side`` x ``side``."""
+    """Return 255 inside the face's outline and 0 elsewhere, in a crop of ``side`` x ``side``."""
     mask = np.zeros((side, side), np.uint8)
     oval = apply(matrix, face.landmarks[OVAL, :2])
-    return np.asarray(cv2.fillPoly(mask, [np.round(oval).astype(np.int32)], 1), np.uint8)
+    return np.asarray(cv2.fillPoly(mask, [np.round(oval).astype(np.int32)], 255), np.uint8)
 
 
 def things(seen: Mask, face: Mask) -> Mask:

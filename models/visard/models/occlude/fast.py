@@ -70,7 +70,7 @@ class FastOcclusion:
     def _find(self, image: Image, face: Face) -> Occlusion | None:
         matrix = align(face.landmarks, SIDE, coverage=COVERAGE, offset=OFFSET)
         cut, oval = crop(image, matrix, SIDE), inside(matrix, face, SIDE)
-        blocks, within = _blocks(cut), _blocks(oval * np.uint8(255)) > 100
+        blocks, within = _blocks(cut), _blocks(oval) > 100
         known = self._bare.get(face.id)
         if known is not None and known.still(blocks, within):
             return None

@@ -18,10 +18,8 @@ Floats = npt.NDArray[np.float32]
 
 _CHEEKS = [93, 137, 147, 187, 207, 206, 203, 98, 2, 327, 423, 426, 427, 411, 376, 366, 323]
 """The upper edge of a beard, from ear to ear below the nose."""
-
-
 _DOUBTED = 0.98
-"""How much less skin is taken for bare where a beard may grow: what is above tells how skin is lit."""
+"""How much less say skin has where a beard may grow, or does: what is above tells how skin is lit."""
 
 
 @cache
@@ -42,5 +40,5 @@ def driver_skin(colours: Image, visible: Floats | None) -> Skin:
 
 
 def beard(off: Floats) -> Floats:
-    """How likely each texel is beard, 0..1, from how it differs from skin; float32 [side, side]."""
-    return smoothstep(-off, 0.03, 0.12) * beard_area(off.shape[0])
+    """How likely each texel is beard, 0.._DOUBTED, from how it differs from skin; float32 [side, side]."""
+    return _DOUBTED * smoothstep(-off, 0.03, 0.12) * beard_area(off.shape[0])

@@ -180,7 +180,7 @@ class Relight:
         weight = skin_area(SIDE) * self._trust * trust(skin.off(scene)) + 1e-3 * skin_area(SIDE)
         if visible is not None:
             weight = weight * visible + np.float32(1e-6)
-        bare = weight if beard is None else weight * (1 - 0.98 * beard)
+        bare = weight if beard is None else weight * (1 - beard)
         ratio = _log(scene) - self._logs
         broad = _plane(ratio, bare)
         rest = ratio - broad

@@ -38,15 +38,26 @@ def filled(texture: Image, gone: Floats, known: Floats) -> Image:
 
     ``gone`` says how much of each is replaced, ``known`` which may be taken, float32 [side, side] 0..1.
     """
-    side = texture.shape[0]
     weight = known * (1 - gone)
     weighted = np.asarray(np.dstack([texture * weight[..., None], weight]), np.float32)
-    smooth = weighted[..., :3].sum((0, 1)) / max(float(weight.sum()), 1e-3)
-    for part in (8, 16, 32, 64, 128):  # ever nearer, where there is something near
-        soft = blurred(weighted, side / part)
-        share = np.clip(4 * soft[..., 3:], 0, 1)
-        smooth = smooth * (1 - share) + share * soft[..., :3] / np.maximum(soft[..., 3:], 1e-4)
+    mean = weighted[..., :3].sum((0, 1)) / max(float(weight.sum()), 1e-3)
+    smooth = _spread(weighted, mean, (8, 16, 32, 64, 128))
     return _blended(texture, smooth + _grain(texture, weight), gone)
+
+
+def _spread(weighted: Floats, start: Floats, parts: tuple[int, ...]) -> Floats:
+    """Continue what is known into what is not, [side, side, 3], ever nearer, where there is something near.
+
+    ``weighted`` is that times its weight, and the weight, [side, side, 4]; ``start`` is what is taken far
+    from all of it; the means are over the side by each of ``parts``.
+    """
+    known = start
+    for part in parts:
+        soft = blurred(weighted, len(weighted) / part)
+        share = np.clip(4 * soft[..., 3:], 0, 1)
+        near = soft[..., :3] / np.maximum(soft[..., 3:], 1e-4)
+        known = np.asarray(known * (1 - share) + share * near, np.float32)
+    return known
 
 
 def _blended(texture: Image, other: npt.NDArray[np.floating], share: Floats) -> Image:
@@ -101,14 +112,9 @@ def without_hair(texture: Image) -> Image:
 
 def _tone(texture: Image, other: Floats, known: Floats) -> Floats:
     """What ``other`` is multiplied by to meet a texture where that is ``known``, and around there."""
-    side = texture.shape[0]
     ratio = np.log((texture + np.float32(6)) / (np.maximum(other, 0) + np.float32(6)))
     weighted = np.dstack([ratio * known[..., None], known])
-    tone = np.zeros_like(ratio)
-    for part in (6, 12, 24, 48):  # ever nearer, where there is something near
-        soft = blurred(weighted, side / part)
-        share = np.clip(4 * soft[..., 3:], 0, 1)
-        tone = tone * (1 - share) + share * soft[..., :3] / np.maximum(soft[..., 3:], 1e-4)
+    tone = _spread(np.asarray(weighted, np.float32), np.zeros(3, np.float32), (6, 12, 24, 48))
     return np.asarray(np.exp(np.clip(tone, -0.7, 0.7)), np.float32)
 
 
