@@ -54,9 +54,6 @@ def model(kind: str) -> Path:
     """Return a small trained model of this kind."""
     folder = Path(tempfile.mkdtemp(prefix="visard-test-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VISARD_HOME", str(folder))
-        published_models.fill(folder, "inswapper_128")
     return MODELS[kind](folder / f"model.{kind}")
 
 
@@ -72,6 +69,9 @@ def models_here() -> Iterator[None]:
 def _home() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="visard-test-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VISARD_HOME", str(folder))
+        published_models.fill(folder, "inswapper_128")
     if find_spec("torch") is not None:
         path = fomm_checkpoint.write(folder / "small.pth.tar", 1 / 16, blocks=3, residuals=1)
         store, files = open_store(folder / "data" / "models"), folder / "liveportrait"

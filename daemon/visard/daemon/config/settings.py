@@ -1,11 +1,22 @@
 """Everything about the picture that a person can change while it runs."""
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core.core_schema import no_info_after_validator_function
 
 CONTROL = r"[\x00-\x1f\x7f]"
 """Characters that no name of a device or file should have, and that no system call may be given."""
@@ -23,28 +34,40 @@ Line = Annotated[str, AfterValidator(_line), Field(json_schema_extra={"pattern":
 
 NO_OCCLUDER = "none"
 """Instead of an occluder's name: nothing is looked for in front of faces."""
-
-
-def _occluder(name: str) -> str:
-    from visard.models.occluder import occluders
-
-    known = [NO_OCCLUDER, *sorted(occluders.all())]
-    if name not in known:
-        raise PydanticCustomError("occluder", "Input should be one of: {known}", {"known": ", ".join(known)})
-    return name
-
-
 NO_ENHANCER = "none"
 """Instead of an enhancer's name: swapped faces stay as they are."""
 
 
-def _enhancer(name: str) -> str:
+def _occluders() -> list[str]:
+    from visard.models.occluder import occluders
+
+    return [NO_OCCLUDER, *sorted(occluders.all())]
+
+
+def _enhancers() -> list[str]:
     from visard.models.enhancer import enhancers
 
-    known = [NO_ENHANCER, *sorted(enhancers.all())]
-    if name not in known:
-        raise PydanticCustomError("enhancer", "Input should be one of: {known}", {"known": ", ".join(known)})
-    return name
+    return [NO_ENHANCER, *sorted(enhancers.all())]
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Text is one of the names of a registry, which is read when somebody asks: it imports much."""
+
+    names: Callable[[], list[str]]
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_after_validator_function(self._known, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(core), "enum": self.names()}
+
+    def _known(self, name: str) -> str:
+        if name not in (known := self.names()):
+            raise PydanticCustomError("enum", "Input should be one of: {known}", {"known": ", ".join(known)})
+        return name
 
 
 class Mode(StrEnum):
@@ -93,15 +116,13 @@ class Settings(BaseModel):
     colour: Colour = Field(Colour.scene, description="colour transfer")
     keep_mouth: bool = Field(False, description="keep the driver's own mouth and what is around it")
     sharpen: float = Field(0.0, ge=0, le=1, description="sharpen the swapped face")
-    occluder: Annotated[Line, AfterValidator(_occluder)] = Field(
+    occluder: Annotated[str, OneOf(_occluders)] = Field(
         "fast",
-        max_length=100,
         description="what finds hands and other things in front of faces, so that they stay there: "
         "none, or a name that 'visard occluders' lists",
     )
-    enhancer: Annotated[Line, AfterValidator(_enhancer)] = Field(
+    enhancer: Annotated[str, OneOf(_enhancers)] = Field(
         NO_ENHANCER,
-        max_length=100,
         description="what restores detail of swapped faces: none, or a name that 'visard enhancers' lists",
     )
     enhance_every: int = Field(
