@@ -20,6 +20,14 @@ FAKES = frozenset({"fakes", "fake_pictures", "fake_processor", "fake_service"})
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes half an hour unless it is asked for."""
+    if "full_size" not in config.option.markexpr:
+        for item in items:
+            if item.get_closest_marker("full_size"):
+                item.add_marker(pytest.mark.skip(reason="as large as the published: pytest -m full_size"))
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the checkout."""

@@ -24,10 +24,19 @@ from visard.models.animate.fomm.network import Keypoints  # noqa: E402
 
 TINY = "tiny-a", "tiny-b"
 FULL = (
-    "vox-256", "mgif-256", "vox-adv-256", "taichi-256", "taichi-adv-256", "fashion-256", "bair-256",
+    "vox-adv-256", "vox-256", "mgif-256", "taichi-256", "taichi-adv-256", "fashion-256", "bair-256",
     "nemo-256",
 )  # fmt: skip
-CASES = [*TINY, *(pytest.param(name, marks=pytest.mark.slow) for name in FULL)]
+cases = pytest.mark.parametrize("case", [*TINY, *FULL], indirect=True)
+exported_cases = pytest.mark.parametrize(
+    "case",
+    [
+        *TINY,
+        FULL[0],
+        *(pytest.param(name, marks=pytest.mark.full_size) for name in FULL[1:]),
+    ],
+    indirect=True,
+)
 SHOWN = np.s_[:, 1::4, 2::4]
 """The pixels that are kept of a prediction, [3, H, W]."""
 
@@ -49,7 +58,7 @@ def folder(shared: Path) -> Path:
     return shared / "oracles" / "fomm"
 
 
-@pytest.fixture(scope="module", params=CASES)
+@pytest.fixture(scope="module")
 def case(
     request: pytest.FixtureRequest, folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Case]:
@@ -101,12 +110,14 @@ def detect(case: Case) -> Callable[[np.ndarray], Keypoints]:
     return found
 
 
+@cases
 def test_keypoints_are_the_originals(case: Case, detect: Any) -> None:
     assert_keypoints(detect(case.source), keypoints(case, "kp_source", 0))
     for number, driver in enumerate(case.drivers):
         assert_keypoints(detect(driver), keypoints(case, "kp_driving", number))
 
 
+@cases
 @pytest.mark.parametrize("corners", [True, False])
 def test_pictures_are_the_originals(case: Case, corners: bool) -> None:
     prepare, motion, _ = export.modules(case.checkpoint, align_corners=corners)
@@ -140,6 +151,7 @@ def network(request: pytest.FixtureRequest, case: Case, tmp_path_factory: pytest
     shutil.rmtree(place)  # compiled, a full-size one takes half a gigabyte
 
 
+@exported_cases
 def test_exported_graphs_move_as_the_originals(case: Case, network: FommNetwork) -> None:
     reference = network.reference(case.drivers[0], adaptive=True)
     assert reference.scale == pytest.approx(float(case.data["movement_scale"]), rel=1e-4)
@@ -152,6 +164,7 @@ def test_exported_graphs_move_as_the_originals(case: Case, network: FommNetwork)
         assert np.count_nonzero(apart) < 0.01 * apart.size
 
 
+@exported_cases
 def test_without_adaptive_scale_motion_is_as_large_as_the_drivers(case: Case, network: FommNetwork) -> None:
     assert network.reference(case.drivers[0], adaptive=False).scale == 1
     value = case.data["kp_driving_value"][:1]

@@ -148,7 +148,6 @@ def motions(case: Case, modules: Any) -> list[Any]:
         return [(extractor.raw(each), *extractor(each)) for each in seen]
 
 
-@pytest.mark.slow
 def test_motions_are_the_originals(case: Case, motions: list[Any]) -> None:
     from visard.models.animate.liveportrait.motion import degrees
 
@@ -161,13 +160,11 @@ def test_motions_are_the_originals(case: Case, motions: list[Any]) -> None:
         np.testing.assert_allclose(motion.applied(own)[0], case.data["x_transformed"][number], atol=1e-5)
 
 
-@pytest.mark.slow
 def test_features_are_the_originals(case: Case, state: tuple[Any, ...]) -> None:
     np.testing.assert_allclose(state[0][0, ::4, 1::4, 3::8, 5::8], case.data["f_s_sub"], atol=1e-4)
     np.testing.assert_allclose(state[3][0], case.data["x_s"], atol=1e-5)
 
 
-@pytest.mark.slow
 def test_corrections_are_the_originals(case: Case, modules: Any) -> None:
     import torch
 
@@ -215,7 +212,6 @@ MODES = (
 )  # fmt: skip
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_driving_keypoints_are_the_originals(
     case: Case, modules: Any, motions: list[Any], state: tuple[Any, ...], mode: str
@@ -237,7 +233,6 @@ def test_driving_keypoints_are_the_originals(
         np.testing.assert_allclose(made[0], case.data[f"final_{mode}"][number], atol=1e-5)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("frame", [1, 2])
 def test_pictures_are_the_originals(case: Case, modules: Any, state: tuple[Any, ...], frame: int) -> None:
     import torch
@@ -258,7 +253,7 @@ def test_pictures_are_the_originals(case: Case, modules: Any, state: tuple[Any, 
         np.testing.assert_allclose(made, data["cli_default_f1_out_q16"] / 65535, atol=5e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.full_size
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
 def test_exported_graphs_move_as_the_originals(case: Case, tmp_path: Path, backend: str) -> None:
