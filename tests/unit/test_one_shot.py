@@ -196,6 +196,13 @@ def test_auto_takes_what_is_here(empty: Store, tmp_path: Path) -> None:
     assert find_member(AUTO, empty).name == "inswapper_128"
 
 
+def test_auto_says_what_the_file_that_is_here_needs_besides(empty: Store, tmp_path: Path) -> None:
+    path = published_models.swapper(tmp_path / "model.onnx", MEMBERS["simswap_256"])
+    empty.import_(path, name="simswap_256", accept_licence=True)
+    with pytest.raises(ModelMissing, match="simswap_256 lacks arcface_w600k_r50, crossface_simswap;"):
+        prepare(processor, photo("walter"))
+
+
 def test_a_file_that_was_optimised_is_refused(empty: Store, tmp_path: Path) -> None:
     path = published_models.swapper(tmp_path / "model.onnx", MEMBERS["inswapper_128"])
     model = onnx.load(path)

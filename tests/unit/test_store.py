@@ -130,7 +130,8 @@ def test_real_files_of_torch_and_others() -> None:
     with pytest.raises(ModelRefused, match=r"fomm_vox_adv, fomm_taichi_adv"):
         identify(ORACLES / "fomm" / "tiny-a.pth.tar", SPECS)
     with pytest.raises(
-        ModelRefused, match=r"no model that Visard knows: found an ONNX network with inputs in_face"
+        ModelRefused,
+        match=r"no model that Visard knows: found an ONNX network with inputs in_face.*personas add",
     ):
         identify(ORACLES / "dfm" / "amp_96.dfm", SPECS)
 

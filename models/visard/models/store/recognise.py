@@ -161,8 +161,14 @@ def _refusal(name: str, content: Content, wanted: str | None) -> ModelRefused:
     else:
         found = str(content)
     expected = f"not {wanted}" if wanted else "no model that Visard knows"
-    more = f"show {wanted}' tells what is expected" if wanted else "list' names those"
-    return ModelRefused(f"{name} is {expected}: found {found}; 'visard models {more}")
+    more = f"'visard models show {wanted}' tells what is expected" if wanted else _elsewhere(content)
+    return ModelRefused(f"{name} is {expected}: found {found}; {more}")
+
+
+def _elsewhere(content: Content) -> str:
+    if isinstance(content, OnnxContent) and any(port.name == "in_face:0" for port in content.inputs):
+        return "it seems to be a face model, which is a persona: 'visard personas add FILE'"
+    return "'visard models list' names those"
 
 
 def expected(file: ModelFile) -> str:

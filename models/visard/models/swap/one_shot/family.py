@@ -100,11 +100,13 @@ def here(store: Store) -> list[Member]:
 
 
 def find_member(name: str, store: Store) -> Member:
-    """Return a member by name; ``auto`` is the first that is here, else the first under a free licence.
+    """Return a member by name; ``auto`` is the first that can be used.
+
+    Where none can, it is the first whose own file is here, and else the first under a free licence.
 
     Raises ModelMissing with the commands that get what is not here.
     """
-    member = MEMBERS.get(name) or next(iter(here(store)), _free())
+    member = MEMBERS.get(name) or next(iter(here(store)), None) or _begun(store) or _free()
     absent = [held.spec for held in map(store.get, member.needed) if held.missing]
     if absent:
         commands = "; ".join(map(store.command, absent))
@@ -113,6 +115,10 @@ def find_member(name: str, store: Store) -> Member:
             f"get what is missing with: {commands}"
         )
     return member
+
+
+def _begun(store: Store) -> Member | None:
+    return next((member for member in _ROWS if not store.get(member.name).missing), None)
 
 
 def _free() -> Member:
