@@ -30,7 +30,7 @@ def exported(store: Path, source: Path, variant: str, make: Callable[[Path], Non
     lock.acquire(lambda: None)
     try:
         if not path.exists():
-            _write(path, make)
+            write_whole(path, make)
     finally:
         lock.release()
     return path
@@ -42,7 +42,7 @@ def forget_exported(store: Path, sha256: str) -> None:
         files.remove(path)
 
 
-def _write(path: Path, make: Callable[[Path], None]) -> None:
+def write_whole(path: Path, make: Callable[[Path], None]) -> None:
     """Have a file written beside its place, and put it there when it is whole."""
     half = path.with_name(f".half-{os.getpid()}-{secrets.token_hex(4)}.onnx")
     try:
