@@ -44,7 +44,7 @@ def forget_exported(store: Path, sha256: str) -> None:
 
 def write_whole(path: Path, make: Callable[[Path], None]) -> None:
     """Have a file written beside its place, and put it there when it is whole."""
-    half = path.with_name(f".half-{os.getpid()}-{secrets.token_hex(4)}.onnx")
+    half = path.with_name(f".half-{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
     try:
         make(half)
         half.chmod(0o600)
