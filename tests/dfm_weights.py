@@ -8,7 +8,7 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from visard.models.train.networks import SwapNetwork
+from visard.models.train.networks.base import SwapNetwork
 
 _NAME = re.compile(r"(.+)/weight/read__\d+")
 DENSE = "dense"

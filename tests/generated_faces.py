@@ -45,7 +45,9 @@ def landmarks(side: int) -> np.ndarray:
     points = np.full((68, 2), 0.5, np.float32)
     around = np.linspace(0, 2 * np.pi, 6, endpoint=False)
     for begin, x in ((36, 0.37), (42, 0.63)):
-        points[begin : begin + 6] = np.stack([x + 0.06 * np.cos(around + np.pi), 0.42 + 0.04 * np.sin(around)], 1)
+        points[begin : begin + 6] = np.stack(
+            [x + 0.06 * np.cos(around + np.pi), 0.42 + 0.04 * np.sin(around)], 1
+        )
     points[36], points[45] = (0.31, 0.42), (0.69, 0.42)
     around = np.linspace(0, 2 * np.pi, 12, endpoint=False)
     points[48:60] = np.stack([0.5 + 0.14 * np.cos(around), 0.68 + 0.06 * np.sin(around)], 1)

@@ -34,7 +34,7 @@ def place(generator: np.random.Generator, stored: int, side: int, *, warp: bool,
     """Choose a turn, a scale, a shift, a mirror and a warp for a picture of ``stored`` pixels."""
     degrees, scale, *shift = generator.uniform(-1, 1, 4)
     mirrored = bool(generator.random() < 0.5) and flip
-    turn = cv2.getRotationMatrix2D((side / 2, side / 2), degrees * _TURN, 1 + scale * _SCALE)
+    turn = np.array(cv2.getRotationMatrix2D((side / 2, side / 2), degrees * _TURN, 1 + scale * _SCALE), float)
     turn[:, 2] += np.array(shift) * _SHIFT * side
     fit = np.array([[side / stored, 0, 0], [0, side / stored, 0], [0, 0, 1.0]])
     if mirrored:
@@ -77,7 +77,9 @@ def blur_outside(picture: Picture, mask: Picture) -> Picture:
     around = 1 - mask
     deviation = side / 32
     weight = cv2.GaussianBlur(around, (0, 0), deviation)
-    smeared = cv2.GaussianBlur(picture * around[..., None], (0, 0), deviation) / np.maximum(weight, 1e-3)[..., None]
+    smeared = (
+        cv2.GaussianBlur(picture * around[..., None], (0, 0), deviation) / np.maximum(weight, 1e-3)[..., None]
+    )
     return np.asarray(picture * mask[..., None] + smeared.clip(0, 1) * around[..., None], np.float32)
 
 

@@ -35,7 +35,8 @@ def transfer(
     turn = _axes if mode is ColourTransferMode.idt else _lines
     moved = _matched(picture.reshape(-1, 3), colours.reshape(-1, 3), generator, turn).reshape(picture.shape)
     if mode is ColourTransferMode.sot:
-        moved = picture + cv2.GaussianBlur(moved - picture, (0, 0), max(picture.shape[0] / 64, 0.5))
+        change = cv2.GaussianBlur(moved - picture, (0, 0), max(picture.shape[0] / 64, 0.5))
+        return np.asarray((picture + change).clip(0, 1), np.float32)
     return np.asarray(moved.clip(0, 1), np.float32)
 
 

@@ -5,7 +5,7 @@ what one would that has all of it.
 """
 
 from functools import cached_property, lru_cache
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -80,9 +80,7 @@ class Batches(Dataset[dict[str, Tensor]]):
         count = self.options.batch_size * self.options.accumulation
         first = self.rank * count
         samples = [self.sample(step, slot) for slot in range(first, first + count)]
-        return {
-            name: torch.from_numpy(np.stack([each[name] for each in samples])) for name in samples[0]
-        }
+        return {name: torch.from_numpy(np.stack([each[name] for each in samples])) for name in samples[0]}
 
     def sample(self, step: int, slot: int) -> dict[str, Picture]:
         """Return one place of a step's whole batch, by names, [C, R, R]."""
@@ -101,7 +99,10 @@ class Batches(Dataset[dict[str, Tensor]]):
         _check(picture, mask)
         side = (self.options.resolution,) * 2
         whole, area = (cv2.resize(each, side, interpolation=cv2.INTER_AREA) for each in (picture, mask))
-        return {name: _chw(whole.astype(np.float32) / 255), f"{name}_mask": area[None].astype(np.float32) / 255}
+        return {
+            name: _chw(_unit(whole)),
+            f"{name}_mask": _unit(area)[None],
+        }
 
     def _person(self, name: str, step: int, slot: int) -> dict[str, Picture]:
         options = self.options
@@ -114,11 +115,11 @@ class Batches(Dataset[dict[str, Tensor]]):
         placement = augment.place(
             generator, picture.shape[0], options.resolution, warp=options.random_warp, flip=flip
         )
-        whole = picture.astype(np.float32) / 255
+        whole = _unit(picture)
         if name == "src" and options.ct_mode is not ColourTransferMode.none:
             whole = self._recoloured(whole, step, slot, generator)
         wanted = augment.moved(whole, placement, options.resolution)
-        area = augment.moved(mask.astype(np.float32) / 255, placement, options.resolution)
+        area = augment.moved(_unit(mask), placement, options.resolution)
         seen = augment.warped(wanted, placement)
         if name == "src" and options.random_hsv_power:
             seen = augment.shift_colours(seen, generator, options.random_hsv_power)
@@ -132,12 +133,10 @@ class Batches(Dataset[dict[str, Tensor]]):
             f"{name}_features": features[None],
         }
 
-    def _recoloured(
-        self, picture: Picture, step: int, slot: int, generator: np.random.Generator
-    ) -> Picture:
+    def _recoloured(self, picture: Picture, step: int, slot: int, generator: np.random.Generator) -> Picture:
         colours = self.faces["dst"].face(self._chosen("dst", step, slot))[0]
         small = cv2.resize(colours, (128, 128), interpolation=cv2.INTER_AREA)
-        return transfer(self.options.ct_mode, picture, small.astype(np.float32) / 255, generator)
+        return transfer(self.options.ct_mode, picture, _unit(small), generator)
 
     def _chosen(self, name: str, step: int, slot: int) -> int:
         """Return the face of a place in a step's batch: all come once, in a new order each time round."""
@@ -197,6 +196,10 @@ def _check(picture: npt.NDArray[np.uint8], mask: npt.NDArray[np.uint8]) -> None:
             f"a face has a picture of {picture.shape} and a mask of {mask.shape}; "
             "expected are [S, S, 3] and [S, S]"
         )
+
+
+def _unit(picture: npt.NDArray[Any]) -> Picture:
+    return np.asarray(picture, np.float32) / np.float32(255)
 
 
 def _chw(picture: Picture) -> Picture:

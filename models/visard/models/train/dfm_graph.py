@@ -98,7 +98,9 @@ class DfmGraph:
         channels = self.network.morph_channels
         product = self.op("Mul", self.constant("morph/channels", [channels], np.float32), MORPH)
         count = self.op("Cast", product, to=TensorProto.INT64)
-        axis, begin = (self.constant(f"morph/{name}", [n], np.int64) for name, n in (("axis", 1), ("begin", 0)))
+        axis, begin = (
+            self.constant(f"morph/{name}", [n], np.int64) for name, n in (("axis", 1), ("begin", 0))
+        )
         end = self.constant("morph/end", [channels], np.int64)
         first, last = self.op("Slice", src, begin, count, axis), self.op("Slice", dst, count, end, axis)
         return self.op("Concat", first, last, axis=1)
@@ -165,9 +167,7 @@ class DfmGraph:
         size, step, pad = layer.kernel_size[0], layer.stride[0], layer.padding[0]
         dtype = np.float16 if self.half else np.float32
         weights = [self._weight(layer, name, dtype) for name in ("weight", "bias")]
-        return self.op(
-            "Conv", x, *weights, kernel_shape=[size] * 2, strides=[step] * 2, pads=[pad] * 4
-        )
+        return self.op("Conv", x, *weights, kernel_shape=[size] * 2, strides=[step] * 2, pads=[pad] * 4)
 
     def _dense(self, x: str, layer: nn.Linear) -> str:
         weight = self._weight(layer, "weight", np.float16 if self.half else np.float32)

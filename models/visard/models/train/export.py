@@ -15,8 +15,8 @@ from visard.models.store.exported import write_whole
 from visard.models.swap.dfm.onnx_file import convert
 from visard.models.train.dfm_graph import FACE, MORPH, OUTPUTS, DfmGraph
 from visard.models.train.errors import ExportWrong
-from visard.models.train.networks import SwapNetwork
 from visard.models.train.networks.amp import morph_mask
+from visard.models.train.networks.base import SwapNetwork
 from visard.models.train.options import TrainOptions
 
 Pictures = npt.NDArray[np.float32]
@@ -73,7 +73,7 @@ def compare(network: SwapNetwork, path: Path, faces: Pictures, *, half: bool) ->
     settings.log_severity_level = 3
     session = onnxruntime.InferenceSession(path, settings, providers=["CPUExecutionProvider"])
     morphs = _MORPHS if network.morph_channels else (None,)
-    most, means = 0.0, []
+    most, means = 0.0, list[float]()
     for morph in morphs:
         given = {FACE: faces} | ({} if morph is None else {MORPH: np.array([morph], np.float32)})
         made = session.run(list(OUTPUTS), given)
@@ -117,5 +117,7 @@ def _serialised(model: onnx.ModelProto) -> bytes:
     except (ValueError, EncodeError):
         content = b""
     if not 0 < len(content) <= _LARGEST:
-        raise ExportWrong("the network is larger than the 2 GB that a .dfm can hold; export in half precision")
+        raise ExportWrong(
+            "the network is larger than the 2 GB that a .dfm can hold; export in half precision"
+        )
     return content

@@ -1,6 +1,7 @@
 """A network that learns: a step from a batch to new weights, and all that has to be kept between steps."""
 
 import copy
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -83,7 +84,7 @@ class Learner:
         parts = [self._placed(batch, part) for part in range(options.accumulation)]
         results = [self._gather(part, last=part is parts[-1]) for part in parts]
         norms = [each.norm(_CLIP if options.clipgrad else float("inf")) for each in self._optimizers()]
-        applied = all(map(_finite, norms))
+        applied = all(map(math.isfinite, norms))
         if applied:
             self._apply(step)
         losses = {name: sum(each[0][name] for each in results) / len(results) for name in results[0][0]}
@@ -193,7 +194,3 @@ class Learner:
 def _fits(network: nn.Module, kept: dict[str, Tensor]) -> bool:
     shapes = {name: value.shape for name, value in network.state_dict().items()}
     return shapes == {name: value.shape for name, value in kept.items()}
-
-
-def _finite(value: float) -> bool:
-    return value == value and abs(value) != float("inf")

@@ -41,7 +41,9 @@ def soft_mask(mask: Tensor) -> Tensor:
     return (blur(mask, max(1.0, side / 64)) * 2).clamp(0, 1)
 
 
-def picture_loss(made: Tensor, wanted: Tensor, mask: Tensor, features: Tensor, options: TrainOptions) -> Tensor:
+def picture_loss(
+    made: Tensor, wanted: Tensor, mask: Tensor, features: Tensor, options: TrainOptions
+) -> Tensor:
     """Return how unlike pictures are; ``features``: 1 on eyes and mouth, [N, 1, H, W]."""
     if options.masked_training:
         soft = soft_mask(mask)

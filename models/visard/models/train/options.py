@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from visard.models.swap.dfm.options import FaceType
 from visard.models.train.errors import OptionsRefused
 
 FIXED = "fixed"
 """Marks, in a field's extra schema, one that cannot change after the first step, with the reason."""
-_SHAPE = {FIXED: "it decides the shapes of the weights"}
-_PICTURES = {FIXED: "what was learned belongs to faces cut out that way"}
+_SHAPE: dict[str, JsonValue] = {FIXED: "it decides the shapes of the weights"}
+_PICTURES: dict[str, JsonValue] = {FIXED: "what was learned belongs to faces cut out that way"}
 _ARCHI = re.compile(r"(df|liae)(?:-([udtc]+))?|amp")
 
 
@@ -59,9 +59,7 @@ class TrainOptions(BaseModel):
     face_type: FaceType = Field(
         FaceType.whole_face, description="how much of the head faces show", json_schema_extra=_PICTURES
     )
-    ae_dims: int = Field(
-        256, ge=8, le=1024, description="length of a face's code", json_schema_extra=_SHAPE
-    )
+    ae_dims: int = Field(256, ge=8, le=1024, description="length of a face's code", json_schema_extra=_SHAPE)
     e_dims: int = Field(64, ge=4, le=256, description="channels of the encoder", json_schema_extra=_SHAPE)
     d_dims: int = Field(64, ge=4, le=256, description="channels of decoders", json_schema_extra=_SHAPE)
     d_mask_dims: int = Field(

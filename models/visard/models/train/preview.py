@@ -10,7 +10,7 @@ from torch import Tensor
 
 from visard.engines.cache import files
 from visard.models.train.dataset import Batches
-from visard.models.train.networks import SwapNetwork
+from visard.models.train.networks.base import SwapNetwork
 
 COLUMNS = "src", "src as src", "dst", "dst as dst", "dst as src", "swapped"
 _ROWS = 4

@@ -129,8 +129,8 @@ class Trainer:
         self._restores += 1
         if self._restores > _RESTORES:
             raise Collapsed(
-                f"training has collapsed again and again, at last at step {self.step}: {wrong}; the last good "
-                "checkpoint is kept: go on from it with clipgrad, a lower lr, or precision fp32"
+                f"training has collapsed again and again, at last at step {self.step}: {wrong}; the last "
+                "good checkpoint is kept: go on from it with clipgrad, a lower lr, or precision fp32"
             )
         kept = self._restore(changed=False)
         self._tell(Trouble(self.step, f"{wrong}; went back to the weights of step {kept}"))

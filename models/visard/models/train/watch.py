@@ -21,11 +21,14 @@ class LossWatch:
         self._losses: deque[float] = deque(maxlen=_MEMORY)
         self._recent: deque[float] = deque(maxlen=_RECENT)
         self._skipped = self._flat = 0
+        self._shown = False
+        """Whether pictures have shown anything yet; in the beginning they do not."""
 
     def look(self, loss: float, spread: float, *, applied: bool) -> str | None:
         """Return what is wrong for so long that the last checkpoint is better, or None."""
         self._skipped = 0 if applied else self._skipped + 1
-        self._flat = self._flat + 1 if spread < _FLAT else 0
+        self._shown = self._shown or spread > 2 * _FLAT
+        self._flat = self._flat + 1 if self._shown and not spread >= _FLAT else 0
         if self._skipped >= _SKIPPED:
             return f"gradients were no numbers in {_SKIPPED} steps"
         if self._flat >= _FLAT_STEPS:

@@ -15,9 +15,7 @@ class AMP(SwapNetwork):
         super().__init__()
         side, ae, channels = options.resolution, options.ae_dims, options.inter_dims
         self.morph_channels = channels
-        self.encoder = Encoder(
-            side, options.e_dims, residuals=True, normalised=True, cosine=False, dense=ae
-        )
+        self.encoder = Encoder(side, options.e_dims, residuals=True, normalised=True, cosine=False, dense=ae)
         self.inter_src, self.inter_dst = (
             Inter(ae, None, channels, side // 32, upscaled=False, cosine=False) for _ in range(2)
         )

@@ -135,9 +135,7 @@ class Inter(nn.Module):
 class Decoder(nn.Module):
     """Features to a picture and a mask, both 0..1; ``parts``: the flag d, ``residuals``: the flag t."""
 
-    def __init__(
-        self, came: int, d: int, mask: int, *, parts: bool, residuals: bool, cosine: bool
-    ) -> None:
+    def __init__(self, came: int, d: int, mask: int, *, parts: bool, residuals: bool, cosine: bool) -> None:
         super().__init__()
         wide = [8, 8, 4, 2] if residuals else [8, 4, 2]
         self.stages = len(wide)

@@ -1,6 +1,7 @@
 """What judges pictures and codes while training; no part of what is exported."""
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -48,7 +49,7 @@ class CodeDiscriminator(nn.Module):
         depth = max(1, int(math.log2(side)) - 1)
         wide = [came, *(min(128 * 2**each, _WIDEST) for each in range(depth))]
         layers: list[nn.Module] = []
-        for before, after in zip(wide, wide[1:], strict=False):
+        for before, after in pairwise(wide):
             layers += [nn.Conv2d(before, after, 3, 2, 1), nn.LeakyReLU(_LEAK)]
         self.layers = nn.Sequential(*layers, nn.Conv2d(wide[-1], 1, 1))
 
