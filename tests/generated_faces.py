@@ -1,13 +1,18 @@
 """Sets of generated faces to train with: an oval with eyes and a mouth, another colour for each person."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from visard.models.train.dataset import AlignedFace
-
 SIDE = 96
+
+
+class AlignedFace(NamedTuple):
+    picture: np.ndarray
+    mask: np.ndarray
+    landmarks: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="face models are trained with PyTorch: the extra 'train'")
 
-from generated_faces import GeneratedFaces  # noqa: E402
+from generated_faces import AlignedFace, GeneratedFaces  # noqa: E402
 from training import faces, tiny  # noqa: E402
 
 from visard.models.train import augment  # noqa: E402
 from visard.models.train.colour_transfer import transfer  # noqa: E402
-from visard.models.train.dataset import AlignedFace, Batches  # noqa: E402
+from visard.models.train.dataset import Batches  # noqa: E402
 from visard.models.train.errors import FacesUnusable  # noqa: E402
 from visard.models.train.options import ColourTransferMode  # noqa: E402
 

@@ -58,7 +58,11 @@ def equal(one: Any, other: Any) -> bool:
 
 
 def environment() -> dict[str, str]:
-    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROGRAM.parent)}
+    return os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "GLOO_SOCKET_IFNAME": "lo",
+        "PYTHONPATH": str(PROGRAM.parent),
+    }
 
 
 def launched(folder: Path, *arguments: object, ranks: int = 1) -> subprocess.CompletedProcess[str]:
@@ -67,7 +71,7 @@ def launched(folder: Path, *arguments: object, ranks: int = 1) -> subprocess.Com
         "-m",
         "torch.distributed.run",
         "--standalone",
-        "--max-restarts=1",
+        "--max-restarts=6",
         f"--nproc-per-node={ranks}",
     ]
     command = [sys.executable, *(torchrun if ranks > 1 else []), PROGRAM, folder, *arguments]
@@ -259,6 +263,7 @@ def test_what_counts_as_a_collapse() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_two_processes_learn_what_one_does_and_outlive_a_death(tmp_path: Path) -> None:
     """By torchrun and gloo; in the second run one process is killed, and all begin anew from step 4."""
     assert launched(tmp_path / "one", 20, 4, 0, 0).returncode == 0

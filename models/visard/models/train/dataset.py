@@ -5,7 +5,7 @@ what one would that has all of it.
 """
 
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -33,29 +33,42 @@ _AXIS = {68: (36, 45, 30), 478: (33, 263, 1)}
 """Outer corners of the eyes, and the tip of the nose."""
 _YAWS = 16
 """Parts that yaws are divided into, so that all are seen as often."""
+_PROFILE = 90.0
+"""Degrees of yaw that count as 1."""
 PEOPLE = "src", "dst"
 
 
-class AlignedFace(NamedTuple):
+class TrainingFace(Protocol):
     """A face as it is kept: aligned, square."""
 
-    picture: npt.NDArray[np.uint8]
-    """[S, S, 3], BGR."""
-    mask: npt.NDArray[np.uint8]
-    """[S, S], 255 on the face."""
-    landmarks: npt.NDArray[np.float32]
-    """[68 or 478, 2 or 3], pixels of the picture."""
+    @property
+    def picture(self) -> npt.NDArray[np.uint8]:
+        """Return [S, S, 3], BGR."""
+        ...
+
+    @property
+    def mask(self) -> npt.NDArray[np.uint8]:
+        """Return [S, S], 255 on the face."""
+        ...
+
+    @property
+    def landmarks(self) -> npt.NDArray[np.float32]:
+        """Return [68 or 478, 2 or 3], pixels of the picture."""
+        ...
 
 
 class FaceSource(Protocol):
-    """A set of faces of one person; workers get a copy, so that it must be possible to pickle it."""
+    """A set of faces of one person; workers get a copy, so that it must be possible to pickle it.
+
+    One that has ``column("yaw")``, degrees of all faces, spares reading them all for ``uniform_yaw``.
+    """
 
     def __len__(self) -> int:
         """Return how many there are."""
         ...
 
-    def face(self, index: int) -> AlignedFace:
-        """Return one of them; anything with these three in this order will do."""
+    def face(self, number: int, /) -> TrainingFace:
+        """Return one of them."""
         ...
 
 
@@ -95,8 +108,8 @@ class Batches(Dataset[dict[str, Tensor]]):
 
     def plain(self, name: str, index: int) -> dict[str, Picture]:
         """Return a face as it is: its picture and mask, [C, R, R]."""
-        picture, mask, _ = self.faces[name].face(index % len(self.faces[name]))
-        _check(picture, mask)
+        face = self.faces[name].face(index % len(self.faces[name]))
+        picture, mask = _checked(face)
         side = (self.options.resolution,) * 2
         whole, area = (cv2.resize(each, side, interpolation=cv2.INTER_AREA) for each in (picture, mask))
         return {
@@ -109,8 +122,8 @@ class Batches(Dataset[dict[str, Tensor]]):
         index = self._chosen("dst" if options.paired else name, step, slot)
         number = 0 if options.paired else PEOPLE.index(name)
         generator = np.random.default_rng([options.seed, step, slot, number])
-        picture, mask, landmarks = self.faces[name].face(index)
-        _check(picture, mask)
+        face = self.faces[name].face(index)
+        picture, mask = _checked(face)
         flip = options.random_dst_flip if options.paired or name == "dst" else options.random_src_flip
         placement = augment.place(
             generator, picture.shape[0], options.resolution, warp=options.random_warp, flip=flip
@@ -125,7 +138,7 @@ class Batches(Dataset[dict[str, Tensor]]):
             seen = augment.shift_colours(seen, generator, options.random_hsv_power)
         if options.blur_out_mask:
             wanted = augment.blur_outside(wanted, area)
-        features = _features(landmarks, placement, options.resolution)
+        features = _features(face.landmarks, placement, options.resolution)
         return {
             f"{name}_warped": _chw(seen),
             name: _chw(wanted),
@@ -134,7 +147,7 @@ class Batches(Dataset[dict[str, Tensor]]):
         }
 
     def _recoloured(self, picture: Picture, step: int, slot: int, generator: np.random.Generator) -> Picture:
-        colours = self.faces["dst"].face(self._chosen("dst", step, slot))[0]
+        colours = self.faces["dst"].face(self._chosen("dst", step, slot)).picture
         small = cv2.resize(colours, (128, 128), interpolation=cv2.INTER_AREA)
         return transfer(self.options.ct_mode, picture, _unit(small), generator)
 
@@ -161,7 +174,11 @@ class Batches(Dataset[dict[str, Tensor]]):
 
 
 def _grouped(faces: FaceSource) -> list[npt.NDArray[np.intp]]:
-    yaws = np.array([_yaw(faces.face(index)[2]) for index in range(len(faces))])
+    known = getattr(faces, "column", None)
+    if known:
+        yaws = np.asarray(known("yaw")) / _PROFILE
+    else:
+        yaws = np.array([_yaw(faces.face(index).landmarks) for index in range(len(faces))])
     parts = np.digitize(yaws, np.linspace(-1, 1, _YAWS + 1)[1:-1])
     return [np.flatnonzero(parts == part) for part in np.unique(parts)]
 
@@ -189,13 +206,15 @@ def _layout(landmarks: npt.NDArray[np.float32]) -> int:
     return 68 if len(landmarks) == 68 else 478
 
 
-def _check(picture: npt.NDArray[np.uint8], mask: npt.NDArray[np.uint8]) -> None:
+def _checked(face: TrainingFace) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    picture, mask = face.picture, face.mask
     side = picture.shape[0]
     if picture.shape != (side, side, 3) or mask.shape != (side, side):
         raise FacesUnusable(
             f"a face has a picture of {picture.shape} and a mask of {mask.shape}; "
             "expected are [S, S, 3] and [S, S]"
         )
+    return picture, mask
 
 
 def _unit(picture: npt.NDArray[Any]) -> Picture:

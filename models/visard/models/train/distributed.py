@@ -28,9 +28,7 @@ class Group:
         if self.ranks == 1:
             return module
         ids = [self.device.index] if self.device.type == "cuda" else None
-        return DistributedDataParallel(
-            module, device_ids=ids, gradient_as_bucket_view=True, broadcast_buffers=False
-        )
+        return DistributedDataParallel(module, device_ids=ids, gradient_as_bucket_view=True)
 
     def mean(self, values: Sequence[float]) -> list[float]:
         """Return numbers averaged over all; fails when one of them is gone."""

@@ -1,0 +1,141 @@
+"""A training on the disk: its sets of faces and options, and what belongs to it. Needs no PyTorch to read.
+
+A folder holds ``training.json``, ``checkpoints``, ``previews``, ``progress.jsonl`` and ``tensorboard``.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from visard.engines.cache import files
+from visard.models.train.errors import CheckpointUnusable, OptionsRefused, TrainingError
+from visard.models.train.options import TrainOptions, change
+
+if TYPE_CHECKING:
+    from visard.models.train.dataset import FaceSource
+    from visard.models.train.events import Tell
+    from visard.models.train.export import Exported
+    from visard.models.train.trainer import Schedule
+
+_FILE = "training.json"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = 1
+    src: Path
+    dst: Path
+    options: TrainOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A training that was begun."""
+
+    folder: Path
+    src: Path
+    """The persona's faces."""
+    dst: Path
+    """The driver's."""
+    options: TrainOptions
+
+    @property
+    def steps(self) -> int:
+        """How many steps the newest checkpoint has; 0 without one."""
+        names = [path.stem.removeprefix("step-") for path in (self.folder / "checkpoints").glob("step-*.pt")]
+        return max((int(name) for name in names if name.isdecimal()), default=0)
+
+    def changed(self, changes: Mapping[str, Any]) -> "Project":
+        """Keep other options. Raises OptionsRefused for those that cannot change any more, and OSError."""
+        options = change(self.options, **changes)
+        return _written(Project(self.folder, self.src, self.dst, options))
+
+
+def create(folder: Path, src: Path, dst: Path, options: TrainOptions) -> Project:
+    """Begin a training. Raises OptionsRefused where there is one already, and OSError."""
+    if (folder / _FILE).exists():
+        raise OptionsRefused(f"there is a training in {folder} already; go on with it, or take another name")
+    folder.mkdir(parents=True, exist_ok=True)
+    return _written(Project(folder, src.absolute(), dst.absolute(), options))
+
+
+def read(folder: Path) -> Project:
+    """Return a training. Raises TrainingError when there is none, or it cannot be understood."""
+    try:
+        record = _Record.model_validate_json((folder / _FILE).read_bytes())
+    except FileNotFoundError:
+        raise TrainingError(
+            f"there is no training in {folder}; begin one with 'visard train new {folder.name}'"
+        ) from None
+    except (OSError, ValidationError) as error:
+        raise TrainingError(f"{folder / _FILE} cannot be read: {error}") from error
+    return Project(folder, record.src, record.dst, record.options)
+
+
+def every(parent: Path) -> list[Project]:
+    """Return all trainings of a folder that can be read."""
+    found = []
+    for path in sorted(parent.glob(f"*/{_FILE}")):
+        with suppress(TrainingError):
+            found.append(read(path.parent))
+    return found
+
+
+def run(
+    project: Project,
+    faces: tuple["FaceSource", "FaceSource"],
+    *,
+    schedule: "Schedule | None" = None,
+    tell: "Tell | None" = None,
+    stop: Callable[[], bool] = lambda: False,
+    device: str | None = None,
+) -> int:
+    """Train a project to its target or till ``stop``; return the steps done. Raises TrainingError.
+
+    Started by torchrun, this process takes its part.
+    """
+    needs_torch()
+    from visard.models.train.distributed import joined
+    from visard.models.train.trainer import Trainer
+
+    with joined(device) as group:
+        trainer = Trainer(project.folder, project.options, faces, group, schedule=schedule, tell=tell)
+        return trainer.run(stop)
+
+
+def export_newest(project: Project, path: Path, *, half: bool = False) -> "Exported":
+    """Write the averaged weights of the newest checkpoint as a ``.dfm``. Raises TrainingError, OSError."""
+    needs_torch()
+    from visard.models.train import checkpoint
+    from visard.models.train.export import export
+    from visard.models.train.networks import build
+
+    found = checkpoint.load(project.folder / "checkpoints")
+    if found is None:
+        raise CheckpointUnusable(f"nothing has been trained in {project.folder} yet")
+    options = TrainOptions.model_validate(found.content["options"])
+    network = build(options)
+    try:
+        network.load_state_dict(found.content["average"])
+    except (KeyError, RuntimeError) as error:
+        raise CheckpointUnusable(f"the checkpoint of step {found.step} is another network's") from error
+    return export(network, options, path, half=half)
+
+
+def needs_torch() -> None:
+    """Raise TrainingError unless PyTorch is installed."""
+    if find_spec("torch") is None:
+        raise TrainingError("training needs PyTorch, which is not installed: pip install 'visard[train]'")
+
+
+def _written(project: Project) -> Project:
+    record = _Record(src=project.src, dst=project.dst, options=project.options)
+    with files.replacing(project.folder / _FILE) as file:
+        file.write(record.model_dump_json(indent=2).encode())
+    return project
