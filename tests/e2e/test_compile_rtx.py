@@ -189,6 +189,24 @@ def ranges(path: Path) -> tuple[Range, ...]:
     return tuple(Range(*each) for each in shapes if each[1] != each[3])
 
 
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("archi", ["df-udtc", "liae-ud", "amp"])
+def test_what_was_trained_here(tmp_path: Path, archi: str, half: bool) -> None:
+    pytest.importorskip("torch", reason="face models are trained with PyTorch: the extra 'train'")
+    from training import tiny
+
+    from visard.models.train.export import export
+    from visard.models.train.networks import build
+
+    options = tiny(archi=archi)
+    path = tmp_path / "face.onnx"
+    path.write_bytes(
+        trained(export(build(options), options, tmp_path / "face.dfm", half=half).path).SerializeToString()
+    )
+    for target in TARGETS:
+        compiled(path, Options(target))
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_their_sizes_may_vary(folder: Path, name: str) -> None:
     path = NETWORKS[name](folder / f"{name}-dynamic.onnx", WIDTH, dynamic=True)
