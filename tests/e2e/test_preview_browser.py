@@ -292,8 +292,7 @@ def test_a_used_link_leads_to_a_friendly_page(chromium: Browser, page: Running) 
 
 def test_chinese(chromium: Browser, page: Running) -> None:
     with chromium.tab() as chinese:
-        agent = chinese.value("navigator.userAgent")
-        chinese.call("Network.setUserAgentOverride", userAgent=agent, acceptLanguage="zh-CN")
+        chinese.speak("zh-CN")
         chinese.visit(page.link())
         chinese.until(LIVE)
         chinese.until("document.querySelector('#guard b').innerText === '安全：已替换 1 张面孔'")
