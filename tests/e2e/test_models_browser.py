@@ -48,7 +48,7 @@ class Fetches:
     def __init__(self) -> None:
         self.fail, self.over = Event(), Event()
 
-    def __call__(self, _store: Store, _name: str, report: Callable[[float, str], None], **_: Any) -> None:
+    def fetch(self, _name: str, report: Callable[[float, str], None], **_: Any) -> None:
         while not self.fail.wait(0.05):
             assert not self.over.is_set(), "nobody gave it up"
             report(0.25, "1 of 4 MB")
@@ -58,7 +58,7 @@ class Fetches:
 @pytest.fixture
 def fetches(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fetches]:
     made = Fetches()
-    monkeypatch.setattr(Store, "fetch", lambda *given, **more: made(*given, **more))
+    monkeypatch.setattr(Store, "fetch", made.fetch)
     yield made
     made.over.set()
 

@@ -150,7 +150,7 @@ def _chosen(path: Path, name: str, fitting: list[Candidate], *, by_name: bool) -
     if named and by_name:
         return named[0]
     which = ", ".join(spec.name for spec, _ in fitting)
-    hint = f", as by its name it may be: --as {named[0][0].name}" if named else ": --as NAME"
+    hint = f": --as {named[0][0].name}, as its name says and --by-name believes" if named else ": --as NAME"
     raise ModelRefused(f"{name} may be any of {which}, whose files are alike; say which it is{hint}")
 
 

@@ -56,9 +56,7 @@ class Member:
     @property
     def needed(self) -> tuple[str, ...]:
         """All models that have to be in the store."""
-        identity = () if self.picture else (IDENTITY,)
-        converter = () if self.converter in ("", EMAP) else (self.converter,)
-        return self.name, *identity, *converter
+        return self.name, *catalogue()[self.name].needs
 
 
 _ROWS = (

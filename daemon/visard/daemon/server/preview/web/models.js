@@ -59,9 +59,11 @@ export class ModelsPanel {
     for (const item of this.panel.querySelectorAll("li")) this.update(item);
   }
 
-  item({ name, title, licence, size }) {
+  item({ name, title, licence, size, needs }) {
     const facts = [licence.id, licence.commercial ? "" : say("nonCommercial"), size ? say("megabytes", { n: Math.round(size / 1e6) }) : ""];
     const words = make("span", {}, make("b", {}, title), " ", make("small", { title: licence.text }, facts.filter(Boolean).join(" · ")));
+    const named = needs.map((need) => `${need.name} (${need.licence})`).join(say("comma"));
+    if (named) words.append(make("br", {}), make("small", {}, say("modelNeeds", { models: named })));
     const state = make("small", { className: "state" });
     const bar = make("progress", { max: 1, hidden: true });
     bar.setAttribute("aria-label", title);
