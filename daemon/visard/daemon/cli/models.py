@@ -10,7 +10,7 @@ import click
 from visard.daemon.cli.output import Output, common, pass_output
 
 if TYPE_CHECKING:
-    from visard.daemon.api.models import ModelFileInfo, ModelInfo, NeededModel
+    from visard.daemon.api.models import ModelFileInfo, ModelInfo
     from visard.models.store import Licence, Store
 
 _PATH = click.Path(path_type=Path)
@@ -157,8 +157,8 @@ def remove(output: Output, name: str, forget: bool) -> None:
 def _lacking(store: "Store", names: Iterable[str]) -> list[str]:
     """Say what else these models need that is not here."""
     needs = dict.fromkeys(each for name in names for each in store.get(name).spec.needs)
-    lacking = [each for each in needs if not store.get(each).here]
-    return [f"to be used it needs more: visard models fetch {' '.join(lacking)}"] if lacking else []
+    lacking = [held.spec for held in map(store.get, needs) if not held.here]
+    return [f"to be used it needs more: {store.command(*lacking)}"] if lacking else []
 
 
 def _store() -> "Store":
@@ -216,15 +216,18 @@ def _details(info: "ModelInfo") -> str:
         f"licence    {licence.name} ({licence.id}): {use}{asked}",
         f"           {licence.text}{f' {licence.url}' if licence.url else ''}",
         f"source     {info.source}",
-        *map(_need, info.needs),
+        *_needs(info),
         f"state      {_state(info) or 'not here'}" + ("" if info.here else f"; get it with: {info.command}"),
     ]
     return "\n".join([*lines, *(line for file in info.files for line in _file(file))])
 
 
-def _need(need: "NeededModel") -> str:
-    use = "any use" if need.commercial else "no commercial use"
-    return f"needs      {need.name} ({need.licence}: {use}), {'here' if need.here else 'not here'}"
+def _needs(info: "ModelInfo") -> Iterable[str]:
+    for need in info.needs:
+        use = "any use" if need.commercial else "no commercial use"
+        yield f"needs      {need.name} ({need.licence}: {use}), {'here' if need.here else 'not here'}"
+    if info.licence.commercial and not all(need.commercial for need in info.needs):
+        yield "           so with what it needs there is no commercial use, whatever its own licence says"
 
 
 def _file(file: "ModelFileInfo") -> Iterable[str]:

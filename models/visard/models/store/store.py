@@ -98,11 +98,17 @@ class Store:
             else f"the model {first.name} is not here; get it with: {self.command(first)}"
         )
 
-    def command(self, spec: ModelSpec) -> str:
-        """Return what a person types to get a model."""
-        if spec.fetchable or self.mirror:
-            return f"visard models fetch {spec.name}"
-        return f"visard models import FILE --as {spec.name} (it is published at {spec.source})"
+    def command(self, *specs: ModelSpec) -> str:
+        """Return what a person types to get models."""
+        fetched = [spec.name for spec in specs if spec.fetchable or self.mirror]
+        return "; ".join(
+            [f"visard models fetch {' '.join(fetched)}"] * bool(fetched)
+            + [
+                f"visard models import FILE --as {spec.name} (it is published at {spec.source})"
+                for spec in specs
+                if spec.name not in fetched
+            ]
+        )
 
     def fetch(self, name: str, report: "Report" = _silent, *, accept_licence: bool = False) -> Holding:
         """Get the files of a model that are not here, from where they are published or from the mirror.

@@ -98,17 +98,16 @@ def here(store: Store) -> list[Member]:
 
 
 def find_member(name: str, store: Store) -> Member:
-    """Return a member by name; ``auto`` is the first that is here, else the first under a free licence.
+    """Return a member by name; ``auto`` is the first that is here, else the first whose own licence is free.
 
-    Raises ModelMissing with the commands that get what is not here.
+    What that one needs may be under other licences. Raises ModelMissing with what gets all that is not here.
     """
     member = MEMBERS.get(name) or next(iter(here(store)), _free())
     absent = [held.spec for held in map(store.get, member.needed) if held.missing]
     if absent:
-        commands = "; ".join(map(store.command, absent))
         raise ModelMissing(
             f"one_shot with {member.name} lacks {', '.join(spec.name for spec in absent)}; "
-            f"get what is missing with: {commands}"
+            f"get it with: {store.command(*absent)}"
         )
     return member
 
