@@ -66,7 +66,7 @@ class PublishedOcclusion:
         seen = self._look(crop(image, matrix, side)).reshape(side, side)
         oval = inside(matrix, face, side)
         thick = np.ones((max(3, side // _SLIVER),) * 2, np.uint8)
-        mask = things(np.asarray(cv2.morphologyEx(seen * oval, cv2.MORPH_OPEN, thick), np.uint8), oval)
+        mask = things(np.asarray(cv2.morphologyEx(seen & oval, cv2.MORPH_OPEN, thick), np.uint8), oval)
         return Occlusion(mask, invert(matrix).astype(np.float32)) if mask.any() else None
 
     def _look(self, cut: Image) -> Mask:
