@@ -75,6 +75,7 @@ def _press(tab: Tab, name: str) -> None:
 def test_a_licence_is_read_and_a_fetch_given_up(tab: Tab, fetches: Fetches, language: str) -> None:
     fetch, cancel = ("Fetch", "Cancel") if language == "en-US" else ("下载", "取消")
     item = ITEM.format("codeformer")
+    assert "embedding for GHOST (Unknown)" in _words(tab, "ghost_1_256")
     assert tab.value(f"{ITEM.format('fomm_taichi')}.querySelector('button').hidden")
     _press(tab, "codeformer")
     tab.until("document.querySelector('#licence').open")

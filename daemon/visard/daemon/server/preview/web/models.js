@@ -62,7 +62,8 @@ export class ModelsPanel {
   item({ name, title, licence, size, needs }) {
     const facts = [licence.id, licence.commercial ? "" : say("nonCommercial"), size ? say("megabytes", { n: Math.round(size / 1e6) }) : ""];
     const words = make("span", {}, make("b", {}, title), " ", make("small", { title: licence.text }, facts.filter(Boolean).join(" · ")));
-    const named = needs.map((need) => `${need.name} (${need.licence})`).join(say("comma"));
+    const titled = (need) => this.models.find((each) => each.name === need.name)?.title ?? need.name;
+    const named = needs.map((need) => `${titled(need)} (${need.licence})`).join(say("comma"));
     if (named) words.append(make("br", {}), make("small", {}, say("modelNeeds", { models: named })));
     const state = make("small", { className: "state" });
     const bar = make("progress", { max: 1, hidden: true });
