@@ -1,10 +1,12 @@
 """Everything about the picture that a person can change while it runs."""
 
 import re
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 CONTROL = r"[\x00-\x1f\x7f]"
@@ -23,28 +25,34 @@ Line = Annotated[str, AfterValidator(_line), Field(json_schema_extra={"pattern":
 
 NO_OCCLUDER = "none"
 """Instead of an occluder's name: nothing is looked for in front of faces."""
-
-
-def _occluder(name: str) -> str:
-    from visard.models.occluder import occluders
-
-    known = [NO_OCCLUDER, *sorted(occluders.all())]
-    if name not in known:
-        raise PydanticCustomError("occluder", "Input should be one of: {known}", {"known": ", ".join(known)})
-    return name
-
-
 NO_ENHANCER = "none"
 """Instead of an enhancer's name: swapped faces stay as they are."""
 
 
-def _enhancer(name: str) -> str:
+def _occluders() -> list[str]:
+    from visard.models.occluder import occluders
+
+    return [NO_OCCLUDER, *sorted(occluders.all())]
+
+
+def _enhancers() -> list[str]:
     from visard.models.enhancer import enhancers
 
-    known = [NO_ENHANCER, *sorted(enhancers.all())]
-    if name not in known:
-        raise PydanticCustomError("enhancer", "Input should be one of: {known}", {"known": ", ".join(known)})
-    return name
+    return [NO_ENHANCER, *sorted(enhancers.all())]
+
+
+def _one_of(kind: str, names: Callable[[], list[str]]) -> tuple[AfterValidator, FieldInfo]:
+    """Return what lets a field take these names alone, which are asked for when they are needed."""
+
+    def check(name: str) -> str:
+        if name not in (known := names()):
+            raise PydanticCustomError(kind, "Input should be one of: {known}", {"known": ", ".join(known)})
+        return name
+
+    def tell(schema: dict[str, Any]) -> None:
+        schema["enum"] = names()
+
+    return AfterValidator(check), Field(json_schema_extra=tell)
 
 
 class Mode(StrEnum):
@@ -93,13 +101,13 @@ class Settings(BaseModel):
     colour: Colour = Field(Colour.scene, description="colour transfer")
     keep_mouth: bool = Field(False, description="keep the driver's own mouth and what is around it")
     sharpen: float = Field(0.0, ge=0, le=1, description="sharpen the swapped face")
-    occluder: Annotated[Line, AfterValidator(_occluder)] = Field(
+    occluder: Annotated[str, *_one_of("occluder", _occluders)] = Field(
         "fast",
         max_length=100,
         description="what finds hands and other things in front of faces, so that they stay there: "
         "none, or a name that 'visard occluders' lists",
     )
-    enhancer: Annotated[Line, AfterValidator(_enhancer)] = Field(
+    enhancer: Annotated[str, *_one_of("enhancer", _enhancers)] = Field(
         NO_ENHANCER,
         max_length=100,
         description="what restores detail of swapped faces: none, or a name that 'visard enhancers' lists",
