@@ -43,6 +43,15 @@ class Tab:
                 return message["result"]
             self._note(message)
 
+    def speak(self, language: str) -> None:
+        """Be the browser of a person who reads this language; before ``visit``."""
+        agent = self.value("navigator.userAgent")
+        self.call("Network.setUserAgentOverride", userAgent=agent, acceptLanguage=language)
+
+    def answer(self, yes: bool) -> None:
+        """Answer all that the page asks from now on, instead of the browser's own dialog."""
+        self.value(f"(globalThis.confirm = words => (globalThis.asked = words, {str(yes).lower()}), 0)")
+
     def visit(self, url: str) -> None:
         self.call("Page.navigate", url=url)
 

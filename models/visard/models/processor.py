@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -177,6 +177,15 @@ class Processor(Protocol):
 
         Raises PortraitError, ModelRefused or another VisardError with what to do.
         """
+        ...
+
+
+@runtime_checkable
+class UsesStore(Protocol):
+    """A processor whose networks come from the store of models."""
+
+    def check_models(self, options: Any) -> None:
+        """Raise ModelMissing, with the commands that get what is not here; quick."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from statistics import median
@@ -14,9 +15,18 @@ from visard.daemon.config.settings import Mode
 from visard.daemon.errors import PersonaError
 from visard.daemon.personas.record import AUTO, Persona, ProcessorChoice
 from visard.engines.errors import Cancelled
-from visard.models.errors import ModelMissing
+from visard.models.errors import ModelError, ModelMissing, ProcessorUnknown
 from visard.models.face import Face, Image
-from visard.models.processor import ASK, Material, Prepared, Processor, Report, find_processor, processors
+from visard.models.processor import (
+    ASK,
+    Material,
+    Prepared,
+    Processor,
+    Report,
+    UsesStore,
+    find_processor,
+    processors,
+)
 
 FAST = 20.0
 """Frames a second from which a processor is fast enough to be chosen by itself."""
@@ -79,6 +89,22 @@ def prepare(
             break
     assert fastest is not None, "there is a candidate, or candidates would have raised"
     return PreparedPersona(persona.name, fastest[1].name, mode, fastest[2], _still(persona, mode))
+
+
+def missing(persona: Persona) -> str | None:
+    """Say which models the persona's own processor lacks, and what gets them; None where it lacks none.
+
+    ``auto`` lacks none: it takes what can be used.
+    """
+    choice = persona.record
+    with suppress(PersonaError, ProcessorUnknown):
+        one = find_processor(choice.processor) if choice.processor != AUTO else None
+        if isinstance(one, UsesStore):
+            try:
+                one.check_models(checked_options(one, choice.options.get(one.name, {})))
+            except ModelError as error:
+                return str(error)
+    return None
 
 
 def time_limit(seconds: float, over: Callable[[], bool] = lambda: False) -> Report:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from visard.daemon.api.models import LicenceInfo, ModelFileInfo, ModelInfo
+from visard.daemon.api.models import LicenceInfo, ModelFileInfo, ModelInfo, NeededModel
 from visard.daemon.api.schema import Job
 from visard.daemon.errors import ModelError, ModelRefused
 from visard.daemon.service.jobs import Jobs
@@ -58,7 +58,8 @@ class ModelFiles:
         first = findings.found[0].what.spec
 
         def work(report: Report) -> None:
-            store.take(findings, report)
+            if bad := store.take(findings, report).bad:
+                raise ModelRefused(f"not all was imported: {'; '.join(reason for _, reason in bad)}")
 
         return self._start(f"importing {', '.join(findings.licences)}", work, first.name)
 
@@ -112,8 +113,14 @@ def info(store: Store, held: Holding) -> ModelInfo:
         fetchable=spec.fetchable or bool(store.mirror),
         command=store.command(spec),
         size=sum(sizes) if len(sizes) == len(files) else None,
+        needs=tuple(_needed(store.get(name)) for name in spec.needs),
         files=files,
     )
+
+
+def _needed(held: Holding) -> NeededModel:
+    licence = held.spec.licence
+    return NeededModel(name=held.spec.name, licence=licence.id, commercial=licence.commercial, here=held.here)
 
 
 def _file(held: Holding, file: ModelFile) -> ModelFileInfo:

@@ -90,6 +90,8 @@ class ModelSpec:
     source: str
     """Where its authors tell about it."""
     files: tuple[ModelFile, ...]
+    needs: tuple[str, ...] = ()
+    """Models without which it cannot be used; each has a licence of its own."""
 
     @property
     def fetchable(self) -> bool:
@@ -128,7 +130,8 @@ def _spec(row: Mapping[str, Any], licence: Licence, publishers: Mapping[str, lis
     places = publishers.get(row.get("publisher", ""), [])
     only = {**row, "name": row.get("file", f"{row['name']}.onnx")}
     files = tuple(_file(each, places) for each in row.get("files", [only]))
-    return ModelSpec(row["name"], row["title"], row["task"], row["family"], licence, row["source"], files)
+    facts = {key: row[key] for key in ("name", "title", "task", "family", "source")}
+    return ModelSpec(**facts, licence=licence, files=files, needs=tuple(row.get("needs", ())))
 
 
 def _file(row: Mapping[str, Any], places: list[str]) -> ModelFile:

@@ -19,6 +19,7 @@ from visard.models.face import Face, Image, Landmarks
 from visard.models.portrait import examine
 from visard.models.processor import Kind, Material, Report
 from visard.models.sample_faces import sample_faces
+from visard.models.store import open_store
 
 _LARGEST = (1280, 720)
 """Pixels of the longer and shorter side that a portrait is cut down to."""
@@ -122,6 +123,10 @@ class Fomm:
     def check(self, material: Material) -> tuple[str, ...]:
         """Examine the photo."""
         return examine(material.photos[0]).warnings
+
+    def check_models(self, options: FommOptions) -> None:
+        """Raise ModelMissing with the command that gets the checkpoint."""
+        open_store().path(options.checkpoint.model)
 
     def prepare(self, material: Material, options: FommOptions, report: Report) -> FommAnimation:
         """Ask the network all that the portrait alone answers, and start on engines that are ready.

@@ -11,12 +11,13 @@ from visard.models.animate._animation import Closing, MotionKind, NetworkAnimati
 from visard.models.animate._squares import Square
 from visard.models.animate.liveportrait.controls import Openness, choices
 from visard.models.animate.liveportrait.crops import PortraitView, driver_crop, driver_square
-from visard.models.animate.liveportrait.graphs import MOTION, STATE, graphs
+from visard.models.animate.liveportrait.graphs import MODEL, MOTION, STATE, graphs
 from visard.models.animate.liveportrait.options import LivePortraitOptions
 from visard.models.face import Face, Image
 from visard.models.portrait import examine
 from visard.models.processor import Kind, Material, Report
 from visard.models.sample_faces import sample_faces
+from visard.models.store import open_store
 
 _LARGEST = (1280, 720)
 """Pixels of the longer and shorter side that a portrait is cut down to."""
@@ -114,6 +115,10 @@ class LivePortrait:
     def check(self, material: Material) -> tuple[str, ...]:
         """Examine the photo."""
         return examine(material.photos[0]).warnings
+
+    def check_models(self, options: LivePortraitOptions) -> None:  # noqa: ARG002  # all options use the same
+        """Raise ModelMissing with the command that gets the files."""
+        open_store().path(MODEL)
 
     def prepare(
         self, material: Material, options: LivePortraitOptions, report: Report

@@ -191,6 +191,10 @@ class OneShot:
         """Examine the photos."""
         return tuple(dict.fromkeys(w for photo in material.photos for w in examine(photo).warnings))
 
+    def check_models(self, options: OneShotOptions) -> None:
+        """Raise ModelMissing with the commands that get what is not here."""
+        find_member(options.model, open_store())
+
     def prepare(self, material: Material, options: OneShotOptions, report: Report) -> OneShotSwap:
         """Ask who the photos show, and start on the engine that is ready; better ones take over.
 

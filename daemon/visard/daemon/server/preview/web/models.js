@@ -9,6 +9,8 @@ export class ModelsPanel {
     this.complain = complain;
     this.models = [];
     this.jobs = [];
+    this.givenUp = new Set(); // ids of jobs
+    this.wrong = new Map(); // what went wrong last, by model
     this.panel = find("#models");
     this.dialog = find("#licence");
     this.panel.ontoggle = () => this.panel.open && this.load();
@@ -31,10 +33,16 @@ export class ModelsPanel {
     const done = this.jobs.filter((job) => job.done);
     const over = this.over ? done.filter((job) => !this.over.has(job.id)) : []; // older ones are no news
     this.over = new Set(done.map((job) => job.id));
-    const failed = over.find((job) => job.error);
-    if (failed) this.complain(`${failed.title}: ${failed.error}`);
+    for (const job of over) if (job.error && !this.givenUp.has(job.id)) this.tell(job.model, job.error);
     if (!this.panel.open) return;
     over.length ? this.load() : this.show();
+  }
+
+  /** Say what went wrong with a model: in its line, or above all where the lines are folded away. */
+  tell(name, words) {
+    words ? this.wrong.set(name, words) : this.wrong.delete(name);
+    if (this.panel.open) this.show();
+    else this.complain(words);
   }
 
   show() {
@@ -51,14 +59,18 @@ export class ModelsPanel {
     for (const item of this.panel.querySelectorAll("li")) this.update(item);
   }
 
-  item({ name, title, licence, size }) {
+  item({ name, title, licence, size, needs }) {
     const facts = [licence.id, licence.commercial ? "" : say("nonCommercial"), size ? say("megabytes", { n: Math.round(size / 1e6) }) : ""];
     const words = make("span", {}, make("b", {}, title), " ", make("small", { title: licence.text }, facts.filter(Boolean).join(" · ")));
+    const titled = (need) => this.models.find((each) => each.name === need.name)?.title ?? need.name;
+    const named = needs.map((need) => `${titled(need)} (${need.licence})`).join(say("comma"));
+    if (named) words.append(make("br", {}), make("small", {}, say("modelNeeds", { models: named })));
     const state = make("small", { className: "state" });
     const bar = make("progress", { max: 1, hidden: true });
     bar.setAttribute("aria-label", title);
     const button = make("button", { type: "button" });
-    const item = make("li", {}, words, state, bar, button);
+    const why = make("p", { className: "why", role: "alert" });
+    const item = make("li", {}, words, state, bar, button, why);
     item.dataset.name = name;
     return item;
   }
@@ -66,16 +78,19 @@ export class ModelsPanel {
   update(item) {
     const model = this.models.find((each) => each.name === item.dataset.name);
     const job = this.jobs.find((each) => each.model === model.name && !each.done);
-    const [state, bar, button] = ["small.state", "progress", "button"].map((each) => item.querySelector(each));
+    const [state, bar, button, why] = ["small.state", "progress", "button", ".why"].map((each) => item.querySelector(each));
     const action = job ? "cancel" : model.here ? "remove" : model.fetchable ? "fetch" : "";
     state.textContent = job ? job.step : model.here ? `✓ ${say("modelHere")}` : model.fetchable ? "" : say("toImport");
     state.title = action ? "" : model.command;
     bar.hidden = !job;
     level(bar, job);
     button.hidden = !action;
+    button.disabled = Boolean(job && this.givenUp.has(job.id));
     button.textContent = action && say({ cancel: "cancel", remove: "removeModel", fetch: "fetchModel" }[action]);
     button.setAttribute("aria-label", `${button.textContent}: ${model.title}`);
-    button.onclick = () => (action === "cancel" ? this.do("DELETE", `/jobs/${job.id}`) : this[action](model));
+    button.onclick = () => this[action](model, job);
+    const words = (!job && this.wrong.get(model.name)) || "";
+    if (why.textContent !== words) why.textContent = words;
   }
 
   fetch(model) {
@@ -97,20 +112,26 @@ export class ModelsPanel {
   }
 
   begin(model, accept_licence) {
-    return this.do("POST", `${path(model)}/fetch`, { accept_licence });
+    return this.do(model, "POST", `${path(model)}/fetch`, { accept_licence });
+  }
+
+  cancel(model, job) {
+    this.givenUp.add(job.id);
+    return this.do(model, "DELETE", `/jobs/${job.id}`);
   }
 
   remove(model) {
-    return this.do("DELETE", path(model)).then(() => this.load());
+    const { title, command } = model;
+    if (confirm(say("removeModelSure", { model: title, command }))) this.do(model, "DELETE", path(model));
   }
 
-  async do(method, where, body) {
+  async do(model, method, where, body) {
+    this.tell(model.name, "");
     try {
       await ask(method, where, body);
-      this.complain("");
-      if (body) await this.load();
+      await this.load();
     } catch (error) {
-      this.complain(error.message);
+      this.tell(model.name, error.message);
     }
   }
 }
