@@ -100,9 +100,8 @@ def here(store: Store) -> list[Member]:
 def find_member(name: str, store: Store) -> Member:
     """Return a member by name; ``auto`` is the first that can be used.
 
-    Where none can, it is the first whose own file is here, and else the first whose own licence is free.
-
-    What that one needs may be under other licences. Raises ModelMissing with what gets all that is not here.
+    Where none can, it is the first whose own file is here, and else the first whose own licence is free; what
+    that one needs may be under others. Raises ModelMissing with what gets all that is not here.
     """
     member = MEMBERS.get(name) or next(iter(here(store)), None) or _begun(store) or _free()
     absent = [held.spec for held in map(store.get, member.needed) if held.missing]
