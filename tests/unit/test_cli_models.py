@@ -71,6 +71,7 @@ def test_a_file_comes_and_goes(call: Call, tmp_path: Path) -> None:
     pinned = "nobody publishes its hash: it is pinned as it is from now on"
     more = "to be used it needs more: visard models fetch arcface_w600k_r50 crossface_simswap"
     assert (status, out) == (0, f"holiday.jpg is simswap_unofficial_512; {pinned}\n{more}\n")
+    assert "https://github.com/neuralchen/SimSwap" in err  # where its authors say what they allow
     assert "Non-commercial use, as its authors say" in err  # it is shown also when it is accepted at once
     assert "pinned at the first use" in call("show", "simswap_unofficial_512")[1]
     assert call("verify")[1] == "simswap_unofficial_512 is as it came\n"

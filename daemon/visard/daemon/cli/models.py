@@ -214,7 +214,7 @@ def _details(info: "ModelInfo") -> str:
     lines = [
         f"{info.name}: {info.title} ({info.task}, {info.family})",
         f"licence    {licence.name} ({licence.id}): {use}{asked}",
-        f"           {licence.text}{f' {licence.url}' if licence.url else ''}",
+        f"           {licence.text} {licence.url}",
         f"source     {info.source}",
         *_needs(info),
         f"state      {_state(info) or 'not here'}" + ("" if info.here else f"; get it with: {info.command}"),

@@ -101,8 +101,7 @@ export class ModelsPanel {
     find("#licence-name").textContent = `${licence.name} (${licence.id})`;
     find("#licence-text").textContent = licence.text;
     const link = find("#licence a");
-    link.hidden = !(licence.url || model.source);
-    link.href = link.textContent = licence.url || model.source;
+    link.href = link.textContent = licence.url;
     this.dialog.showModal();
   }
 
