@@ -5,6 +5,8 @@ in it and hands back a Pending, whose result is a Patch for each face. A module 
 ``models.animate`` that exposes ``processor`` is found by itself.
 """
 
+import atexit
+import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
@@ -200,6 +202,13 @@ class Done:
         return self.patches
 
 
+_LAST = 2.0
+"""Seconds that the program's end waits for frames that are being made."""
+_at_work: "weakref.WeakKeyDictionary[Thread, SimpleQueue[Callable[[], None] | None]]" = (
+    weakref.WeakKeyDictionary()
+)
+
+
 class FrameWorker:
     """Makes one frame after the other on a thread of its own, so that a device that hangs can be left."""
 
@@ -207,7 +216,9 @@ class FrameWorker:
         self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._present: Future[Iterable[Patch]] | None = None
         self._closed = False
-        Thread(target=_serve, args=(self._work,), name=f"visard {name}", daemon=True).start()
+        thread = Thread(target=_serve, args=(self._work,), name=f"visard {name}", daemon=True)
+        _at_work[thread] = self._work
+        thread.start()
         weakref.finalize(self, self._work.put, None)  # the thread ends also when nobody closes it
 
     def submit(self, make: Callable[[], Iterable[Patch]]) -> Future[Iterable[Patch]]:
@@ -239,6 +250,18 @@ def _fulfil(future: Future[Iterable[Patch]], make: Callable[[], Iterable[Patch]]
     except Exception as error:  # it is raised where somebody waits for the result
         future.set_exception(error)
 
+
+def _end_all() -> None:
+    """Let no thread be in a library when the interpreter ends: what returns to it then aborts the program."""
+    threads = list(_at_work.items())
+    for _, queue in threads:
+        queue.put(None)
+    deadline = time.monotonic() + _LAST
+    for thread, _ in threads:  # a device that hangs is left
+        thread.join(max(0.0, deadline - time.monotonic()))
+
+
+atexit.register(_end_all)
 
 swappers: Registry[Processor] = Registry("visard.models.swap", "processor")
 animators: Registry[Processor] = Registry("visard.models.animate", "processor")
