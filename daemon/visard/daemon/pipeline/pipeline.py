@@ -51,7 +51,8 @@ class Pipeline:
 
     Live pipelines keep the newest frame and drop older ones; others pass every frame on. Every picture that
     reaches a sink went through the Gate. ``tracking`` is called on the thread that will use the tracker;
-    ``seen`` gets every camera picture and must not keep or change it.
+    ``seen`` gets every camera picture and must not keep or change it. ``size``: width and height of what is
+    animated, where it is not the source's.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Pipeline:
         live: bool | None = None,
         reopen: Callable[[], Source] | None = None,
         seen: Callable[[Image], None] = lambda _: None,
+        size: tuple[int, int] | None = None,
     ) -> None:
         self.recipe = recipe
         self.switches = switches or Switches()
@@ -78,8 +80,10 @@ class Pipeline:
         self._source.rotate(rotate)
         self._seen = seen
         patience = GIVE_UP if self.live else PATIENCE
-        self._compositor = Compositor(self._source.format, self.stats, patience, wait=not self.live)
-        self._gate = Gate(self._source.format.width, self._source.format.height)
+        self._compositor = Compositor(
+            self._source.format, self.stats, patience, wait=not self.live, size=size
+        )
+        self._gate = Gate(*(size or (self._source.format.width, self._source.format.height)))
         self._new_tracker = tracking
         self._captured: Slot[Frame] = Slot()
         self._tracked: Slot[_Tracked] = Slot()
@@ -119,7 +123,12 @@ class Pipeline:
 
     def calibrate(self) -> None:
         """Take the next frame as the neutral reference, and forget what was learned about the driver."""
-        self._orders.put(lambda: self._compositor.forget(self.recipe))
+        self._orders.put(lambda: self._compositor.forget(self.recipe, calibrate=True))
+
+    @property
+    def learned(self) -> bool:
+        """Whether the neutral reference of an animator stands."""
+        return self._compositor.reference.learned
 
     def seek(self, on: bool) -> None:
         """Start or stop looking for a better reference by itself."""
@@ -222,7 +231,7 @@ class Pipeline:
             tracker.max_faces = followed(switches)
             if openings != self._source.openings:
                 openings = self._source.openings
-                self.calibrate()
+                self._orders.put(lambda: self._compositor.forget(self.recipe, calibrate=False))
                 tracker.forget()
                 self.upright.forget()
             cut = not self.live and cuts(frame.image)  # a camera shows one scene only
