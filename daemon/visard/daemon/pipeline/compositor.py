@@ -50,7 +50,7 @@ class Compositor:
     ) -> None:
         """``patience``: seconds after which a processor that does not answer has failed.
 
-        ``wait``: faces are recognised before a frame goes on. ``size``: width and height of animated pictures.
+        ``wait``: faces are recognised before a frame goes on. ``size``: width and height of what is animated.
         """
         self.reference = NeutralReference()
         self._format = format

@@ -51,8 +51,7 @@ class Pipeline:
 
     Live pipelines keep the newest frame and drop older ones; others pass every frame on. Every picture that
     reaches a sink went through the Gate. ``tracking`` is called on the thread that will use the tracker;
-    ``seen`` gets every camera picture and must not keep or change it. ``size``: width and height of what is
-    animated, where it is not the source's.
+    ``seen`` gets every camera picture and must not keep or change it.
     """
 
     def __init__(
@@ -66,7 +65,6 @@ class Pipeline:
         live: bool | None = None,
         reopen: Callable[[], Source] | None = None,
         seen: Callable[[Image], None] = lambda _: None,
-        size: tuple[int, int] | None = None,
     ) -> None:
         self.recipe = recipe
         self.switches = switches or Switches()
@@ -79,11 +77,12 @@ class Pipeline:
         self._source = source if isinstance(source, Capture) else Capture(source, again, rotate=rotate)
         self._source.rotate(rotate)
         self._seen = seen
+        size = recipe.size or (self._source.format.width, self._source.format.height)
         patience = GIVE_UP if self.live else PATIENCE
         self._compositor = Compositor(
             self._source.format, self.stats, patience, wait=not self.live, size=size
         )
-        self._gate = Gate(*(size or (self._source.format.width, self._source.format.height)))
+        self._gate = Gate(*size)
         self._new_tracker = tracking
         self._captured: Slot[Frame] = Slot()
         self._tracked: Slot[_Tracked] = Slot()

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from visard.daemon.errors import SourceUnavailable
 from visard.daemon.media.video.reader import open_input, readable
@@ -13,7 +13,6 @@ from visard.engines.file_access import read_plain
 
 if TYPE_CHECKING:
     from av.packet import Packet
-    from av.video.stream import VideoStream
 
 _LARGEST = 1 << 16
 """Bytes of a record; what is larger was not written here."""
@@ -82,7 +81,7 @@ def packets_until(path: Path, seconds: float) -> "Iterator[Packet[Any]]":
     from av.bitstream import BitStreamFilterContext
 
     with open_input(path) as file:
-        stream = cast("VideoStream", file.streams.video[0])
+        stream = file.streams.video[0]
         filters = _PLAIN.get(stream.codec_context.codec.canonical_name)
         plain = BitStreamFilterContext(filters, stream) if filters else None
         for packet in readable(file.demux(stream)):
