@@ -220,7 +220,7 @@ def test_another_scene_forgets_what_was_learned_of_the_driver(compositor, compos
     second = compose(Recipe(worn(mask)), lit=0.4, **settings).picture.copy()
     compose(animated(portrait))
     compositor.forget(Recipe(worn(mask)), calibrate=False)
-    compositor.forget(Recipe())
+    compositor.forget(Recipe(), calibrate=False)
     third = compose(Recipe(worn(mask)), lit=0.4, **settings).picture
     compose(animated(portrait))
     assert mask.forgotten == 1

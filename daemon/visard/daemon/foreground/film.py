@@ -18,8 +18,8 @@ from visard.daemon.sources._replay import FileReplay
 from visard.models.face import Image
 from visard.models.processor import Animation
 
-_RUN_UP = 1.0
-"""Seconds before the first picture to be made that the tracker sees, so that it does not begin with it."""
+_RUN_UP, _RUN_UP_ANIMATED = 5.0, 1.0
+"""Seconds before the first picture to be made in which a swapper, or the tracker alone, learns again."""
 _LOOKS = 200
 """Pictures of a film that are looked at for the best reference, at least if it has so many."""
 _TRIES = 5
@@ -47,13 +47,14 @@ def convert_film(job: Job) -> Summary:
 
     Raises FaceUnusable where nobody is in the reference that was chosen.
     """
-    begun, how = time.monotonic(), resumable(job)
+    begun, how = time.monotonic(), Resumable({})
     pipeline: Pipeline | None = None
     writer: VideoWriter | None = None
     complete = False
-    if how.until:
-        job.reporter.say(f"{job.target.name} goes on at {clock(how.until)}")
     with suppress(KeyboardInterrupt), open_film(job.source, job.writing.part) as original:
+        how = resumable(job, original)
+        if how.until:
+            job.reporter.say(f"{job.target.name} goes on at {clock(how.until)}")
         reference = _reference(job, original)
         turned = original.format.turned(job.switches.settings.rotate)
         if job.size:
@@ -112,8 +113,8 @@ def _pipeline(
 
 def _warm_up(job: Job, until: float, reference: float | None, learned: Callable[[], bool]) -> Iterator[Image]:
     """Yield what a run that was not interrupted would have learned from, and still know."""
-    start = seen = job.writing.part.start
-    end = start + until
+    start, seen = job.writing.part.start, -1.0
+    end, run_up = start + until, _RUN_UP_ANIMATED if job.animation else _RUN_UP
     if reference is not None:
         yield from _until(learned, _chosen(job.source, reference))
     elif job.animation and until:
@@ -123,8 +124,9 @@ def _warm_up(job: Job, until: float, reference: float | None, learned: Callable[
             yield image
             seen = seconds
     if until:
-        for image, _ in _pictures(job.source, max(seen, end - _RUN_UP), end):
-            yield image
+        for image, seconds in _pictures(job.source, max(start, end - run_up), end):
+            if seconds > seen:
+                yield image
 
 
 def _until(learned: Callable[[], bool], images: Iterator[Image]) -> Iterator[Image]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from visard.daemon.errors import SinkUnavailable
 from visard.daemon.foreground.jobs import Job
-from visard.daemon.media.video import Resumable, container_for, unfinished
+from visard.daemon.media.video import Film, Resumable, container_for, unfinished
 
 _ENDS = 1 << 20
 """Bytes at either end of a file by which it is known, with its size."""
@@ -15,7 +15,7 @@ _DIGEST = "sha256:"
 _MADE_WITH, _OVERWRITE = "made_with", "overwrite"
 
 
-def resumable(job: Job) -> Resumable:
+def resumable(job: Job, original: Film) -> Resumable:
     """Return how to write a film: after what an earlier run with the same arguments left, or anew.
 
     Raises SinkUnavailable where what was left was made otherwise.
@@ -25,7 +25,9 @@ def resumable(job: Job) -> Resumable:
     for one in unfinished(job.target):
         known = one.record.get(_MADE_WITH)
         if known == facts and (one.record.get(_OVERWRITE) or not again):
-            return Resumable(one.record, one.path, one.until() if can_go_on(job.target) else 0.0)
+            return Resumable(
+                one.record, one.path, one.until(original.first) if can_go_on(job.target) else 0.0
+            )
         if not again:
             raise SinkUnavailable(
                 f"{one.path.name} is unfinished and was made with {_differences(known, facts)}; do the same "

@@ -153,6 +153,8 @@ class Pipeline:
         for slot in (self._captured, self._tracked, self._composed):
             slot.close()
         self._join(self._threads, deadline)
+        if self._threads[-1].ident is None:  # Ctrl-C came while they were started
+            self._finish()
         self._join((sink.thread for sink in self._sinks), time.monotonic() + finish)
 
     def settle(self, timeout: float) -> bool:

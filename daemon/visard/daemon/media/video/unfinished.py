@@ -12,7 +12,9 @@ from visard.daemon.media.video.reader import open_input, readable
 from visard.engines.file_access import read_plain
 
 if TYPE_CHECKING:
+    from av.container import InputContainer
     from av.packet import Packet
+    from av.video.stream import VideoStream
 
 _LARGEST = 1 << 16
 """Bytes of a record; what is larger was not written here."""
@@ -47,20 +49,18 @@ class Unfinished:
     path: Path
     record: Mapping[str, Any] = field(repr=False)
 
-    def until(self) -> float:
+    def until(self, first: float) -> float:
         """Return the time up to which all pictures are whole, seconds: that of its last key frame.
 
-        It lies between that picture and the one before, so that no rounding decides which pictures are
-        missing. 0.0 where nothing can be taken over.
+        ``first``: when the first picture is shown. It lies between that key frame and the picture before, so
+        that no rounding decides which pictures are missing. 0.0 where nothing can be taken over.
         """
         with suppress(SourceUnavailable), open_input(self.path) as file:
-            last = place = 0.0
-            for packet in readable(file.demux(file.streams.video[0])):
-                if packet.pts is not None:
-                    seconds = float(packet.pts * packet.time_base)
-                    place = (last + seconds) / 2 if packet.is_keyframe else place
-                    last = seconds
-            return place
+            last = place = first
+            for seconds, packet in _timed(file, first):
+                place = (last + seconds) / 2 if packet.is_keyframe else place
+                last = seconds
+            return place if place > first else 0.0
         return 0.0
 
 
@@ -76,15 +76,29 @@ def unfinished(target: Path) -> list[Unfinished]:
     return found
 
 
-def packets_until(path: Path, seconds: float) -> "Iterator[Packet[Any]]":
-    """Yield the packets of a film's pictures before a time, as its encoder wrote them."""
+def packets_until(path: Path, until: float, first: float) -> "Iterator[tuple[float, Packet[Any]]]":
+    """Yield times and packets of a film's pictures before a time, as its encoder wrote them."""
     from av.bitstream import BitStreamFilterContext
 
     with open_input(path) as file:
         stream = file.streams.video[0]
         filters = _PLAIN.get(stream.codec_context.codec.canonical_name)
         plain = BitStreamFilterContext(filters, stream) if filters else None
-        for packet in readable(file.demux(stream)):
-            if packet.pts is None or float(packet.pts * packet.time_base) >= seconds:
+        for seconds, packet in _timed(file, first):
+            if seconds >= until:
                 return
-            yield from plain.filter(packet) if plain else (packet,)
+            yield from ((seconds, each) for each in (plain.filter(packet) if plain else (packet,)))
+
+
+def _timed(file: "InputContainer", first: float) -> "Iterator[tuple[float, Packet[VideoStream]]]":
+    """Yield packets of pictures and when they are shown, the ``first`` of them when it was to be.
+
+    Where sound begins before the pictures some containers move all to later.
+    """
+    shift: int | None = None
+    for packet in readable(file.demux(file.streams.video[0])):
+        if packet.pts is not None and packet.dts is not None:
+            if shift is None:
+                shift = packet.pts - round(first / packet.time_base)
+            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+            yield float(packet.pts * packet.time_base), packet
