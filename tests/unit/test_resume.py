@@ -87,6 +87,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
 def test_after_any_interruption_the_result_is_that_of_one_go(
     source: Path, tmp_path: Path, suffix: str
@@ -115,8 +116,15 @@ def test_after_any_interruption_the_result_is_that_of_one_go(
 
 @pytest.mark.parametrize(
     ("codec", "suffix"),
-    [("h264", ".mov"), ("hevc", ".mp4"), ("hevc", ".mkv"), ("vp9", ".mp4"), ("av1", ".mp4"), ("av1", ".webm")],
-)  # fmt: skip
+    [
+        ("h264", ".mov"),
+        ("hevc", ".mp4"),
+        ("hevc", ".mkv"),
+        ("vp9", ".mp4"),
+        ("av1", ".mp4"),
+        ("av1", ".webm"),
+    ],
+)
 def test_what_is_taken_over_is_what_was_written(
     source: Path, tmp_path: Path, codec: str, suffix: str
 ) -> None:
@@ -186,7 +194,7 @@ def test_made_otherwise_it_is_refused_and_begun_anew_only_when_asked_for(source:
         SinkUnavailable, match=r"part0.mp4 is unfinished and was made with --quality by default"
     ):
         run(source, stopped, worn(), quality=50)
-    with pytest.raises(SinkUnavailable, match=r"with --start 0, .*say --overwrite to begin anew"):
+    with pytest.raises(SinkUnavailable, match=r"with --start 0; do the same .*say --overwrite to begin"):
         run(source, stopped, worn(), part=Part(1))
     other = film(stopped.parent / "other.mp4", 30)
     with pytest.raises(SinkUnavailable, match=r"with another film; "):

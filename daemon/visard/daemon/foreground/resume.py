@@ -25,9 +25,8 @@ def resumable(job: Job, original: Film) -> Resumable:
     for one in unfinished(job.target):
         known = one.record.get(_MADE_WITH)
         if known == facts and (one.record.get(_OVERWRITE) or not again):
-            return Resumable(
-                one.record, one.path, one.until(original.first) if can_go_on(job.target) else 0.0
-            )
+            until = one.until(original.first) if can_go_on(job.target) else 0.0
+            return Resumable(one.record, one.path, until)
         if not again:
             raise SinkUnavailable(
                 f"{one.path.name} is unfinished and was made with {_differences(known, facts)}; do the same "

@@ -155,10 +155,9 @@ class VideoWriter:
 
     def _take_over(self, part: Path, until: float) -> None:
         """Begin with the pictures of an unfinished file, as they are, and the original's sound."""
+        first = self._original.first if self._original else 0.0
         with self._failing():
-            for seconds, packet in packets_until(
-                part, until, self._original.first if self._original else 0.0
-            ):
+            for seconds, packet in packets_until(part, until, first):
                 packet.stream = self._stream
                 self._output.mux(packet)
                 self._last = round(seconds / self._tick)
