@@ -53,7 +53,9 @@ def test_a_picture_moves_a_persona_into_its_pose(call: Call, picture: Path, tmp_
 
 def test_a_picture_without_a_driver(call: Call, tmp_path: Path) -> None:
     save(np.full((200, 200, 3), 90, np.uint8), tmp_path / "empty.png")
-    status, _, err = call("animate", "walter", str(tmp_path / "empty.png"), str(tmp_path / "out.png"))
+    status, _, err = call(
+        "animate", "walter", str(tmp_path / "empty.png"), str(tmp_path / "out.png"), "--animator=puppet"
+    )
     assert (status, err) == (
         1, "visard: no face in empty.png could drive (no face); nothing was written\n"
     )  # fmt: skip
