@@ -39,9 +39,7 @@ class NetworkAnimation(ABC, Generic[O, N, R]):
     """Options that the state depends on."""
     settles = 1
 
-    def __init__(
-        self, network: N, points: Landmarks, size: tuple[int, int], memory: int, options: O
-    ) -> None:
+    def __init__(self, network: N, points: Landmarks, size: tuple[int, int], memory: int, options: O) -> None:
         """``points``: of the portrait; ``size``: width and height of what is shown; ``memory``: bytes."""
         self.size, self.bytes = size, memory
         self._network: N | None = network
