@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from networks._graph import Graph
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
+from visard.models.enhancer import EnhancerModel
 from visard.models.store import Store, open_store
 from visard.models.swap.one_shot.family import EMAP, IDENTITY, MEMBERS, Member
 
@@ -83,6 +84,19 @@ def converter(path: Path, seed: int = 0) -> Path:
     """Write what makes other 512 numbers of them."""
     graph = Graph("converter", opset=14, seed=seed + 100)
     graph.output("output", graph.dense(graph.input("input", 1, 512), 512, 512), 1, 512)
+    return graph.save(path)
+
+
+def enhancer(path: Path, model: EnhancerModel) -> Path:
+    """Write one that makes a crop lighter: by a half of the room there is, times the weight if it has one."""
+    graph = Graph("enhancer", opset=13)
+    x = graph.input("input", 1, 3, model.side, model.side)
+    share = graph.constant(0.5)
+    if model.weighted:
+        graph._inputs.append(helper.make_tensor_value_info("weight", TensorProto.DOUBLE, []))
+        share = graph.op("Mul", graph.op("Cast", "weight", to=TensorProto.FLOAT), share)
+    room = graph.op("Sub", graph.constant(1.0), x)
+    graph.output("output", graph.op("Add", x, graph.op("Mul", room, share)), 1, 3, model.side, model.side)
     return graph.save(path)
 
 

@@ -142,8 +142,16 @@ class Prepared(Protocol):
 class Animation(Prepared, Protocol):
     """What an animator prepares."""
 
-    def calibrate(self) -> None:
-        """Take the next frame's driver as the neutral reference; without it the first serves as one."""
+    size: tuple[int, int]
+    """Width and height of its pictures, pixels."""
+    settles: int
+    """Drivers from which it learns a neutral reference that nobody chose."""
+
+    def calibrate(self, *, chosen: bool = True) -> None:
+        """Take the next frame's driver as the neutral reference; without it the first serves as one.
+
+        Not ``chosen``: a calmer one may be learned from those that follow.
+        """
         ...
 
     def mismatch(self, driver: Face) -> float:

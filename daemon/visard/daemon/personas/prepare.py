@@ -20,6 +20,7 @@ from visard.models.face import Face, Image
 from visard.models.processor import (
     ASK,
     Material,
+    NoOptions,
     Prepared,
     Processor,
     Report,
@@ -44,6 +45,9 @@ class PreparedPersona:
     prepared: Prepared = field(repr=False)
     still: Image | None = field(default=None, repr=False)
     """The portrait itself, shown in animate mode while there is no driver."""
+    material: Material = field(default=Material(), repr=False)
+    options: BaseModel = field(default=NoOptions(), repr=False)
+    """Those of the processor."""
 
 
 def prepare(
@@ -65,11 +69,12 @@ def prepare(
     if mode is None:
         mode = mode_for(configured(persona, processor, {}))
     chosen = candidates(persona, mode, processor)
-    fastest: tuple[float, Processor, Prepared] | None = None
+    fastest: tuple[float, Processor, Prepared, BaseModel] | None = None
     for one in chosen:
         values = {**persona.record.options.get(one.name, {}), **(options or {})}
         try:
-            prepared = one.prepare(persona.material, checked_options(one, values), report)
+            checked = checked_options(one, values)
+            prepared = one.prepare(persona.material, checked, report)
         except ModelMissing:
             if fastest is None and one is chosen[-1]:
                 raise
@@ -82,13 +87,15 @@ def prepare(
         if fastest is None or rate > fastest[0]:
             if fastest:
                 fastest[2].close()
-            fastest = rate, one, prepared
+            fastest = rate, one, prepared, checked
         else:
             prepared.close()
         if rate >= FAST:
             break
     assert fastest is not None, "there is a candidate, or candidates would have raised"
-    return PreparedPersona(persona.name, fastest[1].name, mode, fastest[2], _still(persona, mode))
+    _, one, prepared, checked = fastest
+    still = _still(persona, mode)
+    return PreparedPersona(persona.name, one.name, mode, prepared, still, persona.material, checked)
 
 
 def missing(persona: Persona) -> str | None:
@@ -207,9 +214,16 @@ def chosen(
     return ProcessorChoice(processor=wanted, options={name: kept for name, kept in known.items() if kept})
 
 
-def configured(persona: Persona, processor: str | None, options: Mapping[str, Any]) -> Persona:
-    """Return a persona with another choice, which is not kept. Raises PersonaError."""
-    choice = chosen(persona, processor, options)
+def configured(
+    persona: Persona, processor: str | None, options: Mapping[str, Any], mode: Mode | None = None
+) -> Persona:
+    """Return a persona with another choice, which is not kept.
+
+    Where ``mode`` decides between processors the options are those of the best-looking one that can do it.
+    Raises PersonaError.
+    """
+    able = candidates(persona, mode, processor) if mode and options else []
+    choice = chosen(persona, processor, options, next((one.name for one in able), None))
     return replace(persona, record=persona.record.model_copy(update=choice.model_dump()))
 
 

@@ -89,7 +89,7 @@ class FommAnimation(NetworkAnimation[FommOptions, FommNetwork, tuple[Square, Mot
     def __init__(
         self, network: FommNetwork, view: PortraitView, points: Landmarks, size: int, options: FommOptions
     ) -> None:
-        super().__init__(network, points, size, options)
+        super().__init__(network, points, view.size, size, options)
         self._view = view
 
     def _moved(self, network: FommNetwork, picture: Image, driver: Face, options: FommOptions) -> Image:

@@ -33,6 +33,7 @@ class PortraitView:
     def __init__(self, portrait: Portrait, options: FommOptions) -> None:
         self._image = portrait.image
         height, width = self._image.shape[:2]
+        self.size = width, height
         self._area = Area(0, 0, width, height)
         if options.portrait_crop is PortraitCrop.head:
             self._area = around(portrait.face, options.coverage).inside(self._image)

@@ -86,7 +86,7 @@ class LivePortraitAnimation(NetworkAnimation[LivePortraitOptions, LivePortraitNe
         size: int,
         options: LivePortraitOptions,
     ) -> None:
-        super().__init__(network, portrait.landmarks, size, options)
+        super().__init__(network, portrait.landmarks, view.size, size, options)
         self._view = view
 
     def _moved(

@@ -127,6 +127,7 @@ class PortraitView:
         self._shown = portrait.image.copy()
         back = cv2.invertAffineTransform(matrix)
         height, width = portrait.image.shape[:2]
+        self.size = (width, height) if self._whole else (LARGE, LARGE)
         corners = np.array([[0, 0, 1], [LARGE, 0, 1], [0, LARGE, 1], [LARGE, LARGE, 1]]) @ back.T
         low = np.clip(np.floor(corners.min(0)), 0, (width - 1, height - 1)).astype(int)
         high = np.clip(np.ceil(corners.max(0)) + 1, low + 1, (width, height)).astype(int)
