@@ -6,7 +6,7 @@ and, where the model has Jacobians, ``jacobian`` [1, K, 2, 2].
 and Jacobian) -> ``warped`` [1, C, H, W], and the driver's own keypoints.
 ``draw``: ``warped`` -> a crop of the moved portrait.
 
-Crops are uint8 [1, 256, 256, 3], BGR. Coordinates need fp32: in bf16 a keypoint is off by a pixel. The frame's
+Crops are uint8 [1, 256, 256, 3], BGR. Coordinates need fp32: in bf16 a keypoint is off by a pixel. A frame's
 part is two graphs as nine tenths of the work, which ``draw`` does, look the same in half precision.
 A reference that is the source's own keypoints, with a scale of 1, makes motion absolute.
 """

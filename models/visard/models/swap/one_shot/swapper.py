@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import psutil
 
@@ -19,7 +18,7 @@ from visard.models.swap.dfm.crop_steps import shown
 from visard.models.swap.one_shot import graphs
 from visard.models.swap.one_shot.family import LARGEST, Member, find_member, here
 from visard.models.swap.one_shot.identity import Floats, Identity, source_of
-from visard.models.swap.one_shot.masks import box_mask, face_mask, toned
+from visard.models.swap.one_shot.masks import boxed, face_mask, toned
 from visard.models.swap.one_shot.options import ColourTransfer, MaskKind, OneShotOptions
 
 _COPIES = 2
@@ -151,7 +150,7 @@ class OneShotSwap:
         if relight and options.colour_transfer is ColourTransfer.mean_deviation:
             image = toned(image, crop, hull)
         if options.mask is MaskKind.box:
-            return boxed(image, matrix, (picture.shape[1], picture.shape[0]), options)
+            return boxed(image, matrix, picture.shape[1::-1], options.erode, options.blur)
         part, corner = shown(hull)
         back = align.compose(align.invert(matrix), np.array([[1, 0, corner[0]], [0, 1, corner[1]]]))
         return Patch(image[part], hull[part], back.astype(np.float32))
@@ -162,15 +161,6 @@ class OneShotSwap:
             return self._source
         own = self._driver(picture, face)
         return np.asarray(self._source * (1 - weight) + own * weight, np.float32)
-
-
-def boxed(image: Image, matrix: align.Matrix, frame: tuple[int, int], options: OneShotOptions) -> Patch:
-    """Return a patch in the frame's own pixels, as its mask is made there; ``frame``: width, height."""
-    mask, left, top = box_mask(matrix, image.shape[0], frame, options.erode, options.blur)
-    moved = align.invert(matrix) - np.array([[0, 0, left], [0, 0, top]])
-    placed = cv2.warpAffine(image, moved, mask.shape[::-1], borderMode=cv2.BORDER_CONSTANT)
-    shares = np.asarray(np.round(mask), np.uint8)
-    return Patch(np.asarray(placed, np.uint8), shares, np.array([[1, 0, left], [0, 1, top]], np.float32))
 
 
 class OneShot:
