@@ -33,7 +33,6 @@ from visard.models.swap.one_shot.family import EMAP, IDENTITY, MEMBERS, Member
 from visard.models.swap.one_shot.options import MaskKind, OneShotOptions
 from visard.models.swap.one_shot.swapper import OneShotNetwork, OneShotSwap, samples
 
-
 _HEAD = (
     "\n| member | mask | face, pixels | ms a frame | network | outside, median | least | share |\n"
     "|---|---|---|---|---|---|---|---|"

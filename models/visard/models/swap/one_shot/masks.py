@@ -17,7 +17,7 @@ _WHITE, _INSIDE = 236, 18
 _PER_DEVIATION = 4
 """Pixels that a blur's deviation keeps at least where it is made on fewer."""
 _STATISTICS = 64
-"""Side in pixels that is enough for means and deviations."""
+"""Pixels of a side that are enough for means and deviations."""
 _MOST = 4.0
 """How far colours are spread at most."""
 
@@ -80,11 +80,10 @@ def _blurred(mask: steps.Mask, soft: int) -> steps.Mask:
 
 def toned(image: Image, scene: Image, mask: steps.Mask) -> Image:
     """Give ``image`` the scene's mean and deviation of each channel where the mask shows (Reinhard 2001)."""
-    size, every = (_STATISTICS, _STATISTICS), max(image.shape[0] // (4 * _STATISTICS), 1)
-    small = [
-        np.asarray(cv2.resize(each[::every], size, interpolation=cv2.INTER_AREA))
-        for each in (image, scene, mask)
-    ]
+    every = max(mask.shape[0] // _STATISTICS, 1)
+    size = max(mask.shape[1] // every, 1), max(mask.shape[0] // every, 1)
+    whole = np.s_[: size[1] * every : max(every // 4, 1), : size[0] * every]  # such means OpenCV takes fast
+    small = [cv2.resize(each[whole], size, interpolation=cv2.INTER_AREA) for each in (image, scene, mask)]
     visible = np.asarray(small[2] > 127, np.uint8)
     if not visible.any():
         return image

@@ -23,6 +23,8 @@ from visard.models.swap.one_shot.options import ColourTransfer, MaskKind, OneSho
 
 _COPIES = 2
 """How often an engine has the weights in memory."""
+_ROOM = 1
+"""Pixels around what shows of a crop, for scaling it."""
 _LOOKS = 5
 """Looks at a driver whose mean is the driver's own identity."""
 _QUALITY, _WITHOUT = 70, 5
@@ -147,13 +149,15 @@ class OneShotSwap:
         crop = align.crop(picture, matrix, side)
         image = self._network(crop, self._mixed(picture, face, options.weight))
         hull = face_mask(matrix, face.landmarks, side, options.erode, options.blur)
+        boxes = options.mask is MaskKind.box
+        part, corner = (np.s_[:, :], (0, 0)) if boxes else shown(hull, _ROOM)
+        image, hull = image[part], hull[part]
         if relight and options.colour_transfer is ColourTransfer.mean_deviation:
-            image = toned(image, crop, hull)
-        if options.mask is MaskKind.box:
+            image = toned(image, crop[part], hull)
+        if boxes:
             return boxed(image, matrix, picture.shape[1::-1], options.erode, options.blur)
-        part, corner = shown(hull)
         back = align.compose(align.invert(matrix), np.array([[1, 0, corner[0]], [0, 1, corner[1]]]))
-        return Patch(image[part], hull[part], back.astype(np.float32))
+        return Patch(image, hull, back.astype(np.float32))
 
     def _mixed(self, picture: Image, face: Face, weight: float) -> Floats:
         """Return the source with a share of the driver's own, which may be less than none."""
