@@ -57,7 +57,7 @@ def measure(place: Path, frames: int, threads: int) -> None:
     engine = load(paths["step"], "cpu", threads=threads, samples=given, cache=cache)
     print_candidates("step", engine)
     print(f"\nprepare, the appearance network with it, {prepared:.0f} ms, once for each portrait\n{_HEAD}")
-    for precision in ("fp32", str(engine.precision)):
+    for precision in dict.fromkeys(("fp32", str(engine.precision))):
         step = load(paths["step"], "cpu", precision, threads=threads, samples=given, cache=cache)
         network = LivePortraitNetwork(step, state, open_)
         whole, outside = animated(network, view, picture, face, frames)

@@ -1,9 +1,10 @@
 """Builds full-size graphs with TensorRT for RTX, which needs no GPU: seconds, size, what stayed in fp32.
 
-    python tests/bench/rtx_builds.py [GRAPH...] [--target cuda:0]
+    python tests/bench/rtx_builds.py [GRAPH...] [--target cuda:0] [--check]
 
-Weights are made by a rule. Graphs that declare layers for fp32 are built in fp16 but for those, so is the
-swapper's with its norms in fp32, where fp16 overflows on some.
+With ``--check`` the same graph's likeness to fp32 is computed on the processor, halves rounded as a GPU does,
+and judged as engines are; that takes minutes. Weights are made by a rule. Graphs that declare layers for fp32
+are built in fp16 but for those, so is the swapper's with its norms in fp32, where fp16 overflows on some.
 """
 
 import argparse
@@ -18,18 +19,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import fomm_checkpoint
 import liveportrait_files
+import numpy as np
 import onnx
 from networks import NETWORKS
+from networks import samples as noise
 from onnx import TensorProto
 from rtx import prepared
 
+from visard.engines.accuracy import LIMITS, compare
 from visard.engines.backends.tensorrt_rtx import backend
 from visard.engines.interfaces import Options, Precision
+from visard.engines.precision.layer_compare import outputs
 from visard.models.animate.fomm.export import write as write_fomm
 from visard.models.animate.liveportrait.export import write as write_liveportrait
 from visard.models.store import open_store
 from visard.models.swap.one_shot import graphs
 from visard.models.swap.one_shot.family import MEMBERS
+from visard.models.swap.one_shot.swapper import samples
 
 _NORMS = "ReduceMean", "Sqrt"
 
@@ -77,7 +83,28 @@ def layers(path: Path) -> tuple[int, int]:
     return given.count(TensorProto.FLOAT), given.count(TensorProto.FLOAT16)
 
 
-def build(name: str, folder: Path, target: str) -> None:
+def given(name: str, path: Path, folder: Path) -> tuple[np.ndarray, ...]:
+    """Return inputs of a graph."""
+    if name == "inswapper_128":
+        member = MEMBERS[name]
+        return samples(member, np.full(member.source, 512**-0.5, np.float32))[0]
+    if name == "liveportrait-step":
+        return liveportrait_files.step_inputs(folder)
+    (arrays,) = noise(path, 1)
+    return tuple(np.uint8(255 * each) if each.shape[-1] == 3 else each for each in arrays)
+
+
+def likeness(half: Path, path: Path, arrays: tuple[np.ndarray, ...]) -> str:
+    """Return what the check of engines would say to a graph in fp16."""
+    models = [onnx.load(each) for each in (half, path)]
+    ours, right = (outputs(model, [arrays]) for model in models)
+    names = [each.name for each in models[1].graph.output]
+    result = compare(ours, right, names, LIMITS[Precision.fp16])
+    numbers = f"{result.cosine or 0:.5f}, {result.psnr or 0:.1f} dB"
+    return f"passes: {numbers}" if result.ok else f"fails: {result.reason}"
+
+
+def build(name: str, folder: Path, target: str, *, check: bool) -> None:
     """Print a row."""
     path = GRAPHS[name](folder)
     nodes = [node.name for node in onnx.load(path).graph.node]
@@ -88,19 +115,23 @@ def build(name: str, folder: Path, target: str) -> None:
     plan = backend.compile(half, Options(target, Precision.fp16), lambda _: None)
     seconds = time.perf_counter() - begun
     size = path.stat().st_size / 1e6
-    print(f"| {name} | {size:.0f} | {seconds:.0f} | {len(plan) / 1e6:.0f} | {full} | {halves} |", flush=True)
+    said = likeness(half, path, given(name, path, folder)) if check else "-"
+    row = f"{size:.0f} | {seconds:.1f} | {len(plan) / 1e6:.0f} | {full} | {halves} | {said}"
+    print(f"| {name} | {row} |", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("graphs", nargs="*", default=list(GRAPHS))
     parser.add_argument("--target", default="cuda:0")
+    parser.add_argument("--check", action="store_true")
     chosen = parser.parse_args()
-    print("| graph | ONNX, MB | seconds | engine, MB | layers in fp32 | in fp16 |\n|---|---|---|---|---|---|")
+    print("| graph | ONNX, MB | seconds | engine, MB | layers in fp32 | in fp16 | check |")
+    print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as place:
         os.environ["VISARD_HOME"] = place
         for name in chosen.graphs:
-            build(name, Path(place), chosen.target)
+            build(name, Path(place), chosen.target, check=chosen.check)
 
 
 if __name__ == "__main__":
