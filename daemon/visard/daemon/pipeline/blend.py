@@ -17,6 +17,8 @@ Mask = npt.NDArray[np.uint8]
 
 _MASK_WORK = 160
 """Longer side in pixels at which masks are grown and blurred; they are smooth, so more shows nothing."""
+_ROWS = 64
+"""So many are mixed at once that what is between stays near the processor."""
 _CUT = -0.498
 """Added to 255ths before they are rounded, so that they are cut off."""
 
@@ -72,6 +74,11 @@ class Blender:
 
         It is cut down to bytes and not rounded, as the programs have it whose networks run here.
         """
+        for row in range(0, len(mask), _ROWS):
+            part = slice(row, row + _ROWS)
+            self._mix_rows(scene[part], image[part], mask[part])
+
+    def _mix_rows(self, scene: Image, image: Image, mask: Mask) -> None:
         weight, rest = (self._scratch.bytes(name, *scene.shape) for name in ("w", "r"))
         ours, theirs = (self._scratch.words(name, *scene.shape) for name in ("a", "b"))
         cv2.cvtColor(mask, cv2.COLOR_GRAY2BGR, dst=weight)
