@@ -145,8 +145,8 @@ class Fomm:
         report(0.6, "preparing the portrait")
         prepare = load(paths["prepare"], "cpu", "fp32", backend="onnxruntime")
         state = tuple(np.array(array) for array in prepare(view.crop))
-        samples = _samples(prepare, state)
-        network = _open(paths, state, samples, report)
+        given = samples(prepare, state)
+        network = _open(paths, state, given, report)
         size = _COPIES * sum(paths[name].stat().st_size for name in ("motion", "draw"))
         animation = FommAnimation(network, view, portrait.face.landmarks, size, options)
         try:
@@ -157,7 +157,7 @@ class Fomm:
         return animation
 
 
-def _samples(prepare: Engine, state: State) -> list[tuple[Array, ...]]:
+def samples(prepare: Engine, state: State) -> list[tuple[Array, ...]]:
     """Return what the motion network is given when the people we ship drive, the first as reference."""
     coverage = FommOptions().coverage
     crops = [around(face, coverage).inside(picture).crop(picture) for picture, face in sample_faces()]
@@ -168,13 +168,13 @@ def _samples(prepare: Engine, state: State) -> list[tuple[Array, ...]]:
 
 
 def _open(
-    paths: dict[str, Path], state: State, samples: list[tuple[Array, ...]], report: Report
+    paths: dict[str, Path], state: State, given: list[tuple[Array, ...]], report: Report
 ) -> FommNetwork:
-    """Open the two engines of a frame: places in fp32, looks in what is fastest and passes the check."""
+    """Open the two engines of a frame, each in what is fastest and passes the check."""
     cores = psutil.cpu_count(logical=False) or 1
-    motion = load(paths["motion"], "auto", "fp32", threads=cores, samples=samples, wait=False, isolated=True,
+    motion = load(paths["motion"], threads=cores, samples=given, wait=False, isolated=True,
                   report=lambda progress: report(0.7 + 0.1 * progress.done, "opening the model"))  # fmt: skip
-    warped = [(np.array(motion(*sample)[0]),) for sample in samples]
+    warped = [(np.array(motion(*sample)[0]),) for sample in given]
     draw = load(paths["draw"], threads=cores, samples=warped, wait=False, isolated=True,
                 report=lambda progress: report(0.8 + 0.1 * progress.done, "opening the model"))  # fmt: skip
     return FommNetwork(motion, draw, state)

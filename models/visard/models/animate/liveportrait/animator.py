@@ -147,7 +147,7 @@ class LivePortrait:
         return animation
 
 
-def _samples(prepare: Engine, state: State, source: Openness) -> list[tuple[Array, ...]]:
+def samples(prepare: Engine, state: State, source: Openness) -> list[tuple[Array, ...]]:
     """Return what the step graph is given when the people we ship drive, the first as reference."""
     options = LivePortraitOptions()
     crops = [driver_crop(picture, driver_square(face, options)) for picture, face in sample_faces()]
@@ -162,7 +162,7 @@ def _open(path: Path, prepare: Engine, state: State, source: Openness, report: R
     return load(
         path,
         threads=psutil.cpu_count(logical=False) or 1,
-        samples=_samples(prepare, state, source),
+        samples=samples(prepare, state, source),
         wait=False,
         isolated=True,
         report=lambda progress: report(0.7 + 0.2 * progress.done, "opening the model"),
