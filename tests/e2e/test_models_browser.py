@@ -69,14 +69,14 @@ def _words(tab: Tab, name: str) -> str:
 
 
 def _press(tab: Tab, name: str) -> None:
-    tab.click(f"#models [data-name='{name}'] button")
+    tab.click(f"#models [data-name='{name}'] button:not(.verify)")
 
 
 def test_a_licence_is_read_and_a_fetch_given_up(tab: Tab, fetches: Fetches, language: str) -> None:
     fetch, cancel = ("Fetch", "Cancel") if language == "en-US" else ("下载", "取消")
     item = ITEM.format("codeformer")
     assert "embedding for GHOST (Unknown)" in _words(tab, "ghost_1_256")
-    assert tab.value(f"{ITEM.format('fomm_taichi')}.querySelector('button').hidden")
+    assert tab.value(f"{ITEM.format('fomm_taichi')}.querySelector('button:not(.verify)').hidden")
     _press(tab, "codeformer")
     tab.until("document.querySelector('#licence').open")
     assert "S-Lab" in tab.value("document.querySelector('#licence').innerText")
@@ -91,7 +91,7 @@ def test_a_licence_is_read_and_a_fetch_given_up(tab: Tab, fetches: Fetches, lang
     assert cancel in _words(tab, "codeformer")
     _press(tab, "codeformer")
     tab.until(f"{item}.querySelector('progress').hidden")
-    tab.until(f"{item}.querySelector('button').innerText === {fetch!r}")
+    tab.until(f"{item}.querySelector('button:not(.verify)').innerText === {fetch!r}")
     assert tab.value("document.querySelector('#said').hidden")  # who gave it up knows
     assert tab.complaints == []
 
@@ -123,3 +123,20 @@ def test_a_model_is_removed_when_that_is_confirmed(tab: Tab, service: FakeServic
     tab.until(f"!{item}.innerText.includes('✓')")
     assert not service.models.store.get("xseg_1").here
     assert tab.complaints == []
+
+
+def test_a_file_is_chosen_imported_and_checked(tab: Tab, service: FakeService, tmp_path: Path) -> None:
+    item, line = ITEM.format("codeformer"), "#models [data-name='codeformer']"
+    tab.choose(f"{line} input", onnx_file(tmp_path / "other.onnx", "xseg_1"))
+    tab.until("document.querySelector('#licence').open")
+    tab.click("#licence-accept")
+    tab.until(f"{item}.innerText.includes('other.onnx is not codeformer')")
+    tab.choose(f"{line} input", onnx_file(tmp_path / "mine.onnx", "codeformer"))
+    tab.until(f"{item}.innerText.includes('✓')")
+    assert service.models.store.get("codeformer").here
+    assert "other.onnx" not in _words(tab, "codeformer")
+    (service.models.store.folder / "codeformer" / "codeformer.onnx").write_bytes(b"changed")
+    tab.click(f"{line} .verify")
+    tab.until(f"{item}.innerText.includes('not as it was')")
+    (complaint,) = tab.complaints
+    assert "409" in complaint  # the file that is refused

@@ -7,6 +7,7 @@ from visard.daemon.api.models import LicenceInfo, ModelFileInfo, ModelInfo, Need
 from visard.daemon.api.schema import Job
 from visard.daemon.errors import ModelError, ModelRefused
 from visard.daemon.service.jobs import Jobs
+from visard.daemon.service.model_upload import ModelUpload
 from visard.models.processor import Report
 from visard.models.store import Findings, Holding, ModelFile, Store, open_store
 from visard.models.store.recognise import expected
@@ -44,10 +45,21 @@ class ModelFiles:
 
         return self._start(f"fetching {spec.title}", work, spec.name)
 
-    def import_(self, path: Path, name: str | None, accept_licence: bool) -> Job:
+    def upload(self, name: str, file_name: str, accept_licence: bool) -> ModelUpload:
+        """Begin to take in a model's file. Raises ModelUnknown, LicenceNotAccepted and ModelError."""
+        store = self.store
+        spec = store.get(name).spec
+        self._check_free(spec.name)
+        store.accept({spec.name: spec.licence}, accept_licence)
+        return ModelUpload(store.folder, file_name, lambda path, done: self.import_(path, name, False, done))
+
+    def import_(
+        self, path: Path, name: str | None, accept_licence: bool, done: Callable[[], None] = lambda: None
+    ) -> Job:
         """Look at a file or folder of this machine, and begin to import what models it holds.
 
-        Raises ModelRefused, ModelUnknown and LicenceNotAccepted.
+        ``done`` is called when it is not read any more. Raises ModelRefused, ModelUnknown and
+        LicenceNotAccepted.
         """
         store = self.store
         try:
@@ -58,7 +70,11 @@ class ModelFiles:
         first = findings.found[0].what.spec
 
         def work(report: Report) -> None:
-            if bad := store.take(findings, report).bad:
+            try:
+                bad = store.take(findings, report).bad
+            finally:
+                done()
+            if bad:
                 raise ModelRefused(f"not all was imported: {'; '.join(reason for _, reason in bad)}")
 
         return self._start(f"importing {', '.join(findings.licences)}", work, first.name)
