@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-from visard.engines import Array, Engine, load
+from visard.engines import Array, Engine, close, load
 from visard.models.animate._animation import Closing, MotionKind, NetworkAnimation
 from visard.models.animate._squares import Square
 from visard.models.animate.fomm.crops import PortraitView, around, driver_square
@@ -76,9 +76,7 @@ class FommNetwork(Closing):
 
     def close(self) -> None:
         """Stop looking for better engines."""
-        for engine in (self._motion, self._draw):
-            if stop := getattr(engine, "close", None):
-                stop()
+        close(self._motion, self._draw)
 
 
 class FommAnimation(NetworkAnimation[FommOptions, FommNetwork, tuple[Square, MotionReference]]):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from visard.engines import Array, Engine, load
+from visard.engines import Array, Engine, close, load
 from visard.models.animate._animation import Closing, MotionKind, NetworkAnimation
 from visard.models.animate._squares import Square
 from visard.models.animate.liveportrait.controls import Openness, choices
@@ -69,8 +69,7 @@ class LivePortraitNetwork(Closing):
 
     def close(self) -> None:
         """Stop looking for better engines."""
-        if stop := getattr(self._step, "close", None):
-            stop()
+        close(self._step)
 
 
 class LivePortraitAnimation(NetworkAnimation[LivePortraitOptions, LivePortraitNetwork, DriverReference]):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from visard.engines import Array, Engine, load
+from visard.engines import Array, Engine, close, load
 from visard.models import align
 from visard.models.face import Face, Image
 from visard.models.five_points import crop_matrix
@@ -54,8 +54,7 @@ class OneShotNetwork:
 
     def close(self) -> None:
         """Stop looking for better engines."""
-        if stop := getattr(self._engine, "close", None):
-            stop()
+        close(self._engine)
 
 
 def apart(crop: Image, boost: int) -> Sequence[Image]:
