@@ -12,7 +12,15 @@ from visard.daemon.config.settings import Settings
 from visard.daemon.errors import FaceUnusable, SinkError, SinkUnavailable, SourceUnavailable
 from visard.daemon.guard.rules import FaceCounts, GuardVerdict
 from visard.daemon.media.frame import Format
-from visard.daemon.media.video import CONTAINERS, WHOLE, Part, VideoWriter, codec_for, open_film
+from visard.daemon.media.video import (
+    CONTAINERS,
+    FILM_SUFFIXES,
+    WHOLE,
+    Part,
+    VideoWriter,
+    codec_for,
+    open_film,
+)
 from visard.daemon.personas.prepare import PreparedPersona
 from visard.daemon.pipeline.pipeline import Pipeline
 from visard.daemon.pipeline.recipe import Recipe, Switches
@@ -26,8 +34,6 @@ Progress = Callable[[int, int | None], None]
 
 _Work = tuple[Recipe, Switches]
 _Track = Callable[[int], Tracking]
-
-_READS = frozenset({*CONTAINERS, ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp", ".ogv"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +134,9 @@ def pairs(source: Path, target: Path) -> Iterator[tuple[Path, Path]]:
     if not source.is_dir():
         yield source, target / source.name if target.is_dir() else target
         return
-    files = [f for f in sorted(source.iterdir()) if f.suffix.lower() in SUFFIXES | _READS and f.is_file()]
+    files = [
+        f for f in sorted(source.iterdir()) if f.suffix.lower() in SUFFIXES | FILM_SUFFIXES and f.is_file()
+    ]
     if not files:
         raise SourceUnavailable(f"there is no video and no picture in {source}")
     if target.exists() and not target.is_dir():
