@@ -104,13 +104,14 @@ def _record(data: Any) -> DeepFaceLabRecord:
     face_type = data["face_type"]
     if face_type not in _TYPES:
         raise FaceSetError(f"the face type {str(face_type)[:40]!r} is none of {', '.join(_TYPES)}")
-    rectangle = np.asarray(data.get("source_rect") or [0, 0, 0, 0], np.float64).reshape(4)
+    rectangle = data.get("source_rect")
+    left, top, right, bottom = [0] * 4 if rectangle is None else _finite(np.asarray(rectangle, np.float64))
     matrix = data.get("image_to_face_mat")
     return DeepFaceLabRecord(
         _TYPES[face_type],
         _floats(data["landmarks"], 68),
         str(data.get("source_filename") or "")[:400],
-        float(max(rectangle[2] - rectangle[0], rectangle[3] - rectangle[1], 0)),
+        float(max(right - left, bottom - top, 0)),
         None if matrix is None else _finite(np.asarray(matrix, np.float64).reshape(2, 3)),
         tuple(_polygons(data.get("seg_ie_polys"))),
         _bytes(data.get("xseg_mask")),

@@ -6,9 +6,9 @@ import numpy.typing as npt
 from visard.models.train.faces.index import Rows
 from visard.models.train.faces.measures import HASH_BYTES, Hash, bits_apart
 
-_BITS = 8
+_BITS = 10
 """Bits of the hash within which two pictures look alike; frames of a still head differ by 2 to 7."""
-_DEGREES, _EXPRESSION = 1.5, 0.08
+_DEGREES, _EXPRESSION = 1.5, 0.12
 """Within which they show one pose and one expression: a blink changes a coefficient by 0.3 and more."""
 
 Looks = npt.NDArray[np.floating]

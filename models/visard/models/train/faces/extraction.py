@@ -94,7 +94,7 @@ class Extraction:
         What stops it, be it an error, is noted with how far it came. Raises what ``frames`` raises.
         """
         label = self.journal.label(source.path, source.label)
-        self._finder = self._finder or FaceFinder(self.options, self._duplicates)
+        self._finder = self._finder or FaceFinder(self.options, self._duplicates, self._known)
         self._finder.begin()
         before = self._done(source)
         count = _Count(before or self._begin(source, label))
@@ -128,7 +128,7 @@ class Extraction:
         for each in found:
             if isinstance(each[1], DropReason):
                 self._drop((each[0], each[1]), count)
-            elif each[1].key not in self._known:
+            else:
                 self._keep((each[0], each[1]))
                 count.kept += 1
         count.frames += 1

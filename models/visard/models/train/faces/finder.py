@@ -1,5 +1,6 @@
 """Finds the faces of a picture with all that extraction wants to know of them."""
 
+from collections.abc import Set
 from dataclasses import replace
 
 import cv2
@@ -17,7 +18,7 @@ from visard.models.track.recogniser import Recogniser
 from visard.models.track.tracker import Tracker
 from visard.models.train.faces.alignment import face_matrix
 from visard.models.train.faces.duplicates import Duplicates
-from visard.models.train.faces.measures import measure
+from visard.models.train.faces.measures import Measures, measure, measured_side
 from visard.models.train.faces.options import DropReason, ExtractOptions
 from visard.models.train.faces.point_layout import Mask, outline
 from visard.models.train.faces.record import MASK_SIDE, FaceRecord, mask_to_runs
@@ -36,8 +37,12 @@ Dropped = tuple[Image, DropReason]
 class FaceFinder:
     """Detector, landmarks, occluder and recogniser on one source after the other. Not thread-safe."""
 
-    def __init__(self, options: ExtractOptions, duplicates: Duplicates) -> None:
+    def __init__(
+        self, options: ExtractOptions, duplicates: Duplicates, known: Set[tuple[str, int, int]]
+    ) -> None:
+        """``known``: keys of faces that are there already, about which nothing is to be said."""
         self._options = options
+        self._known = known
         self._duplicates = duplicates
         self._tracker = Tracker(_MOST)
         self._occlusion = FastOcclusion()
@@ -69,7 +74,8 @@ class FaceFinder:
     def _judged(self, image: Image, faces: list[Face], source: str, frame: int) -> list[Kept | Dropped]:
         fronts = self._occlusion(image, faces)
         seen = [replace(face, occlusion=front) for face, front in zip(faces, fronts, strict=True)]
-        return [self._judge(image, face, (source, frame, number)) for number, face in enumerate(seen)]
+        keyed = [((source, frame, number), face) for number, face in enumerate(seen)]
+        return [self._judge(image, face, key) for key, face in keyed if key not in self._known]
 
     def _judge(self, image: Image, face: Face, key: tuple[str, int, int]) -> Kept | Dropped:
         """Measure what is quick to measure first."""
@@ -78,9 +84,7 @@ class FaceFinder:
         if reason := _seen_badly(image, face, degrees, options):
             return _example(image, face), reason
         matrix = face_matrix(face.landmarks, options.face_type, options.resolution)
-        picture = _cut(image, matrix, options.resolution)
-        points = np.asarray(apply(matrix, face.landmarks[:, :2]), np.float32)
-        measured = measure(picture, points, options.face_type)
+        measured = _measured(image, face, options.face_type)
         if measured.blur > options.max_blur:
             return _example(image, face), DropReason.blurred
         front, hidden = _in_front(face, options.face_type)
@@ -89,6 +93,7 @@ class FaceFinder:
         looks = np.concatenate([degrees[:2], face.blendshapes])
         if not self._duplicates.add(measured.fingerprint, looks) and not options.duplicates:
             return _example(image, face), DropReason.duplicate
+        points = np.asarray(apply(matrix, face.landmarks[:, :2]), np.float32)
         depth = face.landmarks[:, 2:] * np.float32(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
         record = FaceRecord(
             source=key[0],
@@ -112,7 +117,7 @@ class FaceFinder:
             fingerprint=measured.fingerprint.tobytes().hex(),
             occlusion=mask_to_runs(front) if hidden else [],
         )
-        return picture, record
+        return _cut(image, matrix, options.resolution), record
 
 
 def _rounded(values: np.ndarray, digits: int) -> list[float]:
@@ -129,6 +134,13 @@ def _seen_badly(
     if outside(image, face.landmarks[OVAL]).mean() > _CUT:
         return DropReason.cut
     return None
+
+
+def _measured(image: Image, face: Face, face_type: FaceType) -> Measures:
+    side = measured_side(face_type)
+    matrix = face_matrix(face.landmarks, face_type, side)
+    points = np.asarray(apply(matrix, face.landmarks[:, :2]), np.float32)
+    return measure(_cut(image, matrix, side), points, face_type)
 
 
 def _cut(image: Image, matrix: np.ndarray, side: int) -> Image:

@@ -31,11 +31,17 @@ class Measures:
     fingerprint: Hash
 
 
+def measured_side(face_type: FaceType) -> int:
+    """Return how many pixels a side a picture has when it is measured, whatever it is kept with."""
+    return round(_MEAN_FACE * FACE_CROPS[face_type][0])
+
+
 def measure(picture: Image, points: Points, face_type: FaceType) -> Measures:
     """Measure a square picture, BGR; ``points`` are its landmarks, 478 or 68."""
-    side = round(_MEAN_FACE * FACE_CROPS[face_type][0])
+    side = measured_side(face_type)
     grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
-    small = np.asarray(cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA), np.float32)
+    finer = cv2.INTER_AREA if side < grey.shape[0] else cv2.INTER_CUBIC
+    small = np.asarray(cv2.resize(grey, (side, side), interpolation=finer), np.float32)
     points = points[:, :2] * np.float32(side / picture.shape[0])
     where = np.asarray(layout(points).feature_area(points, side, 5) > 0, np.bool_)
     return Measures(softness(small, where), *_light(small, points), fingerprint(grey))

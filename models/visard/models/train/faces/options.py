@@ -27,9 +27,9 @@ class DropReason(StrEnum):
 _WORDS = {
     DropReason.small: "too few pixels",
     DropReason.turned: "turned too far",
-    DropReason.cut: "cut by the picture's edge",
+    DropReason.cut: "cut by the edge",
     DropReason.blurred: "blurred",
-    DropReason.occluded: "hidden behind something",
+    DropReason.occluded: "hidden",
     DropReason.duplicate: "like another one",
 }
 

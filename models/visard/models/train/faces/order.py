@@ -43,7 +43,7 @@ def _by_column(name: str) -> Callable[[FaceSet], Order]:
 
 
 def _by_source(faces: FaceSet) -> Order:
-    rows, names = faces.index.rows, faces.names
+    rows, names = faces.index.rows, [_NUMBER.sub("", name) for name in faces.names]
     keys = zip(faces.index.sources, rows["frame"].tolist(), rows["number"].tolist(), names, strict=True)
     ordered = sorted(enumerate(keys), key=lambda pair: pair[1])
     return np.array([at for at, _ in ordered], np.int64)

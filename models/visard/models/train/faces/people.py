@@ -18,8 +18,12 @@ from visard.models.train.faces.folders import (
 from visard.models.train.faces.index import Index, Rows
 from visard.models.train.faces.journal import Journal, PeopleChosen
 
-_SAME = 0.363
-"""Cosine from which two faces are one person, by SFace's authors."""
+_SAME, _SAME_TURNED = 0.45, 0.3
+"""Mean cosine with a person's faces from which a face is theirs, and one that is seen badly.
+
+SFace's authors take two pictures above 0.363 for one person; to mix two people costs more than to split one,
+and among generated people, who share a style, pairs above 0.4 are not rare.
+"""
 _OTHER = 0.2
 """Cosine below which a face that is seen well is not the one that its track was so far."""
 _TURNED, _TILTED = 35.0, 25.0
@@ -54,7 +58,7 @@ def person_numbers(sources: list[str], rows: Rows) -> Numbers:
     tracks = _tracks(sources, rows, weights)
     sums = np.zeros((int(tracks.max()) + 1, rows["embedding"].shape[1]), np.float32)
     np.add.at(sums, tracks, np.nan_to_num(rows["embedding"]) * weights[:, None])
-    groups = _groups(sums)[tracks]
+    groups = _groups(sums, np.bincount(tracks, weights).astype(np.float32))[tracks]
     found, first, counts = np.unique(groups, return_index=True, return_counts=True)
     order = np.lexsort((first, -counts))
     numbers = np.empty(int(found.max()) + 1, np.int64)
@@ -84,41 +88,38 @@ def _cosine(one: Floats, other: Floats) -> float:
     return float(one @ other) / length if length > 0 else 1.0
 
 
-def _groups(sums: Floats) -> Numbers:
-    """Return the group of each sum of embeddings: those with most weight begin groups, others join."""
-    weight = np.linalg.norm(sums, axis=1)
-    groups = np.zeros(len(sums), np.int64)
-    totals: list[Floats] = []
-    for at in np.argsort(-weight, kind="stable"):
-        cosines = _unit(np.array(totals)) @ _unit(sums[at : at + 1])[0] if totals else np.zeros(0)
-        best = int(cosines.argmax()) if len(cosines) else -1
-        if best >= 0 and cosines[best] >= _SAME:
-            totals[best] = totals[best] + sums[at]
-            groups[at] = best
-        else:
-            groups[at] = len(totals)
-            totals.append(sums[at])
-    return _merged(groups, np.array(totals))
+def _groups(sums: Floats, weights: Floats) -> Numbers:
+    """Return the group of each weighted sum of embeddings: the heaviest begin groups, others join.
+
+    How alike two groups are is the mean cosine of their faces, the product of their mean embeddings.
+    """
+    groups, count = np.zeros(len(sums), np.int64), 0
+    totals, heavy = np.zeros_like(sums), np.zeros_like(weights)
+    for at in np.argsort(-weights, kind="stable"):
+        alike = (totals[:count] @ sums[at]) / (heavy[:count] * weights[at])
+        best = int(alike.argmax()) if count else 0
+        if not count or alike[best] < (_SAME if weights[at] >= 1 else _SAME_TURNED):
+            best, count = count, count + 1
+        totals[best] += sums[at]
+        heavy[best] += weights[at]
+        groups[at] = best
+    return _merged(groups, totals[:count], heavy[:count])
 
 
-def _merged(groups: Numbers, totals: Floats) -> Numbers:
-    """Join groups that grew alike, the most alike first."""
-    cosines = _unit(totals) @ _unit(totals).T
-    np.fill_diagonal(cosines, -1)
-    while cosines.size and cosines.max() >= _SAME:
-        one, other = map(int, sorted(np.unravel_index(int(cosines.argmax()), cosines.shape)))
+def _merged(groups: Numbers, totals: Floats, weights: Floats) -> Numbers:
+    """Join groups that turned out to be alike, the most alike first."""
+    means = totals / weights[:, None]
+    alike = means @ means.T
+    np.fill_diagonal(alike, -1)
+    while alike.max(initial=-1) >= _SAME:
+        one, other = map(int, sorted(np.unravel_index(int(alike.argmax()), alike.shape)))
         groups[groups == other] = one
         totals[one] += totals[other]
-        cosines[other], cosines[:, other] = -1, -1
-        alive = cosines[one] > -1
-        fresh = np.where(alive, _unit(totals) @ _unit(totals[one : one + 1])[0], -1)
-        cosines[one], cosines[:, one] = fresh, fresh
-        cosines[one, one] = -1
+        weights[one] += weights[other]
+        means[one] = totals[one] / weights[one]
+        alike[one] = alike[:, one] = np.where(alike[one] > -1, means @ means[one], -1)
+        alike[other] = alike[:, other] = -1
     return groups
-
-
-def _unit(vectors: Floats) -> Floats:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9), np.float32)
 
 
 def sort_people(journal: Journal, wanted: int | None = None, *, everybody: bool = False) -> list[Person]:
