@@ -16,7 +16,9 @@ from visard.models.geometry.pose import fit_pose
 from visard.models.swap.dfm.options import FaceType
 from visard.models.train.faces.deepfacelab import read_deepfacelab
 from visard.models.train.faces.face_set import FaceSet
+from visard.models.train.faces.journal import Journal
 from visard.models.train.faces.order import sort_faces
+from visard.models.train.faces.people import sort_people
 from visard.models.train.faces.prune import prune_faces, restore_faces
 
 BLANK = np.full((SIDE, SIDE, 3), 90, np.uint8)
@@ -77,6 +79,9 @@ def test_a_folder_is_a_set_of_faces(walter: tuple[Image, dict[str, Any]], tmp_pa
     assert [path.name for path in sort_faces(tmp_path, "source")] == ["00001_0.jpg", "00002_0.jpg"]
     with pytest.raises(FaceSetError, match="tell no identity"):
         sort_faces(tmp_path, "identity")
+    with pytest.raises(FaceSetError, match="tell no identity"):
+        sort_people(Journal.load(tmp_path))
+    assert len(FaceSet(tmp_path)) == 2
 
 
 class Malicious:

@@ -78,9 +78,7 @@ def call(home: Path, capsys: pytest.CaptureFixture[str]) -> Call:
     return run
 
 
-def test_one_persons_faces_are_taken_and_the_rest_is_counted(
-    call: Call, material: Path, tmp_path: Path
-) -> None:
+def test_one_person_is_taken_and_the_rest_is_counted(call: Call, material: Path, tmp_path: Path) -> None:
     target = tmp_path / "set"
     given = ("extract", material / "film.mp4", material / "photos", material / "none.mp4", target)
     options = ("--resolution", "128", "--min-size", "70")

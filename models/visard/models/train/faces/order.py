@@ -16,6 +16,8 @@ from visard.models.train.faces.measures import bits_apart
 _NUMBER = re.compile(r"^\d{5,}\.(?=.+\.)")
 _GAZE = np.array([name.startswith(("eyeLook", "_neutral")) for name in NAMES])
 
+_WORDS = {"embedding": "identity"}
+
 Order = npt.NDArray[np.int64]
 """Indices into a set, [n]."""
 
@@ -80,9 +82,8 @@ def _by_similarity(faces: FaceSet) -> Order:
 def _known(faces: FaceSet, name: str) -> npt.NDArray[np.float32]:
     values = np.asarray(faces.index.rows[name], np.float32)
     if not np.isfinite(values).all():
-        raise FaceSetError(
-            f"faces that DeepFaceLab extracted tell no {name}; extract them again with: visard train extract"
-        )
+        word = _WORDS.get(name, name)
+        raise FaceSetError(f"faces that DeepFaceLab extracted tell no {word}; extract them again")
     return values
 
 

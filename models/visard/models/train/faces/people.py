@@ -130,6 +130,8 @@ def sort_people(journal: Journal, wanted: int | None = None, *, everybody: bool 
     """
     folder = journal.folder
     index = every_index(folder)
+    if not np.isfinite(index.rows["embedding"]).all():
+        raise FaceSetError(f"{folder} holds faces of DeepFaceLab's, which tell no identity; move those away")
     fresh = any(name.startswith(f"{UNSORTED}/") for name in index.names)
     if fresh or journal.people is None:
         numbers = person_numbers(index.sources, index.rows)
