@@ -14,6 +14,7 @@ VisardError
 │   ├── ModelMissing
 │   ├── ModelDamaged
 │   └── LicenceNotAccepted
+├── FaceSetError              (visard.models.errors)
 ├── SourceError               frames cannot be read
 │   ├── SourceUnavailable     missing, broken, busy or of an unknown kind
 │   ├── SourceLost            it worked and stopped; opening it again may help
@@ -34,6 +35,7 @@ VisardError
 
 from visard.engines.errors import BackendUnavailable, EngineError, ModelRefused, VisardError
 from visard.models.errors import (
+    FaceSetError,
     FaceUnusable,
     LicenceNotAccepted,
     ModelDamaged,
@@ -163,6 +165,7 @@ __all__ = [
     "EngineError",
     "EnrolmentDamaged",
     "EnrolmentError",
+    "FaceSetError",
     "FaceUnusable",
     "InstallError",
     "LicenceNotAccepted",

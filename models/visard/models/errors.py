@@ -11,6 +11,7 @@ VisardError
 │   ├── ModelMissing       it is not here; the message says how to get it
 │   ├── ModelDamaged       its file is not the one that was fetched or imported
 │   └── LicenceNotAccepted its licence has to be accepted first
+├── FaceSetError       a set of faces for training cannot be made or read
 └── AssetDamaged       a file that ships with Visard is not the one that we made
 """
 
@@ -75,6 +76,12 @@ class LicenceNotAccepted(ModelError):
     """The model's licence has to be read and accepted first; the message holds it."""
 
     code = "licence-not-accepted"
+
+
+class FaceSetError(VisardError):
+    """A set of faces for training cannot be made or read."""
+
+    code = "face-set"
 
 
 class AssetDamaged(VisardError):

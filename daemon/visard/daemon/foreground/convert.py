@@ -12,7 +12,7 @@ from visard.daemon.errors import FaceUnusable, SinkError, SinkUnavailable, Sourc
 from visard.daemon.foreground.film import convert_film
 from visard.daemon.foreground.jobs import AS_USUAL, QUIET, Job, Reporter, Summary, Writing, pump, summarise
 from visard.daemon.media.frame import Format
-from visard.daemon.media.video import CONTAINERS, codec_for
+from visard.daemon.media.video import CONTAINERS, FILM_SUFFIXES, codec_for
 from visard.daemon.personas.prepare import PreparedPersona
 from visard.daemon.pipeline.pipeline import Pipeline
 from visard.daemon.pipeline.recipe import Switches
@@ -20,8 +20,6 @@ from visard.daemon.pipeline.tracking import Tracking, every_frame
 from visard.daemon.sources._replay import PictureReplay
 from visard.models.face import Image
 from visard.models.picture_file import SUFFIXES, animation, read_picture
-
-_READS = frozenset({*CONTAINERS, ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp", ".ogv"})
 
 
 class _NewestOutput:
@@ -71,7 +69,9 @@ def pairs(source: Path, target: Path) -> Iterator[tuple[Path, Path]]:
     if not source.is_dir():
         yield source, target / source.name if target.is_dir() else target
         return
-    files = [f for f in sorted(source.iterdir()) if f.suffix.lower() in SUFFIXES | _READS and f.is_file()]
+    files = [
+        f for f in sorted(source.iterdir()) if f.suffix.lower() in SUFFIXES | FILM_SUFFIXES and f.is_file()
+    ]
     if not files:
         raise SourceUnavailable(f"there is no video and no picture in {source}")
     if target.exists() and not target.is_dir():

@@ -124,7 +124,11 @@ def thin_lines(texture: Image, thickest: int = 9, *, light: bool = True) -> Floa
 
 def blur(texture: Image) -> float:
     """How soft eyes, brows and lips are across or down: below 0.3 sharp, 0.6 when much is lost."""
-    grey, where = _luma(texture), polygons(SIDE, _FEATURES, 6) > 0
+    return softness(_luma(texture), np.asarray(polygons(SIDE, _FEATURES, 6) > 0, np.bool_))
+
+
+def softness(grey: Floats, where: Bools) -> float:
+    """How much less changes from pixel to pixel of a luma than in what is sharp, as ``blur`` has it."""
     sharpness = []
     for axis in (0, 1):
         first = np.diff(grey, axis=axis, append=0)[where]

@@ -133,6 +133,10 @@ CONTAINERS = {
     ".gif": Container("gif", ("gif",), {}),
     ".webp": Container("webp", ("webp",), {}),
 }
+FILM_SUFFIXES = frozenset(
+    {*CONTAINERS, ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp", ".ogv"}
+)
+"""How the names of films that are looked for in folders end; others are read where they are named."""
 
 
 def container_for(path: Path) -> Container:

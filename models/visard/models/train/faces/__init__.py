@@ -1,0 +1,1 @@
+"""Sets of aligned faces: extracted, chosen, ordered, looked at, and read by the trainer."""

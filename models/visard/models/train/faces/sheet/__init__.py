@@ -1,0 +1,1 @@
+"""Contact sheets of a set of faces: one picture, and one page."""
