@@ -8,7 +8,7 @@ from visard.models.blendshapes import NAMES
 from visard.models.face import Image, Landmarks
 from visard.models.geometry.canonical import canonical
 from visard.models.swap.dfm.options import FaceType
-from visard.models.train.faces.journal import Journal, PeopleChosen, SetHead
+from visard.models.train.faces.extraction_log import ExtractionLog, PeopleChosen, SetHead
 from visard.models.train.faces.record import FaceRecord, save_face
 
 SIDE = 64
@@ -62,7 +62,7 @@ def write_set(folder: Path, records: list[FaceRecord], suffix: str = ".jpg") -> 
     folder.mkdir(exist_ok=True)
     for number, each in enumerate(records):
         save_face(folder / f"face-{number:06d}{suffix}", picture(number), each, 95)
-    journal = Journal(folder)
-    journal.write(SetHead(face_type=FaceType.whole_face, resolution=SIDE))
-    journal.write(PeopleChosen(chosen=1, count=1))
+    log = ExtractionLog(folder)
+    log.write(SetHead(face_type=FaceType.whole_face, resolution=SIDE))
+    log.write(PeopleChosen(chosen=1, count=1))
     return folder

@@ -15,8 +15,8 @@ from visard.models.face import Image
 from visard.models.geometry.pose import fit_pose
 from visard.models.swap.dfm.options import FaceType
 from visard.models.train.faces.deepfacelab import read_deepfacelab
+from visard.models.train.faces.extraction_log import ExtractionLog
 from visard.models.train.faces.face_set import FaceSet
-from visard.models.train.faces.journal import Journal
 from visard.models.train.faces.order import sort_faces
 from visard.models.train.faces.people import sort_people
 from visard.models.train.faces.prune import prune_faces, restore_faces
@@ -80,7 +80,7 @@ def test_a_folder_is_a_set_of_faces(walter: tuple[Image, dict[str, Any]], tmp_pa
     with pytest.raises(FaceSetError, match="tell no identity"):
         sort_faces(tmp_path, "identity")
     with pytest.raises(FaceSetError, match="tell no identity"):
-        sort_people(Journal.load(tmp_path))
+        sort_people(ExtractionLog.load(tmp_path))
     assert len(FaceSet(tmp_path)) == 2
 
 

@@ -19,9 +19,9 @@ from visard.daemon.cli import main
 from visard.models.face import Image
 from visard.models.swap.dfm.options import FaceType
 from visard.models.train.faces.alignment import FACE_CROPS, face_matrix
+from visard.models.train.faces.extraction_log import ExtractionLog
 from visard.models.train.faces.face_set import FaceSet
 from visard.models.train.faces.folders import DROPPED, UNSORTED
-from visard.models.train.faces.journal import Journal
 from visard.models.train.faces.record import load_record
 
 SIZE = 320, 320
@@ -194,4 +194,4 @@ def test_stopped_in_the_middle_it_goes_on_from_there(
     assert status == 0
     assert told["people"][0]["faces"] + told["dropped"]["duplicate"] == 10
     assert before - {"01.jpg", "02.jpg"} <= {path.name for path in target.glob("**/*.jpg")}
-    assert Journal.load(target).sources[str(material / "film.mp4")].frames == 14
+    assert ExtractionLog.load(target).sources[str(material / "film.mp4")].frames == 14

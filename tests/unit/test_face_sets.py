@@ -13,9 +13,9 @@ from visard.models.blendshapes import NAMES
 from visard.models.errors import FaceSetError
 from visard.models.train.faces import index
 from visard.models.train.faces.duplicates import Duplicates
+from visard.models.train.faces.extraction_log import NAME, ExtractionLog, PeopleChosen, SourceDone
 from visard.models.train.faces.face_set import FaceSet
 from visard.models.train.faces.folders import PEOPLE, PRUNED
-from visard.models.train.faces.journal import NAME, Journal, PeopleChosen, SourceDone
 from visard.models.train.faces.measures import fingerprint
 from visard.models.train.faces.order import ORDERS, sort_faces
 from visard.models.train.faces.people import person_numbers, sort_people
@@ -177,7 +177,7 @@ def test_people_are_told_apart_and_another_can_be_chosen(tmp_path: Path) -> None
         ],
     )
     (folder / NAME).unlink()
-    people = sort_people(Journal.load(folder))
+    people = sort_people(ExtractionLog.load(folder))
     assert [(each.number, each.faces, each.chosen) for each in people] == [
         (1, 6, True),
         (2, 3, False),
@@ -185,17 +185,17 @@ def test_people_are_told_apart_and_another_can_be_chosen(tmp_path: Path) -> None
     ]
     assert len(FaceSet(folder)) == 6
     prune_faces(folder, keep=5)
-    assert [each.chosen for each in sort_people(Journal.load(folder), 2)] == [False, True, False]
+    assert [each.chosen for each in sort_people(ExtractionLog.load(folder), 2)] == [False, True, False]
     assert sorted(FaceSet(folder).index.rows["frame"].tolist()) == [7, 8, 9]
     assert len(FaceSet(folder / PEOPLE / "1")) == 6
     with pytest.raises(FaceSetError, match="no person 4; 3 were found"):
-        sort_people(Journal.load(folder), 4)
-    sort_people(Journal.load(folder), everybody=True)
+        sort_people(ExtractionLog.load(folder), 4)
+    sort_people(ExtractionLog.load(folder), everybody=True)
     assert len(FaceSet(folder)) == 10
     assert not (folder / PEOPLE).exists()
-    sort_people(Journal.load(folder))
+    sort_people(ExtractionLog.load(folder))
     assert len(FaceSet(folder)) == 10
-    sort_people(Journal.load(folder), 1)
+    sort_people(ExtractionLog.load(folder), 1)
     assert len(FaceSet(folder)) == 6
 
 
@@ -217,21 +217,21 @@ def test_duplicates_need_a_like_picture_pose_and_expression() -> None:
 
 
 def test_half_a_line_is_no_loss(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    log = ExtractionLog(tmp_path)
     done = SourceDone(path="/a", label="a", stamp=(1, 2), options="{}", kept=3)
-    journal.write(done)
+    log.write(done)
     with (tmp_path / NAME).open("ab") as file:
         file.write(b'{"kind": "people", "chosen": {}')
-    assert Journal.load(tmp_path).people is None
-    Journal.load(tmp_path).write(PeopleChosen(chosen=1, count=1))
-    again = Journal.load(tmp_path)
+    assert ExtractionLog.load(tmp_path).people is None
+    ExtractionLog.load(tmp_path).write(PeopleChosen(chosen=1, count=1))
+    again = ExtractionLog.load(tmp_path)
     assert again.people is not None
     assert again.sources["/a"].kept == 3
     assert again.label("/a", "x") == "a"
     assert again.label("/b", "a") == "a (2)"
     (tmp_path / NAME).write_text('{"kind": "set", "version": 9}\n')
     with pytest.raises(FaceSetError, match="line 1"):
-        Journal.load(tmp_path)
+        ExtractionLog.load(tmp_path)
 
 
 def test_sheets_show_what_there_is(tmp_path: Path) -> None:

@@ -82,13 +82,9 @@ def extract_faces(
         except KeyboardInterrupt:
             summary.complete = False
         told(1.0, "telling people apart")
-        summary.people = sort_people(extraction.journal, choice.person, everybody=choice.everybody)
-        summary.dropped = {str(reason): count for reason, count in extraction.journal.dropped().items()}
-        done = [
-            extraction.journal.sources[each.path]
-            for each in sources
-            if each.path in extraction.journal.sources
-        ]
+        summary.people = sort_people(extraction.log, choice.person, everybody=choice.everybody)
+        summary.dropped = {str(reason): count for reason, count in extraction.log.dropped().items()}
+        done = [extraction.log.sources[each.path] for each in sources if each.path in extraction.log.sources]
         summary.unreadable = sum(bool(each.error) for each in done)
         summary.added, summary.frames = extraction.faces, extraction.frames
     summary.sources, summary.seconds = len(sources), time.monotonic() - began

@@ -20,18 +20,18 @@ def people(output: Output, folder: Path, person: int | None, all_people: bool) -
     The faces of those who are left out stay in the folder 'people' of the set.
     """
     from visard.models.errors import FaceSetError
+    from visard.models.train.faces.extraction_log import ExtractionLog
     from visard.models.train.faces.face_set import FaceSet
-    from visard.models.train.faces.journal import Journal
     from visard.models.train.faces.people import sort_people
     from visard.models.train.faces.sheet.files import write_sheets
 
     if person and all_people:
         raise click.UsageError("--person and --all-people exclude each other.")
     FaceSet(folder)
-    journal = Journal.load(folder)
-    if journal.head is None:
+    log = ExtractionLog.load(folder)
+    if log.head is None:
         raise FaceSetError(f"{folder} was not made by 'visard train extract', so nobody was told apart")
-    found = sort_people(journal, person, everybody=all_people)
+    found = sort_people(log, person, everybody=all_people)
     if person or all_people:
         write_sheets(folder)
     lines = [

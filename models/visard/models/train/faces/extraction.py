@@ -17,9 +17,9 @@ from visard.engines.file_access import make_private
 from visard.models.errors import FaceSetError
 from visard.models.face import Image
 from visard.models.train.faces.duplicates import Duplicates
+from visard.models.train.faces.extraction_log import ExtractionLog, SetHead, SourceDone
 from visard.models.train.faces.finder import Dropped, FaceFinder, Kept
 from visard.models.train.faces.folders import DROPPED, UNSORTED, every_index, free_path
-from visard.models.train.faces.journal import Journal, SetHead, SourceDone
 from visard.models.train.faces.options import DropReason, ExtractOptions
 from visard.models.train.faces.record import FaceRecord, save_face
 
@@ -60,7 +60,7 @@ class Extraction:
 
     folder: Path
     options: ExtractOptions
-    journal: Journal
+    log: ExtractionLog
     _known: set[tuple[str, int, int]]
     _duplicates: Duplicates
     _finder: FaceFinder | None = None
@@ -81,7 +81,7 @@ class Extraction:
 
     def _done(self, source: SourceFile) -> SourceDone | None:
         """Return how far a source is; None for one that changed or is to be looked at otherwise."""
-        done = self.journal.sources.get(source.path)
+        done = self.log.sources.get(source.path)
         same = done is not None and (done.stamp, done.options) == (source.stamp, self._options(source))
         return done if same else None
 
@@ -93,7 +93,7 @@ class Extraction:
 
         What stops it, be it an error, is noted with how far it came. Raises what ``frames`` raises.
         """
-        label = self.journal.label(source.path, source.label)
+        label = self.log.label(source.path, source.label)
         self._finder = self._finder or FaceFinder(self.options, self._duplicates, self._known)
         self._finder.begin()
         before = self._done(source)
@@ -105,16 +105,16 @@ class Extraction:
                 told(count.frames, self.faces)
                 if time.monotonic() - noted > _NOTE_EVERY:
                     noted = time.monotonic()
-                    self.journal.write(count.entry())
+                    self.log.write(count.entry())
         except BaseException:
-            self.journal.write(count.entry())
+            self.log.write(count.entry())
             raise
-        self.journal.write(count.entry(finished=True))
+        self.log.write(count.entry(finished=True))
 
     def failed(self, source: SourceFile, reason: str) -> None:
         """Note why a source cannot be read."""
-        begun = self._done(source) or self._begin(source, self.journal.label(source.path, source.label))
-        self.journal.write(begun.model_copy(update={"error": reason, "finished": True}))
+        begun = self._done(source) or self._begin(source, self.log.label(source.path, source.label))
+        self.log.write(begun.model_copy(update={"error": reason, "finished": True}))
 
     def _begin(self, source: SourceFile, label: str) -> SourceDone:
         return SourceDone(path=source.path, label=label, stamp=source.stamp, options=self._options(source))
@@ -147,7 +147,7 @@ class Extraction:
         picture, reason = dropped
         count.dropped[reason] += 1
         total = count.dropped[reason] + sum(
-            done.dropped.get(reason, 0) for done in self.journal.sources.values() if done.path != count.path
+            done.dropped.get(reason, 0) for done in self.log.sources.values() if done.path != count.path
         )
         slot = total - 1 if total <= EXAMPLES else self._random.randrange(total)
         if slot < EXAMPLES:
@@ -168,7 +168,7 @@ class _Count:
         self.dropped: Counter[DropReason] = Counter(before.dropped)
 
     def entry(self, *, finished: bool = False) -> SourceDone:
-        """Return it for the journal."""
+        """Return it for the log."""
         names = ("frames", "next_frame", "kept")
         news = {name: getattr(self, name) for name in names}
         return self._before.model_copy(
@@ -192,18 +192,18 @@ def extracting(folder: Path, options: ExtractOptions) -> Iterator[Extraction]:
     try:
         for place in (folder, folder / UNSORTED):
             files.sweep(place)
-        journal = Journal.load(folder)
-        _check_same(journal, options)
+        log = ExtractionLog.load(folder)
+        _check_same(log, options)
         duplicates = Duplicates()
         known = every_index(folder)
         duplicates.remember(known.rows)
-        yield Extraction(folder, options, journal, known.keys(), duplicates)
+        yield Extraction(folder, options, log, known.keys(), duplicates)
     finally:
         lock.release()
 
 
 def _check_new(folder: Path) -> None:
-    from visard.models.train.faces.journal import NAME
+    from visard.models.train.faces.extraction_log import NAME
 
     if folder.exists() and not folder.is_dir():
         raise FaceSetError(f"{folder} is a file; name a folder for the faces")
@@ -215,14 +215,14 @@ def _check_new(folder: Path) -> None:
             )
 
 
-def _check_same(journal: Journal, options: ExtractOptions) -> None:
+def _check_same(log: ExtractionLog, options: ExtractOptions) -> None:
     head = SetHead(face_type=options.face_type, resolution=options.resolution)
-    if journal.head is None:
-        journal.write(head)
-    elif journal.head != head:
-        was = f"{journal.head.face_type} of {journal.head.resolution} pixels"
+    if log.head is None:
+        log.write(head)
+    elif log.head != head:
+        was = f"{log.head.face_type} of {log.head.resolution} pixels"
         raise FaceSetError(
-            f"the faces in {journal.folder} are {was}, and these would be {head.face_type} of "
+            f"the faces in {log.folder} are {was}, and these would be {head.face_type} of "
             f"{head.resolution}; use the same, or name another folder"
         )
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from visard.models.errors import FaceSetError
+from visard.models.train.faces.extraction_log import ExtractionLog, PeopleChosen
 from visard.models.train.faces.folders import (
     PEOPLE,
     PRUNED,
@@ -16,7 +17,6 @@ from visard.models.train.faces.folders import (
     people_folders,
 )
 from visard.models.train.faces.index import Index, Rows
-from visard.models.train.faces.journal import Journal, PeopleChosen
 
 _SAME, _SAME_TURNED = 0.45, 0.3
 """Mean cosine with a person's faces from which a face is theirs, and one that is seen badly.
@@ -122,23 +122,23 @@ def _merged(groups: Numbers, totals: Floats, weights: Floats) -> Numbers:
     return groups
 
 
-def sort_people(journal: Journal, wanted: int | None = None, *, everybody: bool = False) -> list[Person]:
+def sort_people(log: ExtractionLog, wanted: int | None = None, *, everybody: bool = False) -> list[Person]:
     """Leave the faces of one person in the set's folder and put those of others below it; return all people.
 
     ``wanted`` is a person's number, of those who are there; without it the one that was chosen before, else
     the one with most faces. Raises FaceSetError for a number that nobody has, OSError.
     """
-    folder = journal.folder
+    folder = log.folder
     index = every_index(folder)
     if not np.isfinite(index.rows["embedding"]).all():
         raise FaceSetError(f"{folder} holds faces of DeepFaceLab's, which tell no identity; move those away")
     fresh = any(name.startswith(f"{UNSORTED}/") for name in index.names)
-    if fresh or journal.people is None:
+    if fresh or log.people is None:
         numbers = person_numbers(index.sources, index.rows)
     else:
-        numbers = _as_they_lie(index, journal.people.chosen)
+        numbers = _as_they_lie(index, log.people.chosen)
     count = int(numbers.max(initial=0))
-    before = journal.people or PeopleChosen(chosen=1, count=0)
+    before = log.people or PeopleChosen(chosen=1, count=0)
     if wanted is None and fresh and before.chosen is not None and before.count:
         wanted = _most_of(index, numbers)
     chosen = None if everybody else wanted or before.chosen
@@ -151,7 +151,7 @@ def sort_people(journal: Journal, wanted: int | None = None, *, everybody: bool 
         kept = (target, folder / PRUNED) if mine else (target,)
         move_faces((path for path in theirs if path.parent not in kept), target)
     _remove_empty(folder)
-    journal.write(PeopleChosen(chosen=chosen, count=count))
+    log.write(PeopleChosen(chosen=chosen, count=count))
     counts = np.bincount(numbers, minlength=count + 1)
     return [Person(n, int(counts[n]), chosen in (None, n)) for n in range(1, count + 1)]
 

@@ -10,10 +10,10 @@ import numpy.typing as npt
 from visard.models.errors import PictureUnreadable
 from visard.models.face import Image
 from visard.models.picture_file import read_picture
+from visard.models.train.faces.extraction_log import ExtractionLog
 from visard.models.train.faces.face_set import FaceSet
 from visard.models.train.faces.folders import DROPPED, PRUNED, people_folders
 from visard.models.train.faces.index import Index
-from visard.models.train.faces.journal import Journal
 from visard.models.train.faces.people import person_numbers
 
 SIDE = 112
@@ -77,24 +77,24 @@ class Sheet:
 def sheet_of(folder: Path) -> Sheet:
     """Look at a set. Raises FaceSetError for a folder that is none."""
     faces = FaceSet(folder)
-    journal = Journal.load(folder)
-    sections = [_by_direction(faces), _by_person(faces, journal), _dropped(folder, journal)]
+    log = ExtractionLog.load(folder)
+    sections = [_by_direction(faces), _by_person(faces, log), _dropped(folder, log)]
     shown = tuple(section for section in sections if section is not None)
     yaws, pitches = np.clip(faces.column("yaw"), -89, 89), np.clip(faces.column("pitch"), -89, 89)
     directions = np.histogram2d(pitches, yaws, (PITCHES, YAWS))[0].astype(np.int64)
-    return Sheet(folder.resolve().name, tuple(_facts(faces, journal)), directions, shown)
+    return Sheet(folder.resolve().name, tuple(_facts(faces, log)), directions, shown)
 
 
-def _facts(faces: FaceSet, journal: Journal) -> list[tuple[str, str]]:
+def _facts(faces: FaceSet, log: ExtractionLog) -> list[tuple[str, str]]:
     facts = [(f"{len(faces):,}", "face" if len(faces) == 1 else "faces")]
     if len(faces):
         side = int(np.median(faces.index.rows["resolution"]))
         facts.append((f"{side}", f"pixels, {faces.index.rows['face_type'][0].replace('_', ' ')}"))
     if sources := len(set(faces.index.sources)):
         facts.append((f"{sources:,}", "source" if sources == 1 else "sources"))
-    if journal.people and journal.people.count:
-        facts.append((str(journal.people.count), "person" if journal.people.count == 1 else "people found"))
-    if dropped := sum(journal.dropped().values()):
+    if log.people and log.people.count:
+        facts.append((str(log.people.count), "person" if log.people.count == 1 else "people found"))
+    if dropped := sum(log.dropped().values()):
         facts.append((f"{dropped:,}", "left out"))
     if pruned := _count(faces.folder / PRUNED):
         facts.append((f"{pruned:,}", "pruned"))
@@ -117,10 +117,10 @@ def _by_direction(faces: FaceSet) -> SheetSection:
     return SheetSection("Directions", text, tuple(groups))
 
 
-def _by_person(faces: FaceSet, journal: Journal) -> SheetSection | None:
-    if journal.people is None or journal.people.count < 2:
+def _by_person(faces: FaceSet, log: ExtractionLog) -> SheetSection | None:
+    if log.people is None or log.people.count < 2:
         return None
-    chosen, groups = journal.people.chosen, []
+    chosen, groups = log.people.chosen, []
     if chosen is None:
         numbers = person_numbers(faces.index.sources, faces.index.rows)
         for number in range(1, min(int(numbers.max(initial=0)), _MOST_PEOPLE) + 1):
@@ -148,9 +148,9 @@ def _person(
     return SheetGroup(f"person {number}", note, count, thumbnails[:IN_ROW], command)
 
 
-def _dropped(folder: Path, journal: Journal) -> SheetSection | None:
+def _dropped(folder: Path, log: ExtractionLog) -> SheetSection | None:
     groups = []
-    for reason, count in journal.dropped().items():
+    for reason, count in log.dropped().items():
         paths = sorted((folder / DROPPED / reason).glob("*.jpg"))
         groups.append(SheetGroup(reason.words, "", count, tuple(filter(None, map(_example, paths)))))
     if not groups:

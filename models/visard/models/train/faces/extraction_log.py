@@ -67,7 +67,7 @@ class PeopleChosen(BaseModel):
 
 
 @dataclass
-class Journal:
+class ExtractionLog:
     """The lines of one folder."""
 
     folder: Path
@@ -76,18 +76,18 @@ class Journal:
     people: PeopleChosen | None = None
 
     @classmethod
-    def load(cls, folder: Path) -> "Journal":
+    def load(cls, folder: Path) -> "ExtractionLog":
         """Return what was done; a last line that was cut off is left out. Raises FaceSetError, OSError."""
-        journal = cls(folder)
+        log = cls(folder)
         try:
             lines = read_plain(folder / NAME, _MAX_BYTES).splitlines()
         except FileNotFoundError:
-            return journal
+            return log
         for number, line in enumerate(lines):
             with suppress(ValueError):  # a writer that was killed leaves half a line
                 data = json.loads(line)
-                journal._understood(data, number + 1)
-        return journal
+                log._understood(data, number + 1)
+        return log
 
     def _understood(self, data: Any, number: int) -> None:
         try:
