@@ -15,6 +15,7 @@ VisardError
 │   ├── ModelDamaged
 │   └── LicenceNotAccepted
 ├── FaceSetError              (visard.models.errors)
+├── TrainingError             (visard.models.train.errors, with its own tree)
 ├── SourceError               frames cannot be read
 │   ├── SourceUnavailable     missing, broken, busy or of an unknown kind
 │   ├── SourceLost            it worked and stopped; opening it again may help

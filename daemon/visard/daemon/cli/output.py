@@ -72,9 +72,14 @@ class Output:
             yield report
 
 
+def shows_bar(shown: bool | None) -> bool:
+    """Whether a bar is shown: where it was asked for, else on a terminal."""
+    return sys.stderr.isatty() if shown is None else shown
+
+
 @contextmanager
 def _bar(label: str, shown: bool | None) -> Iterator[Callable[..., None]]:
-    if shown is False or (shown is None and not sys.stderr.isatty()):
+    if not shows_bar(shown):
         yield lambda **_: None
         return
     from rich.console import Console

@@ -19,6 +19,7 @@ from visard.models.train.augment import Picture, Placement
 from visard.models.train.colour_transfer import transfer
 from visard.models.train.errors import FacesUnusable
 from visard.models.train.options import ColourTransferMode, TrainOptions, parse_archi
+from visard.models.train.sets import check_lengths
 
 _RINGS = {
     68: (range(36, 42), range(42, 48), range(48, 60)),
@@ -78,13 +79,7 @@ class Batches(Dataset[dict[str, Tensor]]):
     def __init__(
         self, src: FaceSource, dst: FaceSource, options: TrainOptions, rank: int = 0, ranks: int = 1
     ) -> None:
-        for name, faces in (("persona", src), ("driver", dst)):
-            if not len(faces):
-                raise FacesUnusable(f"the set of the {name}'s faces is empty; extract faces first")
-        if options.paired and len(src) != len(dst):
-            raise FacesUnusable(
-                f"paired sets have to be of one length, and are of {len(src)} and {len(dst)} faces"
-            )
+        check_lengths(src, dst, options)
         self.faces = {"src": src, "dst": dst}
         self.options, self.rank, self.ranks = options, rank, ranks
 

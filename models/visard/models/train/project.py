@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from visard.engines.cache import files
 from visard.models.train.errors import CheckpointUnusable, OptionsRefused, TrainingError
 from visard.models.train.options import TrainOptions, change
+from visard.models.train.sets import open_sets
 
 if TYPE_CHECKING:
-    from visard.models.train.dataset import FaceSource
     from visard.models.train.events import Tell
     from visard.models.train.export import Exported
     from visard.models.train.trainer import Schedule
@@ -51,18 +51,31 @@ class Project:
         names = [path.stem.removeprefix("step-") for path in (self.folder / "checkpoints").glob("step-*.pt")]
         return max((int(name) for name in names if name.isdecimal()), default=0)
 
-    def changed(self, changes: Mapping[str, Any]) -> "Project":
-        """Keep other options. Raises OptionsRefused for those that cannot change any more, and OSError."""
+    def changed(
+        self, changes: Mapping[str, Any], src: Path | None = None, dst: Path | None = None
+    ) -> "Project":
+        """Keep other options, and other faces from now on.
+
+        Raises OptionsRefused for options that cannot change any more, and as ``open_sets`` does; OSError.
+        """
         options = change(self.options, **changes)
-        return _written(Project(self.folder, self.src, self.dst, options))
+        sets = (src or self.src).absolute(), (dst or self.dst).absolute()
+        open_sets(*sets, options)
+        return _written(Project(self.folder, *sets, options))
 
 
 def create(folder: Path, src: Path, dst: Path, options: TrainOptions) -> Project:
-    """Begin a training. Raises OptionsRefused where there is one already, and OSError."""
-    if (folder / _FILE).exists():
-        raise OptionsRefused(f"there is a training in {folder} already; go on with it, or take another name")
+    """Begin a training. Raises as ``check_new`` and ``open_sets`` do, and OSError."""
+    check_new(folder)
+    open_sets(src, dst, options)
     folder.mkdir(parents=True, exist_ok=True)
     return _written(Project(folder, src.absolute(), dst.absolute(), options))
+
+
+def check_new(folder: Path) -> None:
+    """Raise OptionsRefused where there is a training already."""
+    if (folder / _FILE).exists():
+        raise OptionsRefused(f"there is a training in {folder} already; go on with it, or take another name")
 
 
 def read(folder: Path) -> Project:
@@ -89,14 +102,15 @@ def every(parent: Path) -> list[Project]:
 
 def run(
     project: Project,
-    faces: tuple["FaceSource", "FaceSource"],
     *,
     schedule: "Schedule | None" = None,
     tell: "Tell | None" = None,
     stop: Callable[[], bool] = lambda: False,
     device: str | None = None,
 ) -> int:
-    """Train a project to its target or till ``stop``; return the steps done. Raises TrainingError.
+    """Train a project to its target or till ``stop``; return the steps done.
+
+    Raises TrainingError, and FaceSetError for faces that are gone.
 
     Started by torchrun, this process takes its part.
     """
@@ -104,6 +118,7 @@ def run(
     from visard.models.train.distributed import joined
     from visard.models.train.trainer import Trainer
 
+    faces = open_sets(project.src, project.dst, project.options)
     with joined(device) as group:
         trainer = Trainer(project.folder, project.options, faces, group, schedule=schedule, tell=tell)
         return trainer.run(stop)

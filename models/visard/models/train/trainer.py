@@ -1,6 +1,7 @@
 """Trains: steps, checkpoints, previews, and what to do when something goes wrong."""
 
 import multiprocessing
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -184,7 +185,7 @@ class Trainer:
             sampler=range(self.step, target),
             num_workers=workers,
             multiprocessing_context=_context() if workers else None,
-            worker_init_fn=_single_threaded if workers else None,
+            worker_init_fn=_begin_worker if workers else None,
             pin_memory=self.group.device.type == "cuda",
             prefetch_factor=4 if workers else None,
         )
@@ -204,8 +205,10 @@ def _context() -> multiprocessing.context.BaseContext:
     return context
 
 
-def _single_threaded(_worker: int) -> None:
+def _begin_worker(_worker: int) -> None:
+    """Leave other processors alone, and Ctrl-C, which every process of a terminal gets, to the trainer."""
     cv2.setNumThreads(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _tensorboard(folder: Path) -> list[Tell]:

@@ -12,9 +12,10 @@ _COMMANDS = {
     "sort": ("face_sets", "Put the faces of a set in order."),
     "prune": ("face_sets", "Make a set smaller, without making it poorer."),
     "sheet": ("face_sets", "Draw a contact sheet of a set."),
+    "pairs": ("pairs", "Make faces of a persona from its photo, for training."),
     "new": ("model", "Begin the training of a face model."),
-    "run": ("model", "Train it, or go on."),
-    "export": ("model", "Write what was trained as a .dfm file."),
+    "run": ("running", "Train it, or go on."),
+    "export": ("exporting", "Make a persona or a .dfm file of what was trained."),
     "trainings": ("model", "List face models in training, or show one."),
 }
 """Module and summary of each; the module is imported when the command is called."""

@@ -1,4 +1,4 @@
-"""``visard train new``, ``run``, ``export`` and ``trainings``: face models."""
+"""``visard train new`` and ``trainings``, and what commands about face models share."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from visard.daemon.cli.output import Output, common, pass_output
+from visard.daemon.foreground.signals import terminating
 
 if TYPE_CHECKING:
-    from visard.models.train.dataset import FaceSource
-    from visard.models.train.events import Event
+    from visard.models.train.options import TrainOptions
     from visard.models.train.project import Project
 
-_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
-_option = click.option(
+set_option = click.option(
     "-o",
     "--option",
     "options",
@@ -25,71 +24,63 @@ _option = click.option(
 
 @click.command("new")
 @click.argument("name")
-@click.option("--persona", "src", required=True, type=_FOLDER, help="Faces of who is to be seen.")
-@click.option("--driver", "dst", required=True, type=_FOLDER, help="Faces of who is in front of the camera.")
-@click.option("--preset", default="quick", show_default=True, help="Options to begin with.")
-@_option
+@click.option(
+    "--persona",
+    "src",
+    required=True,
+    metavar="SET|NAME|PHOTO",
+    help="Faces of who is to be seen; or a persona of the library or a photo, whose faces are made.",
+)
+@click.option(
+    "--driver",
+    "dst",
+    required=True,
+    metavar="SET|FILM",
+    type=click.Path(path_type=Path, exists=True),
+    help="Faces of who is in front of the camera, or a film of them.",
+)
+@click.option(
+    "--preset",
+    metavar="PRESET",
+    default="quick",
+    show_default=True,
+    help="Options to begin with; distilled: learn a swap from pairs, in the least time.",
+)
+@set_option
 @common
 @pass_output
-def new(output: Output, name: str, src: Path, dst: Path, preset: str, options: tuple[str, ...]) -> None:
-    """Begin the training of a face model."""
+def new(output: Output, name: str, src: str, dst: Path, preset: str, options: tuple[str, ...]) -> None:
+    """Begin the training of a face model.
+
+    Where --persona is no set, or --driver a film, faces are made first, as by 'pairs' and 'extract'.
+    """
     from visard.models.train import presets, project
 
-    made = project.create(_place(name), src, dst, presets.preset(preset, _values(options)))
+    wanted, place = presets.preset(preset, values(options)), folder_of(name)
+    project.check_new(place)
+    made = project.create(place, *_sets(output, place, src, dst, wanted), wanted)
     output.result(_summary(made), f"begun in {made.folder}; train it with: visard train run {name}")
 
 
-@click.command("run")
-@click.argument("name")
-@_option
-@click.option("--classic", is_flag=True, help="Go on from pairs with two sets that are no pairs.")
-@click.option(
-    "--device", type=click.Choice(["cpu", "cuda"]), help="Where to compute; else the best there is."
-)
-@click.option(
-    "--workers", type=click.IntRange(0, 64), default=1, show_default=True, help="Processes that read faces."
-)
-@common
-@pass_output
-def run(
-    output: Output, name: str, options: tuple[str, ...], classic: bool, device: str | None, workers: int
-) -> None:
-    """Train until the target, or Ctrl-C; it goes on where it stopped. With torchrun on several devices."""
-    import signal
+def _sets(output: Output, place: Path, src: str, dst: Path, options: "TrainOptions") -> tuple[Path, Path]:
+    """Return the folders of both sets, made where they are not there."""
+    persona = Path(src)
+    if persona.is_dir() and dst.is_dir():
+        return persona, dst
+    from visard.daemon.foreground.extract import Choice, extract_faces
+    from visard.daemon.foreground.training_faces import make_animated, make_pairs
+    from visard.daemon.personas.library import Library
+    from visard.models.train.faces.options import ExtractOptions
 
-    from visard.models.train import presets, project
-
-    project.needs_torch()
-    from visard.models.train.trainer import Schedule
-
-    training = project.read(_place(name))
-    changes = (dict(presets.CLASSIC) if classic else {}) | _values(options)
-    training = training.changed(changes) if changes else training
-    asked: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda got, _frame: asked.append(got))
-    done = project.run(
-        training, (_faces(training.src), _faces(training.dst)), schedule=Schedule(workers=workers),
-        tell=lambda event: _say(output, event), stop=lambda: bool(asked), device=device,
-    )  # fmt: skip
-    output.result({"step": done}, f"{done} steps are done; export it with: visard train export {name}")
-
-
-@click.command("export")
-@click.argument("name")
-@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--half", is_flag=True, help="Half the size: weights in half precision.")
-@common
-@pass_output
-def export(output: Output, name: str, path: Path, half: bool) -> None:
-    """Write what was trained as a .dfm file, which DeepFaceLive reads as well."""
-    from visard.models.train import project
-
-    done = project.export_newest(project.read(_place(name)), path, half=half)
-    output.result(
-        {"path": str(done.path), "bytes": done.bytes, "most": done.most, "mean": done.mean},
-        f"{done.path}: {done.bytes / 1e6:.1f} MB; wear it with: visard personas add {done.path}",
-    )
+    side = max(256, options.resolution)
+    cut = ExtractOptions(face_type=options.face_type, resolution=side)
+    with terminating(), output.working("making faces") as told:
+        if persona.is_dir():
+            extract_faces([dst], place / "faces" / "driver", cut, Choice(), told)
+            return persona, place / "faces" / "driver"
+        make = make_pairs if options.paired else make_animated
+        made = make(Library().resolve(src), dst, place / "faces", cut, told)
+    return made.persona, made.driver
 
 
 @click.command("trainings")
@@ -102,7 +93,7 @@ def trainings(output: Output, name: str | None) -> None:
     from visard.models.train import project
 
     if name:
-        one = project.read(_place(name))
+        one = project.read(folder_of(name))
         lines = [f"{key:16} {value}" for key, value in one.options.model_dump(mode="json").items()]
         head = f"{one.folder}\npersona {one.src}\ndriver  {one.dst}\n{one.steps} steps"
         output.result(_summary(one), "\n".join([head, *lines]))
@@ -115,7 +106,8 @@ def trainings(output: Output, name: str | None) -> None:
     output.result(list(map(_summary, found)), "\n".join(rows) or "no face model is in training")
 
 
-def _place(name: str) -> Path:
+def folder_of(name: str) -> Path:
+    """Return where the training of a name is. Raises BadParameter for what cannot be a folder's name."""
     from visard.daemon.config import paths
 
     if not name.isprintable() or name != Path(name).name or name.startswith("."):
@@ -123,13 +115,8 @@ def _place(name: str) -> Path:
     return paths.data() / "training" / name
 
 
-def _faces(folder: Path) -> "FaceSource":
-    from visard.models.train.faces.face_set import FaceSet
-
-    return FaceSet(folder)
-
-
-def _values(options: tuple[str, ...]) -> dict[str, Any]:
+def values(options: tuple[str, ...]) -> dict[str, Any]:
+    """Return options by name as they were typed. Raises BadParameter for what is not KEY=VALUE."""
     pairs = [each.partition("=") for each in options]
     for key, equals, _ in pairs:
         if not equals:
@@ -145,17 +132,3 @@ def _summary(training: "Project") -> dict[str, Any]:
         "step": training.steps,
         "options": training.options.model_dump(mode="json"),
     }
-
-
-def _say(output: Output, event: "Event") -> None:
-    from visard.models.train.events import Previewed, Resumed, Saved, Stepped, Trouble
-
-    if isinstance(event, Stepped) and event.step % 10 == 0:
-        losses = " ".join(f"{name} {loss:.3f}" for name, loss in event.losses.items())
-        output.note(f"step {event.step}: {losses}, {event.rate:.2f} it/s, {event.left / 3600:.1f} h left")
-    elif isinstance(event, Resumed):
-        output.note(f"goes on from step {event.step}")
-    elif isinstance(event, Trouble):
-        output.note(event.text)
-    elif isinstance(event, Saved | Previewed) and output.verbose:
-        output.note(event.path)
