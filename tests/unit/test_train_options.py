@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from visard.models.train.errors import OptionsRefused
-from visard.models.train.options import change, fixed, make_options, parse_archi
+from visard.models.train.options import TrainOptions, change, fixed, make_options, parse_archi
 from visard.models.train.presets import CLASSIC, PRESETS, preset
 
 
@@ -68,3 +70,19 @@ def test_options_need_no_torch() -> None:
     code = "import sys, visard.models.train.presets; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_the_documentation_lists_every_option_and_preset(repository: Path) -> None:
+    lines = set((repository / "docs" / "training.md").read_text(encoding="utf-8").splitlines())
+    assert set(_rows()) - lines == set()
+
+
+def _rows() -> Iterator[str]:
+    words = {"None": "none", "True": "on", "False": "off"}
+    for name, field in TrainOptions.model_fields.items():
+        mark, default = r" \*" if name in fixed() else "", str(field.default)
+        yield f"| `{name}`{mark} | {words.get(default, default)} | {field.description} |"
+    for name in PRESETS:
+        made = preset(name, {})
+        dims = f"{made.ae_dims}, {made.e_dims}, {made.d_dims}"
+        yield f"| `{name}` | {made.archi} | {made.resolution} | {dims} | {made.target_iter:,} |"
