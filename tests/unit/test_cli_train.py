@@ -9,6 +9,7 @@ from importlib import util
 from pathlib import Path
 
 import face_sets
+import people
 import pytest
 from test_cli import Call, call
 from test_extraction import frames_of, write_film
@@ -16,6 +17,7 @@ from test_extraction import frames_of, write_film
 from visard.daemon.foreground.extract import Choice, extract_faces
 from visard.daemon.personas.library import Library
 from visard.models.swap.dfm.options import FaceType
+from visard.models.track.recogniser import Recogniser
 from visard.models.train.faces.alignment import FACE_CROPS, crop_options
 from visard.models.train.faces.face_set import FaceSet
 from visard.models.train.faces.options import ExtractOptions
@@ -257,3 +259,19 @@ def test_pairs_need_landmarks_and_a_persona_that_is_there(
     status, _, err = call("train", "pairs", "clara", sets[1], str(tmp_path / "out"), "--animate")
     assert status == 1
     assert "only a film can move a portrait" in err
+
+
+def test_faces_of_an_animated_photo_and_a_training_of_a_persona_and_a_film(
+    call: Call, tmp_path: Path, driver_set: Path
+) -> None:
+    film = driver_set.parent / "film.mp4"
+    status, out, _ = call("train", "new", "clara-1", "--persona", "clara", "--driver", str(film), *_OPTIONS)
+    assert status == 0
+    status, out, _ = call("train", "trainings", "clara-1", "--json")
+    told = json.loads(out)
+    mine, theirs = FaceSet(Path(told["src"])), FaceSet(Path(told["dst"]))
+    assert 1 <= len(mine) <= 4
+    assert 1 <= len(theirs) <= 4
+    own = Recogniser()(people.portrait("clara").image, people.portrait("clara").face.landmarks)
+    assert (mine.index.rows["embedding"] @ own).min() > 0.5 > (theirs.index.rows["embedding"] @ own).max()
+    assert [path.name for path in Path(told["src"]).parent.iterdir() if path.name.startswith(".")] == []
