@@ -127,3 +127,17 @@ def test_colours_are_taken_over(mode: ColourTransferMode) -> None:
     assert after < 0.15 * before
     if mode in (ColourTransferMode.lct, ColourTransferMode.mkl, ColourTransferMode.idt):
         assert np.abs(made.std((0, 1)) - theirs.std((0, 1))).max() < 0.03
+
+
+def test_a_picture_that_shrinks_is_averaged_and_stays_in_its_place() -> None:
+    placement = augment.place(np.random.default_rng(3), 256, 96, warp=False, flip=False)
+    stripes = np.tile(np.float32([0, 1]), (256, 128))
+    assert np.abs(augment.moved(stripes, placement, 96)[24:72, 24:72] - 0.5).max() < 0.2
+    y, x = np.mgrid[:256, :256].astype(np.float32)
+    ramp = np.dstack([x, y, x])
+    made = augment.moved(ramp, placement, 96)[24:72, 24:72]
+    inside = np.mgrid[24:72, 24:72][::-1].reshape(2, -1)
+    source = np.linalg.inv(np.vstack([placement.matrix, [0, 0, 1]]))[:2] @ np.vstack(
+        [inside, np.ones(48 * 48)]
+    )
+    assert np.abs(made.reshape(-1, 3)[:, :2] - source.T).max() < 0.3

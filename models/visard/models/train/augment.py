@@ -46,10 +46,21 @@ def place(generator: np.random.Generator, stored: int, side: int, *, warp: bool,
 def moved(picture: Picture, placement: Placement, side: int) -> Picture:
     """Return a picture or mask in its place, not warped; beyond its edges it goes on as at the edge."""
     border = cv2.BORDER_REPLICATE if picture.ndim == 3 else cv2.BORDER_CONSTANT
-    shrinks = np.linalg.norm(placement.matrix[:, 0]) < 0.7
-    flags = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    made = cv2.warpAffine(picture, placement.matrix, (side, side), flags=flags, borderMode=border)
+    picture, matrix = _shrunk(picture, placement.matrix)
+    made = cv2.warpAffine(picture, matrix, (side, side), borderMode=border)
     return np.asarray(made, np.float32)
+
+
+def _shrunk(picture: Picture, matrix: Matrix) -> tuple[Picture, Matrix]:
+    """Return a picture averaged to about the size that a matrix gives it, as warping takes single pixels."""
+    scale, stored = float(np.linalg.norm(matrix[:, 0])), picture.shape[0]
+    if scale > 0.8:
+        return picture, matrix
+    side = max(round(stored * scale), 1)
+    times = stored / side
+    small = np.asarray(cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA), np.float32)
+    back = np.array([[times, 0, (times - 1) / 2], [0, times, (times - 1) / 2], [0, 0, 1]])
+    return small, matrix @ back
 
 
 def warped(picture: Picture, placement: Placement) -> Picture:
