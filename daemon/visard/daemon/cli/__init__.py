@@ -33,7 +33,7 @@ COMMANDS = {
     "animate": "Move a portrait as the driver in a video file moves.",
     "personas": "List, try, add, rename, hide, order and remove personas.",
     "models": "List, fetch, import, check and remove models that others publish.",
-    "train": "Train a face model of one person: extract faces, choose, sort.",
+    "train": "Train a face model of one person: extract faces, train, export.",
     "engines": "Compile networks for this machine, check and measure them.",
     "bench": "Measure speed, delay and memory on this machine.",
     "doctor": "Say what is here, what is missing and how to get it.",
