@@ -1,7 +1,7 @@
 """A face model trained for minutes, exported, and judged on a part of a film that it has not seen.
 
-So little training leaves a soft face. Measured: persona .42 (driver himself .36, strangers .33 at most), driver
-.68, expression .74; a network that has not begun gives no face at all. Bounds are somewhat below.
+So little training leaves a soft face. Measured: persona .42 (driver himself .36, strangers .33 at most),
+driver .68, expression .74; a network that has not begun gives no face at all. Bounds are somewhat below.
 """
 
 from pathlib import Path
