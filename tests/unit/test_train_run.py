@@ -264,6 +264,7 @@ def test_what_counts_as_a_collapse() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.timeout(900)
 def test_two_processes_learn_what_one_does_and_outlive_a_death(tmp_path: Path) -> None:
     """By torchrun and gloo; in the second run one process is killed, and all begin anew from step 4."""
     assert launched(tmp_path / "one", 20, 4, 0, 0).returncode == 0

@@ -7,12 +7,17 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
+
+_PATIENCE = timedelta(minutes=3)
+"""How long one process waits for others, that may be writing a checkpoint, before it fails and torchrun
+starts all anew; PyTorch's half an hour is long for one that will not come."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ def joined(device: str | None = None) -> Iterator[Group]:
     if ranks == 1:
         yield Group(place)
         return
-    dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
+    dist.init_process_group("nccl" if place.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
         yield Group(place, dist.get_rank(), ranks)
     finally:
