@@ -183,7 +183,7 @@ def test_stopped_in_the_middle_it_goes_on_from_there(
     target = tmp_path / "set"
     given = ["train", "extract", str(material / "film.mp4"), str(target), "--resolution", "128", "--json"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "visard.daemon", *given], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "visard.daemon", *given], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     while process.poll() is None and len(list((target / UNSORTED).glob("*.jpg"))) < 2:
         time.sleep(0.02)
