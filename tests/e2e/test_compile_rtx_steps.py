@@ -133,7 +133,7 @@ def fomm_inputs(path: Path) -> list[tuple[np.ndarray, ...]]:
     return [tuple(np.uint8(255 * each) if each.shape[-1] == 3 else each for each in given)]
 
 
-@pytest.mark.slow
+@pytest.mark.full_size
 def test_first_order_motion_in_its_real_size(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="checkpoints are written with PyTorch: the extra 'export'")
     paths = fomm_graphs(fomm_checkpoint.write(tmp_path / "full.pth.tar"), tmp_path)
@@ -179,7 +179,7 @@ def test_liveportrait(liveportrait: Path, wanted: Precision, tmp_path: Path) -> 
         compiled(path, Options(TURING, wanted))
 
 
-@pytest.mark.slow
+@pytest.mark.full_size
 def test_liveportrait_in_its_real_size(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="checkpoints are written with PyTorch: the extra 'export'")
     step = liveportrait_step(liveportrait_files.write(tmp_path))

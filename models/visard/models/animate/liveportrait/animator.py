@@ -21,6 +21,8 @@ from visard.models.store import open_store
 
 _LARGEST = (1280, 720)
 """Pixels of the longer and shorter side that a portrait is cut down to."""
+_QUALITY, _WITHOUT = 45, 5
+"""How good it looks, and how much that counts where its files are not here."""
 _COPIES = 2
 """How often an engine has the weights in memory."""
 _OWN = slice(STATE.index(MOTION[0]), STATE.index(MOTION[-1]) + 1)
@@ -108,8 +110,12 @@ class LivePortrait:
     )
     kind: Kind = "animate"
     accepts = frozenset({"photo"})
-    quality = 45
     Options = LivePortraitOptions
+
+    @property
+    def quality(self) -> int:
+        """How good it looks; less than what ships where its files are not in the store."""
+        return _QUALITY if open_store().get(MODEL).here else _WITHOUT
 
     def check(self, material: Material) -> tuple[str, ...]:
         """Examine the photo."""
