@@ -1,0 +1,1 @@
+"""What is learned about people. It needs PyTorch, the extra ``train``; what comes of it does not."""
