@@ -32,7 +32,7 @@ _SOFTNESS = 0.8
 _ALIKE, _UNLIKE = 0.85, 0.05
 """Cosines from which more likeness to the persona, and less to the driver, earns nothing."""
 _PERSONA, _DRIVER, _SAME, _STRUCTURE = 1.5, 0.3, 2.0, 5.0
-"""Weights of the loss: likeness to the persona, to the driver, to the picture as it was, and its structure."""
+"""Weights of the loss: persona, driver, the picture as it was, and its structure."""
 _SHAPE_RATE, _LIGHT_RATE = 0.05, 0.04
 _JITTER = 0.8
 """Pixels by which what the recogniser sees is displaced at random."""
@@ -163,7 +163,7 @@ def _chosen(drivers: Sequence[Sequence[View]], generator: Generator) -> Batch:
 
 @cache
 def _stiff() -> Tensor:
-    """What makes single points' displacements smooth, [468, 468]: (1 + s * L * L)^-1, L the graph's Laplacian."""
+    """What makes points' displacements smooth, [468, 468]: (1 + s * L * L)^-1, L the mesh's Laplacian."""
     beside = np.zeros((468, 468))
     for a, b in ((0, 1), (1, 2), (2, 0)):
         one, other = canonical().triangles[:, a], canonical().triangles[:, b]

@@ -36,17 +36,21 @@ class Batch:
     @classmethod
     def of(cls, views: Sequence[View]) -> "Batch":
         """Put views together."""
-        pictures = (
-            torch.from_numpy(np.stack([getattr(view, name) for view in views])).permute(0, 3, 1, 2) / 255
-            for name in ("swapped", "driver")
+
+        def stacked(name: str) -> Tensor:
+            return torch.from_numpy(np.stack([np.asarray(getattr(view, name)) for view in views])).float()
+
+        return cls(
+            swapped=stacked("swapped").permute(0, 3, 1, 2) / 255,
+            driver=stacked("driver").permute(0, 3, 1, 2) / 255,
+            mask=stacked("mask")[:, None] / 255,
+            corners=stacked("corners").long(),
+            weights=stacked("weights"),
+            uv=stacked("uv"),
+            turn=stacked("turn"),
+            five=stacked("five"),
+            weight=stacked("weight"),
         )
-        mask = torch.from_numpy(np.stack([view.mask for view in views]))[:, None] / 255
-        corners = torch.from_numpy(np.stack([view.corners for view in views]).astype(np.int64))
-        rest = (
-            torch.from_numpy(np.stack([np.asarray(getattr(view, name), np.float32) for view in views]))
-            for name in ("weights", "uv", "turn", "five", "weight")
-        )
-        return cls(*pictures, mask, corners, *rest)
 
 
 def render(batch: Batch, shape: Tensor, light: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ from visard.models.train.tune.views import Frame, views
 
 _HELD_OUT = 3
 """One part in so many of each driver's frames, the last, is not fitted."""
-_SHARES = (1.0, 0.7)
+_SHARES = (1.0, 0.75, 0.5)
 """How much of the correction is tried, all of it first."""
 _SHOWN = 6
 
@@ -93,7 +93,8 @@ def _compared(
 def _picture(
     portrait: Portrait, before: Texture, after: Texture, held_out: Mapping[str, Sequence[Frame]]
 ) -> Image:
-    frames, pictures = [], ([], [])
+    frames: list[Frame] = []
+    pictures: tuple[list[Image], list[Image]] = ([], [])
     share = max(_SHOWN // len(held_out), 1)
     for driver in held_out.values():
         chosen = [round((k + 1) * (len(driver) - 1) / share) for k in range(share)]
