@@ -43,6 +43,15 @@ class Tab:
                 return message["result"]
             self._note(message)
 
+    def speak(self, language: str) -> None:
+        """Be the browser of a person who reads this language; before ``visit``."""
+        agent = self.value("navigator.userAgent")
+        self.call("Network.setUserAgentOverride", userAgent=agent, acceptLanguage=language)
+
+    def answer(self, yes: bool) -> None:
+        """Answer all that the page asks from now on, instead of the browser's own dialog."""
+        self.value(f"(globalThis.confirm = words => (globalThis.asked = words, {str(yes).lower()}), 0)")
+
     def visit(self, url: str) -> None:
         self.call("Page.navigate", url=url)
 
@@ -77,6 +86,12 @@ class Tab:
         at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **at)
+
+    def choose(self, selector: str, *files: Path) -> None:
+        """Choose files for an input, as in the browser's own dialog."""
+        root = self.call("DOM.getDocument")["root"]["nodeId"]
+        node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.call("DOM.setFileInputFiles", nodeId=node, files=[str(file) for file in files])
 
     def press(self, key: str, code: int, text: str = "") -> None:
         """Press and release a key."""

@@ -23,13 +23,18 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give all that boots the one virtual machine to one worker: two would wait for each other."""
+    """Give all that boots the one virtual machine to one worker, first: two would wait for each other."""
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduler(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)
             return "vm" if file.endswith("_vm.py") else file
+
+        def _assign_work_unit(self, node: Any) -> None:
+            if "vm" in self.workqueue:  # it takes the longest
+                self.workqueue.move_to_end("vm", last=False)
+            super()._assign_work_unit(node)
 
     return Scheduler(config, log) if config.getoption("dist") == "loadfile" else None
 

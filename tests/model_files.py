@@ -2,6 +2,7 @@
 
 import hashlib
 import pickle
+import socket
 import struct
 import zipfile
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -122,8 +123,14 @@ class Behaviour:
     ranges: bool = True
     dies_after: int | None = None
     """Bytes of the answer after which the connection is cut."""
+    reset: bool = False
+    """The connection is not closed then but torn down."""
+    stalls: bool = False
+    """Nothing comes after that, and nothing ends."""
     says: int | None = None
-    """The length that is said instead of the true one."""
+    """The length that is said instead of the true one; -1: none is said."""
+    other: bytes = b""
+    """What a part is taken from, in place of the body."""
 
 
 class Server:
@@ -132,6 +139,7 @@ class Server:
     def __init__(self) -> None:
         self.paths: dict[str, list[Behaviour]] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.closing = Event()
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -153,6 +161,7 @@ class Server:
         return f"http://127.0.0.1:{self._http.server_port}"
 
     def close(self) -> None:
+        self.closing.set()
         self._http.shutdown()
         self._http.server_close()
         self._thread.join(30)
@@ -164,20 +173,26 @@ class Server:
         wanted = request.headers.get("Range", "")
         same = request.headers.get("If-Range") in (None, behaviour.etag)
         start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and behaviour.ranges and same else 0
-        body = behaviour.body[start:]
+        body = ((start and behaviour.other) or behaviour.body)[start:]
         headers = {"ETag": behaviour.etag, "Content-Type": "application/octet-stream"}
         status = behaviour.status
         if start and status == 200:
             status = 206
             headers["Content-Range"] = f"bytes {start}-{len(behaviour.body) - 1}/{len(behaviour.body)}"
-        headers["Content-Length"] = str(len(body) if behaviour.says is None else behaviour.says)
+        says = len(body) if behaviour.says is None else behaviour.says
+        headers["Content-Length"] = "" if says < 0 else str(says)
         request.send_response(status)
         for key, value in {**headers, **behaviour.headers}.items():
             if value:
                 request.send_header(key, value)
         request.end_headers()
         request.wfile.write(body[: behaviour.dies_after])
-        if behaviour.dies_after is not None or (behaviour.says or 0) > len(body):
+        if behaviour.stalls:
+            self.closing.wait(60)
+        if behaviour.reset:
+            request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            request.connection.close()
+        if behaviour.dies_after is not None or says < 0 or says > len(body):
             request.close_connection = True
 
 

@@ -1,15 +1,22 @@
 """Small networks with the inputs and outputs of published ones, and a store that holds them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 from networks._graph import Graph
+from onnx import TensorProto, helper
 
+from visard.models.enhancer import EnhancerModel
 from visard.models.store import Store, open_store
 from visard.models.swap.one_shot.family import EMAP, IDENTITY, MEMBERS, Member
 
 BLOCK = 14
 STRIPES = 3
+BLUE = (230, 40, 20)
+"""BGR: the small networks take what is so blue for something in front."""
 
 
 def swapper(path: Path, member: Member, share: float = 0.0, seed: int = 0) -> Path:
@@ -80,6 +87,19 @@ def converter(path: Path, seed: int = 0) -> Path:
     return graph.save(path)
 
 
+def enhancer(path: Path, model: EnhancerModel) -> Path:
+    """Write one that makes a crop lighter: by a half of the room there is, times the weight if it has one."""
+    graph = Graph("enhancer", opset=13)
+    x = graph.input("input", 1, 3, model.side, model.side)
+    share = graph.constant(0.5)
+    if model.weighted:
+        graph._inputs.append(helper.make_tensor_value_info("weight", TensorProto.DOUBLE, []))
+        share = graph.op("Mul", graph.op("Cast", "weight", to=TensorProto.FLOAT), share)
+    room = graph.op("Sub", graph.constant(1.0), x)
+    graph.output("output", graph.op("Add", x, graph.op("Mul", room, share)), 1, 3, model.side, model.side)
+    return graph.save(path)
+
+
 def fill(folder: Path, *names: str, share: float = 0.0) -> Store:
     """Put these members, and all that they need, into the store of this home."""
     store = open_store()
@@ -93,3 +113,50 @@ def fill(folder: Path, *names: str, share: float = 0.0) -> Store:
             converter(path)
         store.import_(path, name=name, accept_licence=True)
     return store
+
+
+def blueness(graph: Graph, picture: str, axis: int, blue: int, red: int) -> str:
+    """Blue without red, of a picture in 0..1."""
+    parts = [graph.op("Gather", picture, graph.constant([channel]), axis=axis) for channel in (blue, red)]
+    return graph.op("Sub", *parts)
+
+
+def xseg(path: Path) -> Path:
+    graph = Graph("xseg", opset=13)
+    x = graph.input("in_face:0", "unk__1", 256, 256, 3)
+    hidden = graph.op("Greater", blueness(graph, x, 3, 0, 2), graph.constant(0.5))
+    hidden = graph.op("Cast", hidden, to=TensorProto.FLOAT)
+    graph.output("out_mask:0", graph.op("Sub", graph.constant(1.0), hidden), "unk__1", 256, 256, 1)
+    return graph.save(path)
+
+
+def bisenet(path: Path) -> Path:
+    """Skin (1) everywhere but where it is hair (17)."""
+    graph = Graph("bisenet", opset=11)
+    x = graph.input("input", 1, 3, 512, 512)
+    mean, deviation = (np.array(v, np.float32).reshape(1, 3, 1, 1) for v in (
+        (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))  # fmt: skip
+    picture = graph.op("Add", graph.op("Mul", x, graph.constant(deviation)), graph.constant(mean))
+    blue = blueness(graph, picture, 1, 2, 0)
+    weights = np.zeros((1, 19, 1, 1), np.float32)
+    weights[0, 17] = 1
+    bias = np.full((1, 19, 1, 1), -9, np.float32)
+    bias[0, 1], bias[0, 17] = 0.5, 0
+    scores = graph.op("Add", graph.op("Mul", blue, graph.constant(weights)), graph.constant(bias))
+    graph.output("output", scores, 1, 19, 512, 512)
+    graph.output("more", scores, 1, 19, 512, 512)
+    return graph.save(path)
+
+
+OCCLUDERS = {"xseg": (xseg, "xseg_1"), "bisenet": (bisenet, "bisenet_resnet_18")}
+"""What writes the network of each occluder that has none of its own, and as which model."""
+
+
+@contextmanager
+def occluder_home(name: str, folder: Path) -> Iterator[None]:
+    """Let a folder be the home, and an occluder's network be in its store."""
+    write, model = OCCLUDERS[name]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VISARD_HOME", str(folder))
+        open_store().import_(write(folder / "network.onnx"), name=model, accept_licence=True)
+        yield

@@ -3,7 +3,7 @@
     python tests/bench/fomm.py [--frames N] [--threads N]
 
 Beside the animator's own frame it measures the same network as it was published: the source is encoded, and
-its keypoints are found, with every frame. Everything is fp32 but for what an engine's check lets pass.
+its keypoints are found, with every frame. The second row is what an engine's check lets pass.
 """
 
 import argparse
@@ -15,15 +15,18 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import cv2
 import fomm_checkpoint
 import numpy as np
-from networks import NETWORKS, samples
+from _candidates import print_candidates
+from networks import NETWORKS
+from networks import samples as noise
 
 from visard.engines import load
 from visard.engines.cache.cache import Cache
-from visard.models.animate.fomm.animator import FommAnimation, FommNetwork
+from visard.models.animate.fomm.animator import FommAnimation, FommNetwork, samples
 from visard.models.animate.fomm.crops import PortraitView
 from visard.models.animate.fomm.export import write
 from visard.models.animate.fomm.graphs import GRAPHS
@@ -33,6 +36,13 @@ from visard.models.portrait import Portrait
 from visard.models.sample_faces import sample_faces
 
 FRAME = 1280, 720
+LONG = 600
+"""Seconds after which a frame counts as hung, on a machine that is busy with other work too."""
+_HEAD = (
+    "\n| motion, draw | motion, ms | draw, ms | a frame, ms | outside the network | share | times as fast as "
+    "without cached source | as published |\n|---|---|---|---|---|---|---|---|"
+)
+"""``as published``: fp32, and the source's part in every frame."""
 
 
 class Timed:
@@ -72,7 +82,7 @@ def scene(size: tuple[int, int]) -> tuple[np.ndarray, Face]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--frames", type=int, default=15)
+    parser.add_argument("--frames", type=int, default=7)
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
@@ -92,22 +102,23 @@ def measure(place: Path, frames: int, threads: int) -> None:
     view = PortraitView(Portrait(frame, face), FommOptions())
     prepare = engine(paths["prepare"], "fp32")
     state = tuple(np.array(array) for array in prepare(view.crop))
-    motion, jacobian = engine(paths["motion"], "fp32"), state[3:]
-    arrays = view.crop, *state[:3], state[0], np.ones(1, np.float32), *jacobian, *jacobian
-    warped = np.array(motion(*arrays)[0])
-    prepared = best(lambda: prepare(view.crop), frames)
-    moved = best(lambda: motion(*arrays), frames)
-    print(f"prepare fp32 {prepared:.0f} ms, motion fp32 {moved:.0f} ms ({prepare.backend}, {motion.backend})")
-    published = original(place, engine, frames)
-    print(f"as published, fp32: {published:.0f} ms")
+    given = samples(prepare, state)
+    motions = {precision: engine(paths["motion"], precision, given) for precision in ("fp32", "auto")}
+    warped = [(np.array(motions["fp32"](*sample)[0]),) for sample in given]
+    draws = {precision: engine(paths["draw"], precision, warped) for precision in ("fp32", "auto")}
+    print_candidates("motion", motions["auto"])
+    print_candidates("draw", draws["auto"])
+    prepared, published = best(lambda: prepare(view.crop), frames), original(place, engine, frames)
+    print(f"\nprepare fp32 {prepared:.0f} ms; the network as published, fp32, {published:.0f} ms\n{_HEAD}")
     for precision in ("fp32", "auto"):
-        draw = engine(paths["draw"], precision, [(warped,)])
-        drawn = best(lambda draw=draw: draw(warped), frames)  # type: ignore[misc]
+        motion, draw = motions[precision], draws[precision]
+        moved, drawn = best(lambda: motion(*given[0]), frames), best(lambda: draw(*warped[0]), frames)  # noqa: B023
         whole, outside = animated(FommNetwork(motion, draw, state), view, frame, face, frames)
+        ratios = (prepared + moved + drawn) / (moved + drawn), published / (moved + drawn)
         print(
-            f"draw {draw.precision} ({draw.backend}) {drawn:.0f} ms; a frame {whole:.0f} ms, {outside:.1f} "
-            f"of it outside the network; x{(prepared + moved + drawn) / (moved + drawn):.2f} of these graphs "
-            f"without cached source, x{published / (moved + drawn):.2f} of the network as published"
+            f"| {motion.precision}, {draw.precision} | {moved:.0f} | {drawn:.0f} | {whole:.0f} "
+            f"| {outside:.1f} | {outside / whole:.1%} | {ratios[0]:.2f} | {ratios[1]:.2f} |",
+            flush=True,
         )
 
 
@@ -116,7 +127,7 @@ def original(place: Path, engine: Callable[..., Any], frames: int) -> float:
     found = []
     for name, times in (("fomm_keypoints", 2), ("fomm_generator", 1)):
         path = NETWORKS[name](place / f"{name}.onnx")
-        network, (given,) = engine(path, "fp32"), samples(path, 1)
+        network, (given,) = engine(path, "fp32"), noise(path, 1)
         found.append(times * best(lambda network=network, given=given: network(*given), frames))  # type: ignore[misc]
     return sum(found)
 
@@ -128,11 +139,11 @@ def animated(
     engines = network._motion, network._draw
     timed = network._motion, network._draw = Timed(engines[0]), Timed(engines[1])
     animation = FommAnimation(network, view, face.landmarks, 0, FommOptions())
-    list(animation.submit(frame, (face,)).result(60))
+    list(animation.submit(frame, (face,)).result(LONG))
     spent = []
     for _ in range(frames):
         before, begun = sum(each.seconds for each in timed), time.perf_counter()
-        list(animation.submit(frame, (face,)).result(60))
+        list(animation.submit(frame, (face,)).result(LONG))
         total = time.perf_counter() - begun
         spent.append((total, total - sum(each.seconds for each in timed) + before))
     network._motion, network._draw = engines

@@ -1,6 +1,6 @@
 """Prints what one-shot swappers cost a frame, and how much of it is outside the network.
 
-usage: python -m tests.bench.one_shot [MEMBER...] [--width 1.0] [--rounds 15] [--box]
+usage: python -m tests.bench.one_shot [MEMBER...] [--width 1.0] [--rounds 7] [--boost 1] [--box]
 
 inswapper runs at its full size (or ``--width`` of its channels) with random weights; the others have small
 stand-ins with the same inputs and outputs, so only what is outside counts for them. The frame is 1280x720.
@@ -17,8 +17,10 @@ import cv2
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import published_models
+from _candidates import print_candidates
 from networks import NETWORKS
 from people import driver, moved
 
@@ -30,6 +32,12 @@ from visard.models.swap.one_shot import graphs
 from visard.models.swap.one_shot.family import EMAP, IDENTITY, MEMBERS, Member
 from visard.models.swap.one_shot.options import MaskKind, OneShotOptions
 from visard.models.swap.one_shot.swapper import OneShotNetwork, OneShotSwap, samples
+
+_HEAD = (
+    "\n| member | mask | face, pixels | ms a frame | network | outside, median | least | share |\n"
+    "|---|---|---|---|---|---|---|---|"
+)
+"""Outside is this thread's own time."""
 
 
 class TimedNetwork(OneShotNetwork):
@@ -57,7 +65,7 @@ def opened(member: Member, folder: Path, width: float) -> TimedNetwork:
     engine = load(
         graphs.step(store, member), "cpu", threads=os.cpu_count() or 1, samples=samples(member, source)[:1]
     )
-    print(f"{member.name}: {engine.backend} {engine.precision}")
+    print_candidates(member.name, engine)
     return TimedNetwork(engine, member)
 
 
@@ -76,10 +84,13 @@ def measure(member: Member, folder: Path, options: OneShotOptions, width: float,
         whole, own = time.perf_counter() - start, time.thread_time() - busy
         took.append((whole, network.spent, own - network.busy))
     swap.close()
+    print(_HEAD)
     total, inside, outside = 1000 * np.median(took[1:], axis=0)
+    least = 1000 * min(each[2] for each in took)
+    ways = f"{options.mask} | {face.size:.0f}"
     print(
-        f"{member.name:24} {total:9.1f} ms a frame, network {inside:9.1f}; outside {outside:5.2f} of this "
-        f"thread's time (least {1000 * min(each[2] for each in took):.2f}); face {face.size:.0f} pixels"
+        f"| {member.name} | {ways} | {total:.1f} | {inside:.1f} | {outside:.2f} | {least:.2f} "
+        f"| {outside / total:.1%} |"
     )
 
 
@@ -90,7 +101,7 @@ def main() -> None:
         "members", nargs="*", default=["inswapper_128", "ghost_1_256", "simswap_unofficial_512"]
     )
     parser.add_argument("--width", type=float, default=1.0)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--boost", type=int, default=1)
     parser.add_argument("--box", action="store_true")
     asked = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Real compilation with TensorRT for RTX, which needs no GPU."""
+"""Real compilation of any networks with TensorRT for RTX, which needs no GPU."""
 
 import subprocess
 import sys
@@ -6,23 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import dfm_files
-import fomm_checkpoint
-import liveportrait_files
 import numpy as np
 import onnx
 import pytest
 from grids import sampling
 from networks import NETWORKS, samples
 from onnx import TensorProto
+from rtx import NEEDED, TARGETS, WRITTEN, compiled, prepared
 from small_network import network
 
-from visard.engines import precision
 from visard.engines.backends._gridsample import flatten_grid_samples
-from visard.engines.backends._tensorrt_build import TensorRTPlan
 from visard.engines.backends.tensorrt_rtx import backend
 from visard.engines.errors import EngineError, ModelRefused
-from visard.engines.interfaces import Options, Precision, Progress, Range
-from visard.models.animate.fomm.graphs import GRAPHS
+from visard.engines.interfaces import Options, Precision, Range
 from visard.models.assets import asset
 from visard.models.check_inputs import samples as faces
 from visard.models.swap.dfm.onnx_file import convert as trained
@@ -30,33 +26,9 @@ from visard.models.swap.dfm.onnx_file import ports
 from visard.models.swap.dfm.swapper import inputs as face_inputs
 
 ASSETS = sorted(path.name for path in asset("SHA256SUMS").parent.glob("*.onnx"))
-TARGETS = ["cuda:0", "sm_80", "sm_86", "sm_89", "sm_120"]
-"""The default: an engine for all of those but Turing."""
-TURING = "sm_75"
 WIDTH = 0.1
 MODES = [(4, "linear"), (4, "nearest"), (4, "cubic"), (5, "linear"), (5, "nearest")]
-WRITTEN = [Precision.fp16, Precision.bf16, pytest.param(Precision.mixed, marks=pytest.mark.slow)]
-"""The last runs the network on samples to be written, many times."""
-
-pytestmark = pytest.mark.skipif(bool(backend.cannot_compile()), reason=backend.cannot_compile() or "")
-
-
-def compiled(path: Path, options: Options) -> TensorRTPlan:
-    """Compile, and check that what came out is an engine."""
-    told: list[Progress] = []
-    plan = TensorRTPlan.unpack(backend.compile(path, options, told.append), backend.name, backend.version())
-    assert len(plan.engine) > 1000
-    assert [progress.done for progress in told] == sorted(progress.done for progress in told)
-    assert told[-1].done == 1
-    return plan
-
-
-def prepared(path: Path, wanted: Precision, folder: Path, **how: Any) -> Path:
-    """Write a precision into a network, as the product does."""
-    if wanted is Precision.fp32:
-        return path
-    made = precision.convert_precision(path, wanted, folder / f"{wanted}.onnx", report=lambda _: None, **how)
-    return made.path
+pytestmark = NEEDED
 
 
 @pytest.fixture(scope="module")
@@ -95,90 +67,6 @@ def test_trained_faces_of_the_original_exporter(shared: Path, tmp_path: Path) ->
             face_inputs(np.full((224, 224, 3), 128, np.uint8), *ports(path), morph) for morph in (0.5, 1.0)
         ]
         compiled(prepared(path, Precision.fp16, tmp_path, samples=given), Options("cuda:0", Precision.fp16))
-
-
-@pytest.fixture(scope="module")
-def fomm(folder: Path) -> dict[str, Path]:
-    """The graphs of a small First Order Motion Model."""
-    pytest.importorskip("torch", reason="checkpoints are written with PyTorch: the extra 'export'")
-    return fomm_graphs(fomm_checkpoint.write(folder / "small.pth.tar", 1 / 16, 3, 1), folder)
-
-
-def fomm_graphs(checkpoint: Path, folder: Path) -> dict[str, Path]:
-    from visard.models.animate.fomm.export import write
-
-    paths = {graph: folder / f"{checkpoint.stem}-{graph}.onnx" for graph in GRAPHS}
-    for graph, path in paths.items():
-        write(checkpoint, graph, path, align_corners=True)
-    return paths
-
-
-@pytest.mark.parametrize("wanted", WRITTEN)
-def test_first_order_motion(fomm: dict[str, Path], wanted: Precision, tmp_path: Path) -> None:
-    """Places in fp32 on every card, looks in half precision."""
-    for target in (*TARGETS, TURING):
-        compiled(fomm["motion"], Options(target))
-    given = samples(fomm["draw"], 1)
-    compiled(prepared(fomm["draw"], wanted, tmp_path, samples=given), Options("cuda:0", wanted))
-
-
-@pytest.mark.slow
-def test_first_order_motion_in_its_real_size(tmp_path: Path) -> None:
-    pytest.importorskip("torch", reason="checkpoints are written with PyTorch: the extra 'export'")
-    paths = fomm_graphs(fomm_checkpoint.write(tmp_path / "full.pth.tar"), tmp_path)
-    for target in ("cuda:0", TURING):
-        assert len(compiled(paths["motion"], Options(target)).engine) > 1 << 20
-    given = samples(paths["draw"], 1)
-    for wanted in (Precision.fp16, Precision.mixed):
-        path = prepared(paths["draw"], wanted, tmp_path, samples=given)
-        assert len(compiled(path, Options("cuda:0", wanted)).engine) > 1 << 20
-
-
-@pytest.fixture(scope="module")
-def liveportrait(folder: Path) -> Path:
-    """A small LivePortrait's graph of a frame."""
-    pytest.importorskip("torch", reason="checkpoints are written with PyTorch: the extra 'export'")
-    files = folder / "liveportrait"
-    files.mkdir()
-    return liveportrait_step(liveportrait_files.write(files, 1 / 16))
-
-
-def liveportrait_step(files: Path) -> Path:
-    from visard.models.animate.liveportrait.export import write
-
-    write(files, "step", files / "step.onnx")
-    return files / "step.onnx"
-
-
-def in_fp32(path: Path, prefix: str) -> set[bool]:
-    """Return whether layers whose names begin so give fp32."""
-    model = onnx.shape_inference.infer_shapes(onnx.load(path))
-    kinds = {value.name: value.type.tensor_type.elem_type for value in model.graph.value_info}
-    made = [node.output[0] for node in model.graph.node if node.name.startswith(prefix)]
-    floats = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16)
-    return {kinds[name] == TensorProto.FLOAT for name in made if kinds.get(name) in floats}
-
-
-@pytest.mark.parametrize("wanted", [Precision.fp32, *WRITTEN])
-def test_liveportrait(liveportrait: Path, wanted: Precision, tmp_path: Path) -> None:
-    """A frame in one graph; in half precision motion and places stay in fp32, on Turing too."""
-    given = [liveportrait_files.step_inputs(liveportrait.parent)]
-    path = prepared(liveportrait, wanted, tmp_path, samples=given)
-    if wanted is not Precision.fp32:
-        assert in_fp32(path, "/driving/extractor/") == {True}
-        assert False in in_fp32(path, "/generator/")
-    for target in TARGETS:
-        compiled(path, Options(target, wanted))
-    if wanted is Precision.fp16:
-        compiled(path, Options(TURING, wanted))
-
-
-@pytest.mark.slow
-def test_liveportrait_in_its_real_size(tmp_path: Path) -> None:
-    pytest.importorskip("torch", reason="checkpoints are written with PyTorch: the extra 'export'")
-    step = liveportrait_step(liveportrait_files.write(tmp_path))
-    path = prepared(step, Precision.fp16, tmp_path, samples=None)
-    assert len(compiled(path, Options("cuda:0", Precision.fp16)).engine) > 1 << 20
 
 
 def ranges(path: Path) -> tuple[Range, ...]:

@@ -56,7 +56,7 @@ def test_run_goes_to_several_sinks_until_its_time_is_up(start: Start, tmp_path: 
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_conversion_leaves_a_file_that_plays_and_nothing_else(
+def test_an_interrupted_conversion_leaves_a_file_that_plays_and_can_be_gone_on_with(
     start: Start, make_clip: Callable[..., Path], tmp_path: Path, ending: signal.Signals
 ) -> None:
     clip = make_clip(frames=6000)
@@ -69,8 +69,9 @@ def test_an_interrupted_conversion_leaves_a_file_that_plays_and_nothing_else(
     process.send_signal(ending)
     status, summary, _ = finished(process)
     assert (status, summary["complete"]) == (130, False)
-    assert 0 < pictures(tmp_path / "work/out.mp4") < 6000
-    assert [file.name for file in (tmp_path / "work").iterdir()] == ["out.mp4"]
+    assert 0 < pictures(tmp_path / "work/out.part0.mp4") < 6000
+    left = sorted(file.name for file in (tmp_path / "work").iterdir())
+    assert left == ["out.part0.mp4", "out.part0.mp4.json"]
 
 
 def test_a_folder_is_converted_file_by_file(

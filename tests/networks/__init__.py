@@ -61,7 +61,9 @@ def _fill(name: str, shape: tuple[int, ...], random: np.random.Generator) -> Arr
         return np.eye(2) + 0.1 * random.standard_normal(shape)
     if name.endswith("value") or name.startswith("kp_"):
         return random.uniform(-0.7, 0.7, shape)
-    if name.startswith("feature"):
+    if name.endswith("scale"):
+        return np.ones(shape)
+    if name.startswith(("feature", "warped")):
         return random.standard_normal(shape)
     if name == "source" and len(shape) == 2:
         vectors = random.standard_normal(shape)

@@ -10,10 +10,13 @@ EMBEDDING = 512
 BLOCKS = 6
 
 
-def inswapper(path: Path, width: float = 1.0, *, dynamic: bool = False) -> Path:
-    """Write it: 350 G operations and 138 M weights at full width; ``dynamic``: batch, height, width vary."""
+def inswapper(path: Path, width: float = 1.0, *, dynamic: bool = False, side: int = 128) -> Path:
+    """Write it: 350 G operations and 138 M weights at full width; ``dynamic``: batch, height, width vary.
+
+    ``side`` is that of its crops.
+    """
     graph, c = Graph("inswapper", opset=11), scaled(width)
-    batch, high, wide = ("N", "H", "W") if dynamic else (1, 128, 128)
+    batch, high, wide = ("N", "H", "W") if dynamic else (1, side, side)
     x = graph.input("target", batch, 3, high, wide)
     style = graph.input("source", batch, EMBEDDING)
     x = _leaky(graph, graph.conv(graph.reflect(x, 3), (3, c(128)), 7, pad=0))

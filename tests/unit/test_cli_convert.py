@@ -15,7 +15,7 @@ from test_cli import Call, call
 
 from visard.daemon.cli.options import Time
 from visard.daemon.foreground import convert as conversion
-from visard.daemon.foreground.convert import Summary, Writing
+from visard.daemon.foreground.jobs import Summary, Writing
 
 __all__ = ["call"]
 
@@ -78,7 +78,7 @@ def test_part_codec_and_quality_reach_the_conversion(
         (("clip.mp4", "out.mp4", "--codec", "divx"), 2, "'divx' is not one of"),
         (("clip.mp4", "out.mp4", "--quality", "101"), 2, "not in the range"),
         (("clip.mp4", "out.mp4", "--start", "3", "--end", "2"), 1, "from 3 s to 2 s is nothing"),
-        (("photo.png", "out.png", "--start", "3"), 2, "becomes a picture; --start, --end and --codec"),
+        (("photo.png", "out.png", "--start", "3"), 2, "becomes a picture; --start, --end, --codec and"),
     ],
 )
 def test_what_cannot_be_is_said_before_anything_is_prepared(

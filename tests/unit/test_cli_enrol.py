@@ -14,6 +14,7 @@ from visard.daemon.cli import main
 from visard.daemon.config import paths
 from visard.daemon.config.enrolment import FILE, EnrolmentFile
 from visard.daemon.foreground import convert
+from visard.daemon.foreground.jobs import Job, Summary
 from visard.daemon.pipeline.recipe import Switches
 
 PHOTO = people.DAEMON / "personas/shipped/walter/picture.jpg"
@@ -104,9 +105,9 @@ def test_films_are_converted_with_the_enrolment_or_without(
 ) -> None:
     used: list[Switches] = []
 
-    def note(_start: Path, end: Path, work: tuple[object, Switches], *_: object) -> convert.Summary:
-        used.append(work[1])
-        return convert.Summary(end)
+    def note(job: Job) -> Summary:
+        used.append(job.switches)
+        return Summary(job.target)
 
     monkeypatch.setattr(convert, "_convert_picture", note)
     film = ("convert", str(PHOTO), str(tmp_path / "out.png"), "--persona", "marco")

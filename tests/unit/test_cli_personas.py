@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from model_files import onnx_file
 from PIL import Image
 from test_client import running
 from wcwidth import wcswidth
@@ -18,6 +19,7 @@ from visard.daemon.personas.library import SHIPPED, Library
 from visard.daemon.personas.record import PICTURE
 from visard.daemon.sources.demo import CLIP
 from visard.models.picture_file import read_picture
+from visard.models.store import open_store
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -162,3 +164,25 @@ def test_a_running_daemon_does_it_so_that_it_follows(
         assert service.calls == ["hide hanna", "rename clara Клара", "move nico clara"]
     assert service.trials._trials == {}
     assert Path(out.split()[4]).is_file()
+
+
+def test_a_persona_that_lacks_a_model_says_so_and_the_others_go_on(call: Call, tmp_path: Path) -> None:
+    assert call("add", shipped("hanna"), "--name", "m", "--consent", "generated")[0] == 0
+    command = "visard models fetch blendswap_256"
+    out = call("set", "m", "--processor", "one_shot", "--option", "model=blendswap_256")[1]
+    assert f"note: one_shot with blendswap_256 lacks blendswap_256; get it with: {command}" in out
+    listed = call("list")[1]
+    (row,) = [line for line in listed.splitlines() if line.endswith("  lacks a model")]
+    assert row.startswith("m ")
+    assert "'visard personas show NAME' says what gets it" in listed
+    assert command in call("show", "m")[1]
+    known = {each["name"]: each["missing"] for each in json.loads(call("list", "--json")[1])}
+    assert command in known.pop("m")
+    assert set(known.values()) == {None}
+    open_store().import_(onnx_file(tmp_path / "x", "blendswap_256"), accept_licence=True)
+    assert "lacks a model" not in call("list")[1]
+    out = call("set", "m", "--processor", "fomm")[1]
+    assert "note: the model fomm_vox_adv is not here; get it with: visard models fetch fomm_vox_adv" in out
+    out = call("set", "m", "--processor", "liveportrait")[1]
+    assert "note: the model liveportrait is not here; get it with: visard models fetch liveportrait" in out
+    assert "note" not in call("set", "m", "--processor", "mesh")[1]

@@ -201,11 +201,11 @@ def test_without_a_mode_it_is_what_the_processor_does(
     call: Call, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     modes = []
-    from visard.daemon.foreground import convert
+    from visard.daemon.foreground.jobs import Summary
 
-    def note(start: Path, end: Path, persona: object, *_: object, **__: object) -> convert.Summary:
+    def note(start: Path, end: Path, persona: object, *_: object, **__: object) -> Summary:
         modes.append((persona.processor, persona.mode))  # type: ignore[attr-defined]
-        return convert.Summary(end)
+        return Summary(end)
 
     monkeypatch.setattr("visard.daemon.foreground.convert.convert", note)
     arguments = ("convert", str(photo), str(tmp_path / "out.png"), "--persona", "marco")

@@ -17,7 +17,8 @@ from test_upright import on_its_head
 
 from visard.daemon.config.settings import Settings
 from visard.daemon.errors import FaceUnusable, SinkError, SinkUnavailable, SourceUnavailable
-from visard.daemon.foreground.convert import Writing, check, convert, pairs, save
+from visard.daemon.foreground.convert import check, convert, pairs, save
+from visard.daemon.foreground.jobs import Reporter, Writing
 from visard.daemon.guard.rules import FaceCounts
 from visard.daemon.media.video import Part, VideoReader, open_film
 from visard.models.errors import PictureUnreadable
@@ -67,8 +68,9 @@ class ByOrder(Truth):
         return Sighting((face_at(*driver_at(self._count)),) if seen else ())
 
 
-def run(source, target, persona=PERSONA, progress=None, blind=()):
-    return convert(source, target, persona, Settings(), progress, tracking=lambda _: ByOrder(blind))
+def run(source, target, persona=PERSONA, progress=lambda *_: None, blind=()):
+    reporter = Reporter(progress)
+    return convert(source, target, persona, Settings(), reporter, tracking=lambda _: ByOrder(blind))
 
 
 def read(path):
@@ -120,8 +122,9 @@ def test_interrupting_leaves_a_file_that_plays(tmp_path):
     summary = run(source, target, worn(mask))
     assert not summary.complete
     assert 0 < summary.frames < 200
-    assert [stripe(image) for image, _ in read(target)][:20] == list(range(20))
-    assert not list(tmp_path.glob("*.part*"))
+    assert not target.exists()
+    assert summary.kept == tmp_path / "out.part0.mp4"
+    assert [stripe(image) for image, _ in read(summary.kept)][:20] == list(range(20))
 
 
 def test_a_fault_leaves_the_old_result_alone(tmp_path):

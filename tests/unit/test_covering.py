@@ -162,7 +162,7 @@ def test_a_swapped_face_that_settings_reveal_counts_as_shown(weak, how):
 class Portrait(Mask):
     """An animator whose portrait is one grey."""
 
-    def calibrate(self):
+    def calibrate(self, *, chosen=True):
         """Nothing to learn."""
 
     def mismatch(self, driver):

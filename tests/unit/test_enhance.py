@@ -4,9 +4,8 @@ from pathlib import Path
 from threading import Event
 
 import numpy as np
+import published_models
 import pytest
-from networks._graph import Graph
-from onnx import TensorProto, helper
 from people import driver
 
 from visard.daemon.config.settings import Settings
@@ -20,19 +19,6 @@ from visard.models.store import open_store
 from visard.models.store.spec import catalogue
 
 FPS = 20.0
-
-
-def network(path: Path, model: EnhancerModel) -> Path:
-    """Write one that makes a crop lighter: by a half of the room there is, times the weight if it has one."""
-    graph = Graph("enhancer", opset=13)
-    x = graph.input("input", 1, 3, model.side, model.side)
-    share = graph.constant(0.5)
-    if model.weighted:
-        graph._inputs.append(helper.make_tensor_value_info("weight", TensorProto.DOUBLE, []))
-        share = graph.op("Mul", graph.op("Cast", "weight", to=TensorProto.FLOAT), share)
-    room = graph.op("Sub", graph.constant(1.0), x)
-    graph.output("output", graph.op("Add", x, graph.op("Mul", room, share)), 1, 3, model.side, model.side)
-    return graph.save(path)
 
 
 @pytest.fixture
@@ -61,7 +47,9 @@ def test_an_enhancer_is_fed_and_read_as_published(home: Path, name: str) -> None
     model = min(enhancer.models, key=lambda model: model.side)
     with pytest.raises(ModelMissing, match=f"visard models fetch {enhancer.models[0].name}"):
         enhancer.model()
-    open_store().import_(network(home / "network.onnx", model), name=model.name, accept_licence=True)
+    open_store().import_(
+        published_models.enhancer(home / "network.onnx", model), name=model.name, accept_licence=True
+    )
     assert enhancer.model() == model
     crop = np.random.default_rng(0).integers(0, 256, (model.side, model.side, 3), np.uint8)
     made = enhancer.open(model)(crop, 0.4)

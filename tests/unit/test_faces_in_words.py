@@ -10,8 +10,9 @@ from visard.daemon.api.schema import Faces, GuardStatus, Status
 from visard.daemon.cli.convert import _lines
 from visard.daemon.cli.status import overview
 from visard.daemon.config.settings import Settings, Who
-from visard.daemon.foreground.convert import Summary, convert, save
+from visard.daemon.foreground.convert import convert, save
 from visard.daemon.foreground.interactive import line
+from visard.daemon.foreground.jobs import Summary
 from visard.daemon.guard.rules import FaceCounts
 from visard.models.face import Sighting
 from visard.tray import texts

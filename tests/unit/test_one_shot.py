@@ -179,7 +179,7 @@ def test_colours_become_the_scenes() -> None:
 
 def test_without_models_it_says_how_to_get_them(empty: Store) -> None:
     with pytest.raises(
-        ModelMissing, match=r"ghost_1_256.*visard models fetch ghost_1_256.*fetch crossface_ghost"
+        ModelMissing, match=r"ghost_1_256.*visard models fetch ghost_1_256 arcface_w600k_r50 crossface_ghost"
     ):
         prepare(processor, photo("walter"))
     with pytest.raises(ModelMissing, match="visard models fetch simswap_256"):

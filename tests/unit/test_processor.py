@@ -1,5 +1,7 @@
 """What every processor is built from."""
 
+import subprocess
+import sys
 from pathlib import Path
 from threading import Event
 
@@ -72,3 +74,18 @@ def test_closing_waits_for_the_present_frame_and_is_done_once(patch: Patch) -> N
     assert order == ["frame", "closed"]
     with pytest.raises(ProcessorFailed, match="closed"):
         worker.submit(lambda: (patch,))
+
+
+def test_the_program_ends_after_what_is_being_given_back() -> None:
+    """A thread that is in a library while the interpreter ends aborts the program when it returns."""
+    program = (
+        "import time\n"
+        "from visard.models.processor import FrameWorker\n"
+        "def release():\n"
+        "    time.sleep(0.05)\n"
+        "    print('given back', flush=True)\n"
+        "idle, closed = FrameWorker('idle'), FrameWorker('closed')\n"
+        "closed.close(release)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout == "given back\n"

@@ -1,10 +1,11 @@
 """Models over the control API and the preview page: lists, licences, jobs and how they end."""
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from control import ask, fake
@@ -12,9 +13,13 @@ from fake_service import FakeService
 from model_files import Behaviour, Server, onnx_file, serving
 from pages import running, visitor
 
-from visard.models.store import Store
+from visard.models.store import Store, download
 
 Ask = Callable[..., tuple[int, Any]]
+
+
+class DiskUsage(NamedTuple):
+    free: int
 
 
 @pytest.fixture
@@ -118,6 +123,77 @@ def test_files_of_this_machine_are_imported(call: Ask, service: FakeService, tmp
     assert call("POST", "/models/import", {"path": str(path), "name": "nobody"})[0] == 404
 
 
+def left_over(service: FakeService) -> list[Path]:
+    """Return what uploads left beside the models."""
+    return list(service.models.store.folder.glob(".half-*"))
+
+
+def send(service: FakeService, path: str, data: Any) -> tuple[int, Any]:
+    headers = {"Content-Type": "application/octet-stream"}
+    answer = ask(service, "POST", path, content=data, headers=headers)
+    return answer.status_code, answer.json()
+
+
+def test_a_file_is_sent_and_imported(service: FakeService, call: Ask, tmp_path: Path) -> None:
+    data = onnx_file(tmp_path / "x", "gfpgan_1.4").read_bytes()
+    assert len(data) > 2 << 20, "in more than one piece, and larger than other bodies may be"
+    status, job = send(service, "/models/gfpgan_1.4/file?file_name=../my.onnx", data)
+    assert (status, ended(service, job["id"]).error) == (202, None)
+    assert call("GET", "/models/gfpgan_1.4")[1]["files"][0]["size"] == len(data)
+    assert left_over(service) == []
+
+
+def test_a_file_that_is_another_model_is_refused_by_its_name(service: FakeService, tmp_path: Path) -> None:
+    data = onnx_file(tmp_path / "x", "xseg_1").read_bytes()
+    status, answer = send(service, "/models/gfpgan_1.4/file?file_name=my.onnx", data)
+    assert (status, answer["error"]["code"]) == (409, "model-refused")
+    assert answer["error"]["message"].startswith("my.onnx is not gfpgan_1.4")
+    assert left_over(service) == []
+
+
+def test_a_licence_is_accepted_before_a_file_is_taken(service: FakeService, tmp_path: Path) -> None:
+    data = onnx_file(tmp_path / "x", "codeformer").read_bytes()
+    status, answer = send(service, "/models/codeformer/file", data)
+    assert (status, answer["error"]["code"]) == (409, "licence-not-accepted")
+    status, job = send(service, "/models/codeformer/file?accept_licence=true", data)
+    assert (status, ended(service, job["id"]).error) == (202, None)
+    assert send(service, "/models/nobody/file", data)[0] == 404
+
+
+def test_a_file_that_fills_the_disk_is_told_and_leaves_nothing(
+    service: FakeService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda _: DiskUsage(free=1 << 20))
+    data = onnx_file(tmp_path / "x", "xseg_1").read_bytes()
+    status, answer = send(service, "/models/xseg_1/file", data)
+    assert (status, answer["error"]["code"]) == (409, "model")
+    assert "there is no room" in answer["error"]["message"]
+    assert left_over(service) == []
+
+
+def test_a_file_that_breaks_off_leaves_nothing(service: FakeService) -> None:
+    with running(service) as page, visitor(page.link()) as client:
+        url = client.base_url
+        with socket.create_connection((url.host, url.port)) as connection:
+            cookies = "; ".join(f"{key}={value}" for key, value in client.cookies.items())
+            connection.sendall(
+                f"POST /models/xseg_1/file HTTP/1.1\r\nHost: {url.host}:{url.port}\r\nCookie: {cookies}\r\n"
+                f"Origin: http://{url.host}:{url.port}\r\nContent-Length: 9000000\r\n\r\n".encode()
+                + bytes(2_000_000)
+            )
+            until(lambda: left_over(service) != [])
+        until(lambda: left_over(service) == [])
+    assert not service.models.store.get("xseg_1").here
+
+
+def until(true: Callable[[], bool]) -> None:
+    for _ in range(3000):
+        if true():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it does not come true")
+
+
 def test_the_page_fetches_but_reads_no_paths(service: FakeService, server: Server, tmp_path: Path) -> None:
     server.paths["/xseg_1.onnx"] = [Behaviour(onnx_file(tmp_path / "x", "xseg_1").read_bytes())]
     with running(service) as page, visitor(page.link()) as client:
@@ -127,4 +203,8 @@ def test_the_page_fetches_but_reads_no_paths(service: FakeService, server: Serve
         assert ended(service, job["id"]).error is None
         assert client.get("/models/xseg_1").json()["here"]
         assert client.post("/models/import", json={"path": "/etc/passwd"}, headers=ours).status_code == 405
-        assert "models" in client.get("/models.js").text
+        path = "/models/xseg_2/file?file_name=my.onnx"
+        job = client.post(path, content=onnx_file(tmp_path / "y", "xseg_1").read_bytes(), headers=ours).json()
+        assert ended(service, job["id"]).error is None
+        assert client.get("/models/xseg_2").json()["here"]
+        assert client.post(path, content=b"x").status_code == 403, "another page may send nothing"

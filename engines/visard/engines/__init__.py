@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         Range,
         TensorSpec,
     )
-    from visard.engines.loader import load
+    from visard.engines.loader import close, load
     from visard.engines.runtime.candidates import CandidateState, CandidateStatus, EngineStatus
     from visard.engines.runtime.managed import ManagedEngine, statuses, watch
 
@@ -35,13 +35,14 @@ __all__ = [
     "Progress",
     "Range",
     "TensorSpec",
+    "close",
     "load",
     "statuses",
     "watch",
 ]
 
 _PLACES = {
-    "load": "loader",
+    **dict.fromkeys(("close", "load"), "loader"),
     **dict.fromkeys(("CandidateStatus", "EngineStatus", "CandidateState"), "runtime.candidates"),
     **dict.fromkeys(("ManagedEngine", "statuses", "watch"), "runtime.managed"),
 }

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from visard.engines.cache.cache import Cache
 from visard.engines.errors import EngineError
-from visard.engines.interfaces import Precision, Range, Report, Samples
+from visard.engines.interfaces import Engine, Precision, Range, Report, Samples
 from visard.engines.runtime.candidates import interim_candidates, list_candidates, parse_precision
 from visard.engines.runtime.managed import ManagedEngine
 from visard.engines.runtime.opener import EngineOpener
@@ -44,3 +44,10 @@ def load(  # noqa: PLR0913 - all but the model are named
     engine = ManagedEngine(candidates, opener)
     engine.start(wait=wait, report=report)
     return engine
+
+
+def close(*engines: Engine | None) -> None:
+    """Stop looking for better engines than these, which go on with what they have."""
+    for engine in engines:
+        if isinstance(engine, ManagedEngine):
+            engine.close()

@@ -19,6 +19,10 @@ class Buffers:
             self._bytes[name] = np.empty(needed, np.uint8)
         return self._bytes[name][:needed].reshape(shape)
 
+    def words(self, name: str, *shape: int) -> npt.NDArray[np.uint16]:
+        """Return a uint16 array of this shape with undefined content."""
+        return self.bytes(name, *shape[:-1], shape[-1] * 2).view(np.uint16)
+
     def floats(self, name: str, *shape: int) -> npt.NDArray[np.float32]:
         """Return a float32 array of this shape with undefined content."""
         return self.bytes(name, *shape[:-1], shape[-1] * 4).view(np.float32)

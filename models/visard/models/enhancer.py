@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 import psutil
 
-from visard.engines import Array, Engine, load
+from visard.engines import Array, Engine, close, load
 from visard.engines.plugins import Registry
 from visard.models import align
 from visard.models.face import Image
@@ -69,8 +69,7 @@ class FaceEnhancer:
 
     def close(self) -> None:
         """Stop looking for better engines."""
-        if stop := getattr(self._engine, "close", None):
-            stop()
+        close(self._engine)
 
 
 class Enhancer(Protocol):

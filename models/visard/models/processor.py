@@ -5,6 +5,8 @@ in it and hands back a Pending, whose result is a Patch for each face. A module 
 ``models.animate`` that exposes ``processor`` is found by itself.
 """
 
+import atexit
+import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -151,8 +153,16 @@ class Prepared(Protocol):
 class Animation(Prepared, Protocol):
     """What an animator prepares."""
 
-    def calibrate(self) -> None:
-        """Take the next frame's driver as the neutral reference; without it the first serves as one."""
+    size: tuple[int, int]
+    """Width and height of its pictures, pixels."""
+    settles: int
+    """Drivers from which it learns a neutral reference that nobody chose."""
+
+    def calibrate(self, *, chosen: bool = True) -> None:
+        """Take the next frame's driver as the neutral reference; without it the first serves as one.
+
+        Not ``chosen``: a calmer one may be learned from those that follow.
+        """
         ...
 
     def mismatch(self, driver: Face) -> float:
@@ -191,6 +201,15 @@ class Processor(Protocol):
         ...
 
 
+@runtime_checkable
+class UsesStore(Protocol):
+    """A processor whose networks come from the store of models."""
+
+    def check_models(self, options: Any) -> None:
+        """Raise ModelMissing, with the commands that get what is not here; quick."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """A Pending that waits for nothing: patches that are there, or made as they are taken."""
@@ -202,6 +221,13 @@ class Done:
         return self.patches
 
 
+_LAST = 2.0
+"""Seconds that the program's end waits for frames that are being made."""
+_at_work: "weakref.WeakKeyDictionary[Thread, SimpleQueue[Callable[[], None] | None]]" = (
+    weakref.WeakKeyDictionary()
+)
+
+
 class FrameWorker:
     """Makes one frame after the other on a thread of its own, so that a device that hangs can be left."""
 
@@ -209,7 +235,9 @@ class FrameWorker:
         self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._present: Future[Iterable[Patch]] | None = None
         self._closed = False
-        Thread(target=_serve, args=(self._work,), name=f"visard {name}", daemon=True).start()
+        thread = Thread(target=_serve, args=(self._work,), name=f"visard {name}", daemon=True)
+        _at_work[thread] = self._work
+        thread.start()
         weakref.finalize(self, self._work.put, None)  # the thread ends also when nobody closes it
 
     def submit(self, make: Callable[[], Iterable[Patch]]) -> Future[Iterable[Patch]]:
@@ -241,6 +269,18 @@ def _fulfil(future: Future[Iterable[Patch]], make: Callable[[], Iterable[Patch]]
     except Exception as error:  # it is raised where somebody waits for the result
         future.set_exception(error)
 
+
+def _end_all() -> None:
+    """Let no thread be in a library when the interpreter ends: what returns to it then aborts the program."""
+    threads = list(_at_work.items())
+    for _, queue in threads:
+        queue.put(None)
+    deadline = time.monotonic() + _LAST
+    for thread, _ in threads:  # a device that hangs is left
+        thread.join(max(0.0, deadline - time.monotonic()))
+
+
+atexit.register(_end_all)
 
 swappers: Registry[Processor] = Registry("visard.models.swap", "processor")
 animators: Registry[Processor] = Registry("visard.models.animate", "processor")

@@ -36,6 +36,16 @@ class ModelFileInfo(Fact):
     origin: str | None = None
 
 
+class NeededModel(Fact):
+    """A model that another cannot be used without."""
+
+    name: str
+    licence: str
+    """Its id."""
+    commercial: bool
+    here: bool
+
+
 class ModelInfo(Fact):
     """A model that can be fetched or imported."""
 
@@ -53,4 +63,6 @@ class ModelInfo(Fact):
     """What gets it on a command line."""
     size: int | None = None
     """Bytes, where they are known."""
+    needs: tuple[NeededModel, ...] = ()
+    """What it cannot be used without; each has a licence of its own."""
     files: tuple[ModelFileInfo, ...]

@@ -39,6 +39,7 @@ GET      /processors                         list of ProcessorInfo: what can put
 DELETE   /jobs/{job}                         give up preparing a persona, or work on a model -> Status
 GET      /models                             list of ModelInfo: what can be fetched or imported
 POST     /models/import                      a file or folder of this machine: ImportModel -> Job
+POST     /models/{name}/file                 a file of a model, sent as the body -> Job
 GET      /models/{name}                      ModelInfo
 DELETE   /models/{name}                      delete its files -> ModelInfo; ?forget=true: its pin too
 POST     /models/{name}/fetch                from where it is published: FetchModel -> Job

@@ -30,6 +30,7 @@ COMMANDS = {
     "tray": "Show the icon in the panel: state, personas, pause, settings.",
     "run": "Put a persona on live: camera in, virtual camera out.",
     "convert": "Put a persona on everyone in a video file.",
+    "animate": "Move a portrait as the driver in a video file moves.",
     "personas": "List, try, add, rename, hide, order and remove personas.",
     "models": "List, fetch, import, check and remove models that others publish.",
     "engines": "Compile networks for this machine, check and measure them.",

@@ -1,15 +1,16 @@
 """``visard convert``: another face in a file."""
 
 import sys
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from visard.daemon.cli.film_options import FilmOptions, film_options
 from visard.daemon.cli.options import (
     ProcessorCommand,
-    Time,
     mode_option,
     persona_option,
     processor_options,
@@ -21,11 +22,11 @@ from visard.daemon.errors import SinkUnavailable, WouldReveal
 from visard.daemon.foreground.signals import terminating
 
 if TYPE_CHECKING:
+    from visard.daemon.config.enrolment import Enrolled
     from visard.daemon.config.settings import Mode
-    from visard.daemon.foreground.convert import Summary
+    from visard.daemon.foreground.jobs import Summary
 
 INTERRUPTED = 130
-CODECS = ("h264", "hevc", "vp9", "av1")
 _PATH = click.Path(path_type=Path)
 
 
@@ -35,17 +36,8 @@ _PATH = click.Path(path_type=Path)
 @persona_option
 @mode_option
 @processor_options
-@click.option("--start", type=Time(), default=0.0, help="Where to begin, in seconds or [HH:]MM:SS[.mmm].")
-@click.option("--end", type=Time(), help="Where to end; sound and subtitles are cut with the pictures.")
-@click.option("--codec", type=click.Choice(CODECS), help="Of the pictures.  [default: h264; vp9 in .webm]")
-@click.option(
-    "--quality",
-    type=click.IntRange(0, 100),
-    help="0 to 100, of the pictures; sets their constant rate factor.  [default: hardly differs from IN]",
-)
-@click.option("-y", "--overwrite", is_flag=True, help="Replace results that are there already.")
+@film_options
 @click.option("--ignore-enrolment", is_flag=True, help="Everybody in the film is swapped, not you alone.")
-@click.option("--progress/--no-progress", "shown", default=None, help="Show a bar.  [default: on a terminal]")
 @click.option("--reveal", is_flag=True, help="Also if people may be recognised with these settings.")
 @settings_options
 @common
@@ -58,13 +50,8 @@ def command(
     mode: "Mode | None",
     processor: str | None,
     options: dict[str, str | None],
-    start: float,
-    end: float | None,
-    codec: str | None,
-    quality: int | None,
-    overwrite: bool,
+    film: FilmOptions,
     ignore_enrolment: bool,
-    shown: bool | None,
     reveal: bool,
     settings: Settings,
 ) -> int:
@@ -74,41 +61,74 @@ def command(
 
     The ending of OUT says what it becomes: .mp4, .mov, .mkv, .webm, an animated .gif or .webp, or a picture.
 
-    IN may be a folder; then OUT is a folder too, and what is in it already is left. Ctrl-C leaves a file that
-    plays up to there; a kill leaves that under another name beside it: out.part0.mp4 for out.mp4.
+    IN may be a folder; then OUT is a folder too, and what is in it already is left. After Ctrl-C or a kill
+    the same command goes on where it stopped; until then out.part0.mp4 is there for out.mp4, and plays.
+    A .gif or .webp begins anew.
     """
     from visard.daemon.config import enrolment, paths
-    from visard.daemon.foreground.convert import Writing, becomes_film, check, convert, pairs
-    from visard.daemon.media.video import Part
-    from visard.daemon.personas.library import Library
-    from visard.daemon.personas.prepare import configured, prepare
 
     if reveals(settings) and not reveal:
         raise WouldReveal.unless("visard convert")
-    writing = Writing(Part(start, float("inf") if end is None else end), codec, quality)
+    kept = enrolment.EnrolmentFile(None if ignore_enrolment else paths.config() / enrolment.FILE)
+    wanted = Wanted(persona, mode, processor, options)
+    return convert_files(output, source, target, wanted, settings, film, kept.load())
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A persona, and how it is put on."""
+
+    persona: str | None
+    mode: "Mode | None"
+    processor: str | None
+    options: Mapping[str, str | None]
+
+
+def convert_files(
+    output: Output,
+    source: Path,
+    target: Path,
+    wanted: Wanted,
+    settings: Settings,
+    film: FilmOptions,
+    enrolled: "Enrolled | None",
+) -> int:
+    """Convert a file, or every file of a folder, and tell what became of it; return the exit status."""
+    from visard.daemon.foreground.convert import becomes_film, check, convert, pairs
+    from visard.daemon.foreground.jobs import Reporter
+    from visard.daemon.personas.library import Library
+    from visard.daemon.personas.prepare import configured, prepare
+
+    writing = film.writing()
     jobs = list(pairs(source, target))
     for one, into in jobs:
         check(one, into, writing)
-    if (codec or start or end) and not any(becomes_film(*job) for job in jobs):
-        raise click.UsageError(f"{source} becomes a picture; --start, --end and --codec are for films.")
-    jobs = _free(output, jobs, folder=source.is_dir(), overwrite=overwrite)
-    kept = enrolment.EnrolmentFile(None if ignore_enrolment else paths.config() / enrolment.FILE)
-    enrolled = kept.load()
-    chosen = configured(Library().resolve(persona), processor, options)
-    with output.preparing(chosen.name, shown) as report:
-        prepared = prepare(chosen, mode, report, processor=processor)
+    if film.for_films and not any(becomes_film(*job) for job in jobs):
+        raise click.UsageError(
+            f"{source} becomes a picture; --start, --end, --codec and --reference are for films."
+        )
+    jobs = _free(output, jobs, folder=source.is_dir(), overwrite=film.overwrite)
+    chosen = configured(Library().resolve(wanted.persona), wanted.processor, wanted.options, wanted.mode)
+    with output.preparing(chosen.name, film.shown) as report:
+        prepared = prepare(chosen, wanted.mode, report, processor=wanted.processor)
     done = []
     with terminating():
         for one, into in jobs:
-            with output.progress(one.name, shown) as progress:
+            with output.progress(one.name, film.shown) as progress:
+                reporter = Reporter(progress, output.note)
                 done.append(
-                    convert(one, into, prepared, settings, progress, enrolled=enrolled, writing=writing)
+                    convert(one, into, prepared, settings, reporter, enrolled=enrolled, writing=writing)
                 )
             if not done[-1].complete:
                 break
-    facts = [{**asdict(summary), "target": str(summary.target)} for summary in done]
+    facts = [_facts(summary) for summary in done]
     output.result(facts if source.is_dir() else facts[0], "\n".join(map(_lines, done)))
     return 0 if all(summary.complete for summary in done) else INTERRUPTED
+
+
+def _facts(summary: "Summary") -> dict[str, object]:
+    kept = str(summary.kept) if summary.kept else None
+    return {**asdict(summary), "target": str(summary.target), "kept": kept}
 
 
 def _free(
@@ -138,7 +158,18 @@ def _lines(summary: "Summary") -> str:
     counts = ", ".join(f"{count} {name}" for name, count in kinds.items() if count) or "none passed"
     if summary.reasons:
         counts += " because: " + ", ".join(f"{why} {count}" for why, count in summary.reasons.items())
-    start = "" if summary.complete else "interrupted; what was done is kept: "
     frames = f"{summary.frames} frames in {summary.seconds:.1f} s ({counts})"
     notes = "".join(f"\n  note: {note}" for note in summary.notes)
-    return f"{start}{summary.target}: {faces}\n  {frames}{notes}"
+    return f"{_interrupted(summary)}{summary.target}: {faces}\n  {frames}{notes}"
+
+
+def _interrupted(summary: "Summary") -> str:
+    """Say what is there of a film that is not complete."""
+    from visard.daemon.foreground.resume import can_go_on
+
+    if summary.complete:
+        return ""
+    if summary.kept is None:
+        return "interrupted; nothing was written: "
+    again = "goes on from there" if can_go_on(summary.target) else "begins anew"
+    return f"interrupted; {summary.kept} holds what was done, and the same command {again}\n"

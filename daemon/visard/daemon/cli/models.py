@@ -77,7 +77,8 @@ def fetch(output: Output, names: tuple[str, ...], accept_licence: bool, shown: b
     for name in licences:
         with terminating(), output.working(f"fetching {name}", shown) as report:
             done.append(info(store, store.fetch(name, report)))
-    output.result([each.model_dump(mode="json") for each in done], "\n".join(map(_came, done)))
+    lines = [*map(_came, done), *_lacking(store, licences)]
+    output.result([each.model_dump(mode="json") for each in done], "\n".join(lines))
 
 
 @command.command("import")
@@ -91,7 +92,11 @@ def fetch(output: Output, names: tuple[str, ...], accept_licence: bool, shown: b
 def import_(
     output: Output, path: Path, name: str | None, by_name: bool, accept_licence: bool, shown: bool | None
 ) -> None:
-    """Take models from a file or folder of this machine; each is known by what it holds."""
+    """Take models from a file or folder of this machine; each is known by what it holds.
+
+    A folder may hold other files too. Those that do not come are listed, and the exit status is 1 when one
+    of them is called like a model.
+    """
     from visard.daemon.foreground.signals import terminating
 
     store = _store()
@@ -99,7 +104,7 @@ def import_(
         findings = store.look(path.expanduser(), name, report, by_name=by_name)
     _agree(output, store, findings.licences, accept_licence)
     with terminating(), output.working(f"importing {path.name}", shown) as report:
-        store.take(findings, report)
+        findings = store.take(findings, report)
     facts = {
         "imported": [
             {"model": each.what.spec.name, "file": each.what.file.name, "path": str(each.path),
@@ -112,7 +117,10 @@ def import_(
         f"{each.path.name} is {each.what.spec.name}" + _pinned(each.what.published) for each in findings.found
     ]
     lines += [f"left out: {reason}" for _, reason in findings.refused]
+    lines += _lacking(store, findings.licences)
     output.result(facts, "\n".join(lines))
+    if findings.bad:
+        click.get_current_context().exit(1)
 
 
 @command.command()
@@ -144,6 +152,13 @@ def remove(output: Output, name: str, forget: bool) -> None:
     output.result(
         {"removed": held.spec.name, "command": back}, f"removed {held.spec.name}; get it back with: {back}"
     )
+
+
+def _lacking(store: "Store", names: Iterable[str]) -> list[str]:
+    """Say what else these models need that is not here."""
+    needs = dict.fromkeys(each for name in names for each in store.get(name).spec.needs)
+    lacking = [held.spec for held in map(store.get, needs) if not held.here]
+    return [f"to be used it needs more: {store.command(*lacking)}"] if lacking else []
 
 
 def _store() -> "Store":
@@ -199,11 +214,20 @@ def _details(info: "ModelInfo") -> str:
     lines = [
         f"{info.name}: {info.title} ({info.task}, {info.family})",
         f"licence    {licence.name} ({licence.id}): {use}{asked}",
-        f"           {licence.text}{f' {licence.url}' if licence.url else ''}",
+        f"           {licence.text} {licence.url}",
         f"source     {info.source}",
+        *_needs(info),
         f"state      {_state(info) or 'not here'}" + ("" if info.here else f"; get it with: {info.command}"),
     ]
     return "\n".join([*lines, *(line for file in info.files for line in _file(file))])
+
+
+def _needs(info: "ModelInfo") -> Iterable[str]:
+    for need in info.needs:
+        use = "any use" if need.commercial else "no commercial use"
+        yield f"needs      {need.name} ({need.licence}: {use}), {'here' if need.here else 'not here'}"
+    if info.licence.commercial and not all(need.commercial for need in info.needs):
+        yield "           so with what it needs there is no commercial use, whatever its own licence says"
 
 
 def _file(file: "ModelFileInfo") -> Iterable[str]:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from annotated_types import Ge, Le, MultipleOf
+from click.shell_completion import CompletionItem
 from pydantic.fields import FieldInfo
 
 from visard.daemon.config.settings import Settings
 
 if TYPE_CHECKING:
     from visard.daemon.config.settings import Mode
+    from visard.models.processor import Kind
 
 _TIME = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):(?=[0-5]?\d(?:\.|$)))?(\d+(?:\.\d+)?)")
 MODES = ("swap", "animate")  # importing Mode for its names would load OpenCV to show a help text
@@ -64,23 +66,26 @@ def processor_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     With the class ProcessorCommand its help lists the options that there are.
     """
-    for option in (
-        click.option(
-            "--option",
-            "options",
-            metavar="KEY=VALUE",
-            multiple=True,
-            callback=_values,
-            help="An option of the processor, as often as wanted; 'KEY=' is its default again.",
-        ),
-        click.option(
-            "--processor",
-            type=_ProcessorName(),
-            help="What puts the persona on: auto, or a name that 'visard processors' lists.",
-        ),
-    ):
-        function = option(function)
-    return function
+    text = "What puts the persona on: auto, or a name that 'visard processors' lists."
+    return click.option("--processor", type=_ProcessorName(), help=text)(_option_option(function))
+
+
+def animator_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --animator and --option, which the command gets as ``processor_options`` gives them."""
+    text = "What moves the portrait: auto, or an animator that 'visard processors' lists."
+    option = click.option("--animator", "processor", type=_ProcessorName("animate"), help=text)
+    return option(_option_option(function))
+
+
+def _option_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--option",
+        "options",
+        metavar="KEY=VALUE",
+        multiple=True,
+        callback=_values,
+        help="An option of the processor, as often as wanted; 'KEY=' is its default again.",
+    )(function)
 
 
 def _values(_ctx: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, str | None]:
@@ -97,28 +102,54 @@ class _ProcessorName(click.ParamType[str]):
 
     name = "name"
 
+    def __init__(self, kind: "Kind | None" = None) -> None:
+        """``kind``: of those that may be given; None: any."""
+        self._kind = kind
+
+    def _names(self) -> list[str]:
+        from visard.models.processor import processors
+
+        found = (one.name for one in processors().values() if self._kind in (None, one.kind))
+        return ["auto", *sorted(found)]
+
+    def shell_complete(self, _ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
+        """Return the names that begin so."""
+        return [CompletionItem(name) for name in self._names() if name.startswith(incomplete)]
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         from visard.models.errors import ProcessorUnknown
         from visard.models.processor import find_processor
 
         try:
-            return "auto" if value == "auto" else find_processor(value).name
+            name = "auto" if value == "auto" else find_processor(value).name
         except ProcessorUnknown as error:
             self.fail(str(error), param, ctx)
+        if name not in (known := self._names()):
+            self.fail(f"{name} can not {self._kind}; choose one of: {', '.join(known)}", param, ctx)
+        return name
 
 
 class ProcessorCommand(click.Command):
     """A command whose help ends with the options of every processor that has some."""
 
+    kinds: frozenset[str] = frozenset(MODES)
+    """Of the processors that are listed."""
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write them: name, type or range, default and what each does."""
         from visard.daemon.personas.describe import describe
 
-        for processor in describe():
+        for processor in (one for one in describe() if one.kind in self.kinds):
             if fields := processor.options.get("properties"):
                 with formatter.section(f"Options of {processor.name}, for --option"):
                     formatter.write_dl([option_help(name, field) for name, field in fields.items()])
         super().format_epilog(ctx, formatter)
+
+
+class AnimatorCommand(ProcessorCommand):
+    """A command whose help ends with the options of every animator."""
+
+    kinds = frozenset({"animate"})
 
 
 def option_help(name: str, field: dict[str, Any]) -> tuple[str, str]:
@@ -140,19 +171,25 @@ def _may_be(field: dict[str, Any]) -> str:
     return f"{kind['minimum']:g}..{kind['maximum']:g}{step}"
 
 
-def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options to a command, which gets them as one argument ``settings``."""
+def settings_of(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return what adds options to a command, which gets them as one argument ``settings``."""
 
-    @wraps(function)
-    def collect(*args: Any, **kwargs: Any) -> Any:
-        chosen = {name: kwargs.pop(name) for name in Settings.model_fields}
-        settings = Settings(**{name: value for name, value in chosen.items() if value is not None})
-        return function(*args, settings=settings, **kwargs)
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def collect(*args: Any, **kwargs: Any) -> Any:
+            chosen = {name: kwargs.pop(name) for name in names}
+            settings = Settings(**{name: value for name, value in chosen.items() if value is not None})
+            return function(*args, settings=settings, **kwargs)
 
-    command: Callable[..., Any] = collect
-    for name, field in reversed(Settings.model_fields.items()):
-        command = _option(name, field)(command)
-    return command
+        command: Callable[..., Any] = collect
+        for name in reversed(names):
+            command = _option(name, Settings.model_fields[name])(command)
+        return command
+
+    return add
+
+
+settings_options = settings_of(*Settings.model_fields)
 
 
 def _option(name: str, field: FieldInfo) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

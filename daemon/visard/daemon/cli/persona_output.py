@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from visard.daemon.cli.output import Output
 from visard.daemon.errors import DaemonAbsent
-from visard.daemon.personas.prepare import suitable
+from visard.daemon.personas.prepare import missing, suitable
 from visard.daemon.personas.record import AUTO, Damaged, Persona, ProcessorChoice
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def facts(entry: Persona | Damaged) -> dict[str, Any]:
         "photos": [str(path) for path in entry.photos],
         "shipped": entry.shipped,
         "damaged": None,
+        "missing": missing(entry),
     }
 
 
@@ -37,6 +38,7 @@ def row(entry: Persona | Damaged) -> tuple[str, ...]:
     remarks = (
         "hidden" if record.hidden else "",
         "" if record.processor == AUTO and not record.options else chosen(record),
+        "lacks a model" if missing(entry) else "",
         f"\N{WARNING SIGN} {len(record.warnings)}" if record.warnings else "",
     )
     return (entry.name, title, record.kind.value, "  ".join([whose, *filter(None, remarks)]))
@@ -64,8 +66,8 @@ def details(entry: Persona | Damaged) -> str:
 
 def tell(output: Output, entry: Persona | Damaged, done: str) -> None:
     """Say what was done, and what is to be said of an entry."""
-    remarks = entry.record.warnings if isinstance(entry, Persona) else ()
-    output.result(facts(entry), "\n".join([done, *(f"note: {remark}" for remark in remarks)]))
+    remarks = (*entry.record.warnings, missing(entry)) if isinstance(entry, Persona) else ()
+    output.result(facts(entry), "\n".join([done, *(f"note: {remark}" for remark in remarks if remark)]))
 
 
 def through_daemon(ask: "Callable[[Client], object]", here: Callable[[], object]) -> None:

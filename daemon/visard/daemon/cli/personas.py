@@ -12,6 +12,7 @@ from visard.daemon.cli.persona_output import chosen, details, facts, row, tell, 
 from visard.daemon.cli.persona_tuning import tune
 from visard.daemon.cli.table import table
 from visard.daemon.personas.library import Library
+from visard.daemon.personas.prepare import missing
 from visard.daemon.personas.record import Persona
 
 _FILE = click.Path(path_type=Path)
@@ -36,6 +37,8 @@ def list_(output: Output) -> None:
     lines = table([row(entry) for entry in entries]) if entries else "there is no persona"
     if any(isinstance(entry, Persona) and entry.record.warnings for entry in entries):
         lines += "\n\N{WARNING SIGN} will look less good than it could; 'visard personas show NAME' says why"
+    if any(isinstance(entry, Persona) and missing(entry) for entry in entries):
+        lines += "\nwhat lacks a model cannot be worn yet; 'visard personas show NAME' says what gets it"
     output.result([facts(entry) for entry in entries], lines)
 
 
@@ -71,7 +74,9 @@ def set_(
     if options or not reset:
         _configure(library, before.name, processor, options)
     after = library.get(name)
-    output.result(facts(after), f"{after.name}: {chosen(after.record)} (before: {chosen(before.record)})")
+    done = f"{after.name}: {chosen(after.record)} (before: {chosen(before.record)})"
+    lacking = missing(after)
+    output.result(facts(after), f"{done}\nnote: {lacking}" if lacking else done)
 
 
 def _configure(

@@ -2,21 +2,12 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-)
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError
-from pydantic_core.core_schema import no_info_after_validator_function
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 CONTROL = r"[\x00-\x1f\x7f]"
 """Characters that no name of a device or file should have, and that no system call may be given."""
@@ -50,24 +41,18 @@ def _enhancers() -> list[str]:
     return [NO_ENHANCER, *sorted(enhancers.all())]
 
 
-@dataclass(frozen=True)
-class OneOf:
-    """Text is one of the names of a registry, which is read when somebody asks: it imports much."""
+def _one_of(kind: str, names: Callable[[], list[str]]) -> tuple[AfterValidator, FieldInfo]:
+    """Return what lets a field take these names alone, which are asked for when they are needed."""
 
-    names: Callable[[], list[str]]
-
-    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return no_info_after_validator_function(self._known, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, core: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return {**handler(core), "enum": self.names()}
-
-    def _known(self, name: str) -> str:
-        if name not in (known := self.names()):
-            raise PydanticCustomError("enum", "Input should be one of: {known}", {"known": ", ".join(known)})
+    def check(name: str) -> str:
+        if name not in (known := names()):
+            raise PydanticCustomError(kind, "Input should be one of: {known}", {"known": ", ".join(known)})
         return name
+
+    def tell(schema: dict[str, Any]) -> None:
+        schema["enum"] = names()
+
+    return AfterValidator(check), Field(json_schema_extra=tell)
 
 
 class Mode(StrEnum):
@@ -116,13 +101,15 @@ class Settings(BaseModel):
     colour: Colour = Field(Colour.scene, description="colour transfer")
     keep_mouth: bool = Field(False, description="keep the driver's own mouth and what is around it")
     sharpen: float = Field(0.0, ge=0, le=1, description="sharpen the swapped face")
-    occluder: Annotated[str, OneOf(_occluders)] = Field(
+    occluder: Annotated[str, *_one_of("occluder", _occluders)] = Field(
         "fast",
+        max_length=100,
         description="what finds hands and other things in front of faces, so that they stay there: "
         "none, or a name that 'visard occluders' lists",
     )
-    enhancer: Annotated[str, OneOf(_enhancers)] = Field(
+    enhancer: Annotated[str, *_one_of("enhancer", _enhancers)] = Field(
         NO_ENHANCER,
+        max_length=100,
         description="what restores detail of swapped faces: none, or a name that 'visard enhancers' lists",
     )
     enhance_every: int = Field(

@@ -3,81 +3,25 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
 from pathlib import Path
 
 from visard.daemon.config.enrolment import Enrolled
 from visard.daemon.config.settings import Settings
 from visard.daemon.errors import FaceUnusable, SinkError, SinkUnavailable, SourceUnavailable
-from visard.daemon.guard.rules import FaceCounts, GuardVerdict
+from visard.daemon.foreground.film import convert_film
+from visard.daemon.foreground.jobs import AS_USUAL, QUIET, Job, Reporter, Summary, Writing, pump, summarise
 from visard.daemon.media.frame import Format
-from visard.daemon.media.video import CONTAINERS, WHOLE, Part, VideoWriter, codec_for, open_film
+from visard.daemon.media.video import CONTAINERS, codec_for
 from visard.daemon.personas.prepare import PreparedPersona
 from visard.daemon.pipeline.pipeline import Pipeline
-from visard.daemon.pipeline.recipe import Recipe, Switches
+from visard.daemon.pipeline.recipe import Switches
 from visard.daemon.pipeline.tracking import Tracking, every_frame
-from visard.daemon.sources._replay import FileReplay, PictureReplay
+from visard.daemon.sources._replay import PictureReplay
 from visard.models.face import Image
 from visard.models.picture_file import SUFFIXES, animation, read_picture
 
-Progress = Callable[[int, int | None], None]
-"""Called with the frames done and, where the file tells, how many there are."""
-
-_Work = tuple[Recipe, Switches]
-_Track = Callable[[int], Tracking]
-
 _READS = frozenset({*CONTAINERS, ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp", ".ogv"})
-
-
-@dataclass(frozen=True, slots=True)
-class Writing:
-    """Which part of a film is converted, and how it is encoded."""
-
-    part: Part = WHOLE
-    codec: str | None = None
-    """None: what its container usually holds."""
-    quality: int | None = None
-    """0 to 100; None: what hardly differs from the original."""
-
-
-AS_USUAL = Writing()
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What became of the faces, and of the frames: each one was passed, held, blurred or carded."""
-
-    target: Path
-    faces: FaceCounts = field(default_factory=FaceCounts)
-    frames: int = 0
-    passed: int = 0
-    """A face at least was swapped, and all others were covered or shown by choice."""
-    held: int = 0
-    """A face was lost for a moment, and the last good frame stands in."""
-    blurred: int = 0
-    carded: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)
-    """Why frames were held, blurred or carded, and how often."""
-    seconds: float = 0.0
-    complete: bool = True
-    """False when it was interrupted; what was done until then is in the file."""
-    notes: tuple[str, ...] = ()
-    """What the person should know of this file."""
-
-
-class _Shown:
-    """Writes pictures at the times they have in the original."""
-
-    def __init__(self, writer: VideoWriter, times: FileReplay) -> None:
-        self.where = str(writer.path)
-        self._writer, self._source = writer, times
-
-    def write(self, image: Image) -> None:
-        self._writer.write(image, self._source.times.popleft())
-
-    def close(self) -> None:
-        """Nothing to do: whoever opened the writer knows whether it went well."""
 
 
 class _NewestOutput:
@@ -98,22 +42,21 @@ def convert(
     target: Path,
     persona: PreparedPersona,
     settings: Settings,
-    on_progress: Progress | None = None,
+    reporter: Reporter = QUIET,
     *,
     enrolled: Enrolled | None = None,
-    tracking: _Track = every_frame,
+    tracking: Callable[[int], Tracking] = every_frame,
     writing: Writing = AS_USUAL,
 ) -> Summary:
-    """Convert one film or picture; Ctrl-C keeps what was done so far, any error leaves ``target`` alone.
+    """Convert one film or picture; of a film Ctrl-C keeps what was done, and the same call goes on with it.
 
-    A target that is there already is replaced. Raises SourceUnavailable, SinkError, and FaceUnusable for a
-    picture in which no face can be swapped.
+    A target that is there already is replaced, once the new one is whole. What is animated has the portrait's
+    size. Raises SourceUnavailable, SinkError, and FaceUnusable for a picture in which no face can be swapped.
     """
     check(source, target, writing)
-    work = Recipe(persona), Switches(settings, enrolled=enrolled)
-    if becomes_film(source, target):
-        return _convert_film(source, target, work, on_progress or (lambda *_: None), tracking, writing)
-    return _convert_picture(source, target, work, tracking, writing.quality)
+    switches = Switches(settings, enrolled=enrolled)
+    job = Job(source, target, persona, switches, tracking, writing, reporter)
+    return convert_film(job) if becomes_film(source, target) else _convert_picture(job)
 
 
 def becomes_film(source: Path, target: Path) -> bool:
@@ -156,79 +99,35 @@ def check(source: Path, target: Path, writing: Writing = AS_USUAL) -> None:
         codec_for(target, writing.codec)
 
 
-def _convert_film(
-    source: Path, target: Path, work: _Work, on_progress: Progress, tracking: _Track, writing: Writing
-) -> Summary:
-    start, complete = time.monotonic(), True
-    pipeline: Pipeline | None = None
-    writer: VideoWriter | None = None
-    with suppress(KeyboardInterrupt), open_film(source, writing.part) as reader:
-        complete = False
-        turned = reader.format.turned(work[1].settings.rotate)
-        with VideoWriter(
-            target, turned, original=reader, codec=writing.codec, quality=writing.quality
-        ) as writer:
-            replay = FileReplay(reader)
-            pipeline = Pipeline(replay, [_Shown(writer, replay)], work[0], tracking, switches=work[1])
-            _pump(pipeline, lambda done: on_progress(done, reader.length))
-        complete = True
-    summary = _summary(target, pipeline, time.monotonic() - start, complete)
-    return replace(summary, notes=(*summary.notes, *(writer.notes if writer else ())))
-
-
-def _pump(pipeline: Pipeline, on_progress: Callable[[int], None]) -> None:
-    """Run to the end, telling about progress; when interrupted, leave no thread that still writes."""
-    try:
-        pipeline.start()
-        while not pipeline.wait(0.2):
-            on_progress(pipeline.stats.snapshot().frames)
-        on_progress(pipeline.stats.snapshot().frames)
-    finally:
-        pipeline.stop(finish=60)
-
-
-def _summary(target: Path, pipeline: Pipeline | None, seconds: float, complete: bool) -> Summary:
-    if pipeline is None:
-        return Summary(target, seconds=seconds, complete=complete)
-    stats = pipeline.stats.snapshot()
-    count = stats.verdicts.get
-    return Summary(
-        target=target,
-        faces=stats.faces,
-        frames=stats.frames,
-        passed=count(GuardVerdict.frame.value, 0),
-        held=count(GuardVerdict.last_good.value, 0),
-        blurred=count(GuardVerdict.blur.value, 0),
-        carded=count(GuardVerdict.card.value, 0),
-        reasons=stats.reasons,
-        seconds=round(seconds, 2),
-        complete=complete,
-        notes=tuple(_upside_down(pipeline)),
-    )
-
-
-def _upside_down(pipeline: Pipeline) -> Iterator[str]:
-    if pipeline.upright.ever:
-        turn = (pipeline.switches.settings.rotate + 180) % 360
-        yield f"the picture is upside down; 'visard convert --rotate {turn}' turns it"
-
-
-def _convert_picture(
-    source: Path, target: Path, work: _Work, tracking: _Track, quality: int | None
-) -> Summary:
+def _convert_picture(job: Job) -> Summary:
     start = time.monotonic()
-    image = read_picture(source)
+    image = read_picture(job.source)
     height, width = image.shape[:2]
     kept = _NewestOutput()
     replay = PictureReplay([image.copy()], Format(width, height, 30, live=False))
-    pipeline = Pipeline(replay, [kept], work[0], tracking, switches=work[1])
-    _pump(pipeline, lambda _: None)
-    summary = _summary(target, pipeline, time.monotonic() - start, True)
+    pipeline = Pipeline(replay, [kept], job.recipe, job.tracking, switches=job.switches)
+    with _absolute_motion(job.persona):
+        pump(pipeline, lambda _: None)
+    summary = summarise(job.target, pipeline, time.monotonic() - start)
     if not summary.passed or kept.image is None:
-        why = next(iter(summary.reasons), "no face")
-        raise FaceUnusable(f"no face in {source.name} could be swapped ({why}); nothing was written")
-    save(kept.image, target, quality)
+        why, done = next(iter(summary.reasons), "no face"), "drive" if job.animation else "be swapped"
+        raise FaceUnusable(f"no face in {job.source.name} could {done} ({why}); nothing was written")
+    save(kept.image, job.target, job.writing.quality)
     return summary
+
+
+@contextmanager
+def _absolute_motion(persona: PreparedPersona) -> Iterator[None]:
+    """A picture shows no motion: where nothing else was chosen it is the driver's pose that counts."""
+    fields, options = type(persona.options).model_fields, persona.options
+    if "motion" not in fields or "motion" in options.model_fields_set:
+        yield
+        return
+    persona.prepared.adjust(type(options).model_validate({**options.model_dump(), "motion": "absolute"}))
+    try:
+        yield
+    finally:
+        persona.prepared.adjust(options)
 
 
 def save(image: Image, target: Path, quality: int | None = None) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from statistics import median
@@ -14,9 +15,19 @@ from visard.daemon.config.settings import Mode
 from visard.daemon.errors import PersonaError
 from visard.daemon.personas.record import AUTO, Persona, ProcessorChoice
 from visard.engines.errors import Cancelled
-from visard.models.errors import ModelMissing
+from visard.models.errors import ModelError, ModelMissing, ProcessorUnknown
 from visard.models.face import Face, Image
-from visard.models.processor import ASK, Material, Prepared, Processor, Report, find_processor, processors
+from visard.models.processor import (
+    ASK,
+    Material,
+    NoOptions,
+    Prepared,
+    Processor,
+    Report,
+    UsesStore,
+    find_processor,
+    processors,
+)
 
 FAST = 20.0
 """Frames a second from which a processor is fast enough to be chosen by itself."""
@@ -34,6 +45,9 @@ class PreparedPersona:
     prepared: Prepared = field(repr=False)
     still: Image | None = field(default=None, repr=False)
     """The portrait itself, shown in animate mode while there is no driver."""
+    material: Material = field(default=Material(), repr=False)
+    options: BaseModel = field(default=NoOptions(), repr=False)
+    """Those of the processor."""
 
 
 def prepare(
@@ -55,11 +69,12 @@ def prepare(
     if mode is None:
         mode = mode_for(configured(persona, processor, {}))
     chosen = candidates(persona, mode, processor)
-    fastest: tuple[float, Processor, Prepared] | None = None
+    fastest: tuple[float, Processor, Prepared, BaseModel] | None = None
     for one in chosen:
         values = {**persona.record.options.get(one.name, {}), **(options or {})}
         try:
-            prepared = one.prepare(persona.material, checked_options(one, values), report)
+            checked = checked_options(one, values)
+            prepared = one.prepare(persona.material, checked, report)
         except ModelMissing:
             if fastest is None and one is chosen[-1]:
                 raise
@@ -72,13 +87,31 @@ def prepare(
         if fastest is None or rate > fastest[0]:
             if fastest:
                 fastest[2].close()
-            fastest = rate, one, prepared
+            fastest = rate, one, prepared, checked
         else:
             prepared.close()
         if rate >= FAST:
             break
     assert fastest is not None, "there is a candidate, or candidates would have raised"
-    return PreparedPersona(persona.name, fastest[1].name, mode, fastest[2], _still(persona, mode))
+    _, one, prepared, checked = fastest
+    still = _still(persona, mode)
+    return PreparedPersona(persona.name, one.name, mode, prepared, still, persona.material, checked)
+
+
+def missing(persona: Persona) -> str | None:
+    """Say which models the persona's own processor lacks, and what gets them; None where it lacks none.
+
+    ``auto`` lacks none: it takes what can be used.
+    """
+    choice = persona.record
+    with suppress(PersonaError, ProcessorUnknown):
+        one = find_processor(choice.processor) if choice.processor != AUTO else None
+        if isinstance(one, UsesStore):
+            try:
+                one.check_models(checked_options(one, choice.options.get(one.name, {})))
+            except ModelError as error:
+                return str(error)
+    return None
 
 
 def time_limit(seconds: float, over: Callable[[], bool] = lambda: False) -> Report:
@@ -181,9 +214,16 @@ def chosen(
     return ProcessorChoice(processor=wanted, options={name: kept for name, kept in known.items() if kept})
 
 
-def configured(persona: Persona, processor: str | None, options: Mapping[str, Any]) -> Persona:
-    """Return a persona with another choice, which is not kept. Raises PersonaError."""
-    choice = chosen(persona, processor, options)
+def configured(
+    persona: Persona, processor: str | None, options: Mapping[str, Any], mode: Mode | None = None
+) -> Persona:
+    """Return a persona with another choice, which is not kept.
+
+    Where ``mode`` decides between processors the options are those of the best-looking one that can do it.
+    Raises PersonaError.
+    """
+    able = candidates(persona, mode, processor) if mode and options else []
+    choice = chosen(persona, processor, options, next((one.name for one in able), None))
     return replace(persona, record=persona.record.model_copy(update=choice.model_dump()))
 
 

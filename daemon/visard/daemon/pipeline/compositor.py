@@ -46,13 +46,15 @@ class Compositor:
         patience: float = GIVE_UP,
         *,
         wait: bool = True,
+        size: tuple[int, int] | None = None,
     ) -> None:
         """``patience``: seconds after which a processor that does not answer has failed.
 
-        ``wait``: faces are recognised before a frame goes on.
+        ``wait``: faces are recognised before a frame goes on. ``size``: width and height of what is animated.
         """
         self.reference = NeutralReference()
         self._format = format
+        self._size = size or (format.width, format.height)
         self._stats = stats
         self._patience = patience
         self._blend = Blender()
@@ -61,12 +63,12 @@ class Compositor:
         self._enhance = EnhanceStep(stats, format.fps, patience, wait=not format.live)
         self._former: tuple[PreparedPersona, Compositor] | None = None
 
-    def forget(self, recipe: Recipe) -> None:
-        """Drop what was learned about the drivers: after calibration or with a new scene."""
+    def forget(self, recipe: Recipe, *, calibrate: bool) -> None:
+        """Drop what was learned about the drivers: with a new scene, or to ``calibrate``."""
         self._blend.forget()
         self._occlude.forget()
         self._enhance.forget()
-        self.reference.calibrate()
+        self.reference.calibrate(chosen=calibrate)
         if recipe.persona is not None:
             recipe.persona.prepared.forget()
 
@@ -119,7 +121,7 @@ class Compositor:
     def _before(self, old: PreparedPersona) -> "Compositor":
         """Return what puts the persona on that is being replaced."""
         if self._former is None or self._former[0] is not old:
-            self._former = old, Compositor(self._format, self._stats, self._patience)
+            self._former = old, Compositor(self._format, self._stats, self._patience, size=self._size)
         return self._former[1]
 
     def _put_on(
@@ -173,7 +175,7 @@ class Compositor:
                 self.reference.update(animation, face)
                 moved = next(self._patches("animate", frame, (face,), animation, settings)).image
                 with frame.span("blend"):
-                    return [face.id], letterbox(moved, self._format.width, self._format.height)
+                    return [face.id], letterbox(moved, *self._size)
         except Exception as error:  # one bad frame must not end the call
             self._report("animate", error)
         return [], np.zeros_like(frame.image)

@@ -77,9 +77,12 @@ class Pipeline:
         self._source = source if isinstance(source, Capture) else Capture(source, again, rotate=rotate)
         self._source.rotate(rotate)
         self._seen = seen
+        size = recipe.size or (self._source.format.width, self._source.format.height)
         patience = GIVE_UP if self.live else PATIENCE
-        self._compositor = Compositor(self._source.format, self.stats, patience, wait=not self.live)
-        self._gate = Gate(self._source.format.width, self._source.format.height)
+        self._compositor = Compositor(
+            self._source.format, self.stats, patience, wait=not self.live, size=size
+        )
+        self._gate = Gate(*size)
         self._new_tracker = tracking
         self._captured: Slot[Frame] = Slot()
         self._tracked: Slot[_Tracked] = Slot()
@@ -119,7 +122,12 @@ class Pipeline:
 
     def calibrate(self) -> None:
         """Take the next frame as the neutral reference, and forget what was learned about the driver."""
-        self._orders.put(lambda: self._compositor.forget(self.recipe))
+        self._orders.put(lambda: self._compositor.forget(self.recipe, calibrate=True))
+
+    @property
+    def learned(self) -> bool:
+        """Whether the neutral reference of an animator stands."""
+        return self._compositor.reference.learned
 
     def seek(self, on: bool) -> None:
         """Start or stop looking for a better reference by itself."""
@@ -145,6 +153,8 @@ class Pipeline:
         for slot in (self._captured, self._tracked, self._composed):
             slot.close()
         self._join(self._threads, deadline)
+        if self._threads[-1].ident is None:  # Ctrl-C came while they were started
+            self._finish()
         self._join((sink.thread for sink in self._sinks), time.monotonic() + finish)
 
     def settle(self, timeout: float) -> bool:
@@ -222,7 +232,7 @@ class Pipeline:
             tracker.max_faces = followed(switches)
             if openings != self._source.openings:
                 openings = self._source.openings
-                self.calibrate()
+                self._orders.put(lambda: self._compositor.forget(self.recipe, calibrate=False))
                 tracker.forget()
                 self.upright.forget()
             cut = not self.live and cuts(frame.image)  # a camera shows one scene only

@@ -18,6 +18,8 @@ class Recipe:
     """None: nothing but the card goes out."""
     fade: "Fade | None" = field(default=None, repr=False)
     """The persona that this one replaces gradually."""
+    size: tuple[int, int] | None = None
+    """Width and height of what comes out of a pipeline that begins with it; None: those of what goes in."""
 
     @property
     def name(self) -> str | None:

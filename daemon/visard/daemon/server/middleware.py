@@ -16,6 +16,8 @@ MAX_BODY = 1 << 20
 MAX_DRAIN = 256 << 20
 """Bytes that are thrown away at most, so that the sender gets to read the answer."""
 _UPLOADS = re.compile(r"/trials(/[^/]+/photos)?")
+_STREAMED = re.compile(r"/models/[^/]+/file")
+"""Takes its body by itself, a piece at a time, with limits of its own."""
 TIMEOUT = 10.0
 """Seconds in which a body must have come."""
 
@@ -34,7 +36,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or (scope["method"] == "POST" and _STREAMED.fullmatch(scope["path"])):
             await self._app(scope, receive, send)
             return
         upload = scope["method"] == "POST" and _UPLOADS.fullmatch(scope["path"])

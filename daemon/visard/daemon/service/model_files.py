@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from visard.daemon.api.models import LicenceInfo, ModelFileInfo, ModelInfo
+from visard.daemon.api.models import LicenceInfo, ModelFileInfo, ModelInfo, NeededModel
 from visard.daemon.api.schema import Job
 from visard.daemon.errors import ModelError, ModelRefused
 from visard.daemon.service.jobs import Jobs
+from visard.daemon.service.model_upload import ModelUpload
 from visard.models.processor import Report
 from visard.models.store import Findings, Holding, ModelFile, Store, open_store
 from visard.models.store.recognise import expected
@@ -44,10 +45,21 @@ class ModelFiles:
 
         return self._start(f"fetching {spec.title}", work, spec.name)
 
-    def import_(self, path: Path, name: str | None, accept_licence: bool) -> Job:
+    def upload(self, name: str, file_name: str, accept_licence: bool) -> ModelUpload:
+        """Begin to take in a model's file. Raises ModelUnknown, LicenceNotAccepted and ModelError."""
+        store = self.store
+        spec = store.get(name).spec
+        self._check_free(spec.name)
+        store.accept({spec.name: spec.licence}, accept_licence)
+        return ModelUpload(store.folder, file_name, lambda path, done: self.import_(path, name, False, done))
+
+    def import_(
+        self, path: Path, name: str | None, accept_licence: bool, done: Callable[[], None] = lambda: None
+    ) -> Job:
         """Look at a file or folder of this machine, and begin to import what models it holds.
 
-        Raises ModelRefused, ModelUnknown and LicenceNotAccepted.
+        ``done`` is called when it is not read any more. Raises ModelRefused, ModelUnknown and
+        LicenceNotAccepted.
         """
         store = self.store
         try:
@@ -58,7 +70,12 @@ class ModelFiles:
         first = findings.found[0].what.spec
 
         def work(report: Report) -> None:
-            store.take(findings, report)
+            try:
+                bad = store.take(findings, report).bad
+            finally:
+                done()
+            if bad:
+                raise ModelRefused(f"not all was imported: {'; '.join(reason for _, reason in bad)}")
 
         return self._start(f"importing {', '.join(findings.licences)}", work, first.name)
 
@@ -112,8 +129,14 @@ def info(store: Store, held: Holding) -> ModelInfo:
         fetchable=spec.fetchable or bool(store.mirror),
         command=store.command(spec),
         size=sum(sizes) if len(sizes) == len(files) else None,
+        needs=tuple(_needed(store.get(name)) for name in spec.needs),
         files=files,
     )
+
+
+def _needed(held: Holding) -> NeededModel:
+    licence = held.spec.licence
+    return NeededModel(name=held.spec.name, licence=licence.id, commercial=licence.commercial, here=held.here)
 
 
 def _file(held: Holding, file: ModelFile) -> ModelFileInfo:

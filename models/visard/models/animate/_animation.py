@@ -37,9 +37,11 @@ class NetworkAnimation(ABC, Generic[O, N, R]):
 
     PREPARED_ANEW: ClassVar[frozenset[str]]
     """Options that the state depends on."""
+    settles = 1
 
-    def __init__(self, network: N, points: Landmarks, size: int, options: O) -> None:
-        self.bytes = size
+    def __init__(self, network: N, points: Landmarks, size: tuple[int, int], memory: int, options: O) -> None:
+        """``points``: of the portrait; ``size``: width and height of what is shown; ``memory``: bytes."""
+        self.size, self.bytes = size, memory
         self._network: N | None = network
         self._points, self._options = points, options
         self._reference: R | None = None
@@ -82,7 +84,7 @@ class NetworkAnimation(ABC, Generic[O, N, R]):
             self._network.close()
         self._network = None
 
-    def calibrate(self) -> None:
+    def calibrate(self, *, chosen: bool = True) -> None:  # noqa: ARG002
         """Take the next frame's driver as the reference."""
         self._reference = None
 

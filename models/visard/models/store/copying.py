@@ -1,7 +1,7 @@
 """Reads files that a person wants to import or check, and copies them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _MOST_FILES = 5000
 """Looked at in a folder that is imported."""
+_TOLD = 5
+"""Files of which it is told why they are no models, when none is."""
 
 
 def files_of(path: Path) -> Iterator[Path]:
@@ -40,6 +42,15 @@ def files_of(path: Path) -> Iterator[Path]:
                 yield Path(folder, name)
     if not found:
         raise ModelRefused(f"{path} is an empty folder")
+
+
+def nothing_found(path: Path, refused: Sequence[tuple[Path, str]]) -> str:
+    """Say that a file or folder brings no model, and why each of its first files does not."""
+    if len(refused) == 1:
+        return refused[0][1]
+    some = "; ".join(reason for _, reason in refused[:_TOLD])
+    more = f"; and {len(refused) - _TOLD} more" if len(refused) > _TOLD else ""
+    return f"{path} holds no model among its {len(refused)} files: {some}{more}"
 
 
 def part_of(report: "Report", number: int, count: int) -> "Report":
@@ -75,7 +86,7 @@ def copied(source: Path, target: Path, name: str, report: "Report") -> str:
     with open_plain(source, download.MAX_BYTES) as read:
         size = os.fstat(read.fileno()).st_size
         download.check_room(target.parent, size, name)
-        with download.full_disk_told(name, target), open(target, "wb", opener=private_file) as file:
+        with open(target, "wb", opener=private_file) as file:
             while block := read.read(BLOCK):
                 file.write(block)
                 report(min(file.tell() / max(size, 1), 1.0), f"copying {name}")

@@ -3,7 +3,7 @@
 import errno
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
@@ -52,21 +52,13 @@ class _State:
         return cls()
 
 
-def download(urls: Sequence[str], part: Path, report: "Report", *, name: str, size: int | None = None) -> str:
-    """Fetch the same file from the first of these addresses that gives it, and return that address.
+def download(url: str, part: Path, report: "Report", *, name: str, size: int | None = None) -> None:
+    """Fetch a file.
 
     ``part`` holds what came, also when this raises: the next call goes on from there. ``size`` is how many
-    bytes there must be. Raises NetworkUnavailable with what every address said, ModelError for a full disk,
-    and what ``report`` raises.
+    bytes there must be. Raises NetworkUnavailable, ModelError for a full disk, and what ``report`` raises.
     """
-    problems: list[str] = []
-    for url in urls:
-        try:
-            _Transfer(url, part, report, name, size).run()
-            return url
-        except NetworkUnavailable as error:
-            problems.append(str(error))
-    raise NetworkUnavailable(f"{name} cannot be fetched: {'; '.join(problems)}")
+    _Transfer(url, part, report, name, size).run()
 
 
 def discard(part: Path) -> None:
@@ -200,15 +192,21 @@ class _Transfer:
         if start == 0:
             discard(self._part)
             self._begin(answer, total)
-        with full_disk_told(self._name, self._part), open(self._part, "ab", opener=private_file) as file:
-            self._write(answer, file, start, total)
-        if total is not None and self._here() < total:
-            raise _BrokenOff(f"{self._here()} of {total} bytes came")
+        try:
+            with open(self._part, "ab", opener=private_file) as file:
+                self._write(answer, file, start, total)
+        except NetworkUnavailable:  # what came is worth nothing
+            discard(self._part)
+            raise
+        most = total if total is not None else self._size
+        if most is not None and self._here() < most:
+            raise _BrokenOff(f"{self._here()} of {most} bytes came")
 
     def _same(self, answer: "httpx.Response") -> bool:
         """Whether a part is of the version of the file that the first part was of."""
         names = answer.headers.get("etag"), answer.headers.get("last-modified")
-        return names == (None, None) or self._state.validator in names
+        unnamed = names == (None, None) and not self._state.validator.startswith('"')  # an ETag must be said
+        return unnamed or self._state.validator in names
 
     def _begin(self, answer: "httpx.Response", total: int | None) -> None:
         """Note what this is, so that a later call can go on with it."""
@@ -233,7 +231,6 @@ class _Transfer:
                 raise self._failed("answers with a web page instead of the file")
             done += len(block)
             if done > limit:
-                file.truncate(0)
                 raise self._failed(f"gives more than the {limit} bytes that it said or there may be")
             file.write(block)
             tell(done)

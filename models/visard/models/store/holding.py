@@ -7,6 +7,8 @@ from visard.models.store.recognise import Recognised
 from visard.models.store.record import Record
 from visard.models.store.spec import Licence, ModelSpec
 
+_SUFFIXES = {".onnx", ".pth", ".pt", ".tar", ".ckpt"}
+
 
 @dataclass(frozen=True, slots=True)
 class Holding:
@@ -42,7 +44,12 @@ class Findings:
 
     found: tuple[Found, ...]
     refused: tuple[tuple[Path, str], ...]
-    """Files that are no model, and why."""
+    """Files that do not come, and why."""
+
+    @property
+    def bad(self) -> tuple[tuple[Path, str], ...]:
+        """Return those of them that are called like models: notes and the like may well lie beside models."""
+        return tuple(each for each in self.refused if each[0].suffix.lower() in _SUFFIXES)
 
     @property
     def licences(self) -> dict[str, Licence]:

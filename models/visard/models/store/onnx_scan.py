@@ -6,6 +6,7 @@ over those that lead to inputs, outputs and weights, and passes the rest by.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import IO
 
@@ -28,10 +29,12 @@ _WITHIN: dict[str, dict[int, str]] = {
     "node": {5: "attribute"},
     "attribute": {5: "tensor", 6: "body", 10: "tensor", 11: "body", 22: "sparse", 23: "sparse"},
     "sparse": {1: "tensor", 2: "tensor"},
-    "weight": {1: "dims", 2: "type"},
-    "tensor": {13: "elsewhere", 14: "place"},
 }
 """The messages of the format, and the fields in each that are looked at, by number."""
+_TENSOR = {1: "dims", 2: "type", 8: "name", 13: "elsewhere", 14: "place"}
+_MOST_DIMS = 64
+_MOST_A_BYTE = 4
+"""Numbers that a byte holds at most: the smallest have two bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +82,28 @@ def scan(path: Path, name: str) -> OnnxContent:
         size = file.seek(0, 2)
         reader = _Reader(name, file)
         reader.walk("model", 0, size)
-    known = reader.initializers
-    reader.content.inputs = [port for port in reader.content.inputs if port.name not in known]
-    return reader.content
+    known = {tensor.name for tensor in reader.weights}
+    content = reader.content
+    content.inputs = [port for port in content.inputs if port.name not in known]
+    content.weights = [tuple(tensor.dims) for tensor in reader.weights]
+    content.halves = sum(tensor.type == _HALF for tensor in reader.weights)
+    return content
+
+
+@dataclass(slots=True)
+class _Tensor:
+    """What is written before a tensor's numbers."""
+
+    dims: list[int] = field(default_factory=list)
+    type: int = 0
+    name: str = ""
 
 
 class _Reader:
     def __init__(self, name: str, file: IO[bytes]) -> None:
         self._name, self._file, self._left = name, file, _MOST_FIELDS
         self.content = OnnxContent()
-        self.initializers: set[str] = set()
+        self.weights: list[_Tensor] = []
 
     def walk(self, kind: str, start: int, end: int, depth: int = 0) -> None:
         """Look at the fields of a message from ``start`` to ``end``."""
@@ -98,12 +113,10 @@ class _Reader:
             found = _WITHIN[kind].get(number)
             if found in ("input", "output"):
                 self._port(found, at, after)
-            elif found == "weight":
-                self._weight(at, after)
-            elif found == "elsewhere" or (found == "place" and self._number(at)):
-                raise ModelRefused(
-                    f"{self._name} keeps weights in other files; one that holds them is needed"
-                )
+            elif found in ("weight", "tensor") and wire == 2:
+                tensor = self._tensor(at, after)
+                if found == "weight":
+                    self.weights.append(tensor)
             elif found in _WITHIN and wire == 2:
                 self.walk(found, at, after, depth + 1)
 
@@ -126,19 +139,30 @@ class _Reader:
             yield key >> 3, wire, at, at + length
             start = at + length
 
-    def _weight(self, start: int, end: int) -> None:
-        dims: list[int] = []
+    def _tensor(self, start: int, end: int) -> "_Tensor":
+        """Return what a tensor says of itself; raises ModelRefused where that cannot be."""
+        tensor = _Tensor()
         for number, wire, at, after in self._fields(start, end):
-            found = _WITHIN["weight"].get(number)
+            found = _TENSOR.get(number)
             if found == "dims":
-                dims += self._numbers(at, after) if wire == 2 else [self._number(at)]
+                tensor.dims += self._numbers(at, after) if wire == 2 else [self._number(at)]
             elif found == "type":
-                self.content.halves += self._number(at) == _HALF
-            elif number == 8 and after - at < _MOST_PORT:
+                tensor.type = self._number(at)
+            elif found == "name" and after - at < _MOST_PORT:
                 self._file.seek(at)
-                self.initializers.add(self._file.read(after - at).decode("utf-8", "replace"))
-        self.content.weights.append(tuple(dims))
-        self.walk("tensor", start, end)
+                tensor.name = self._file.read(after - at).decode("utf-8", "replace")
+            elif found == "elsewhere" or (found == "place" and self._number(at)):
+                raise ModelRefused(
+                    f"{self._name} keeps weights in other files; one that holds them is needed"
+                )
+        if len(tensor.dims) > _MOST_DIMS:
+            raise self._damaged()
+        if prod(tensor.dims) > _MOST_A_BYTE * (end - start):
+            raise ModelRefused(
+                f"{self._name} is damaged: it declares a tensor of {prod(tensor.dims)} numbers, "
+                f"which cannot be in {end - start} bytes"
+            )
+        return tensor
 
     def _numbers(self, start: int, end: int) -> list[int]:
         if end - start > 256:

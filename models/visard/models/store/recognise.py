@@ -65,7 +65,7 @@ def identify(
         return Recognised(spec, file, sha256, published=True)
     fitting = [each for each in candidates if fits(each[1].signature, content)]
     if not fitting:
-        raise _refusal(name, content, wanted)
+        raise _refusal(name, content, find_spec(specs, wanted) if wanted else None)
     spec, file = _chosen(path, name, _likely(fitting, content), by_name=by_name)
     return Recognised(spec, file, sha256, published=False)
 
@@ -150,19 +150,20 @@ def _chosen(path: Path, name: str, fitting: list[Candidate], *, by_name: bool) -
     if named and by_name:
         return named[0]
     which = ", ".join(spec.name for spec, _ in fitting)
-    hint = f", as by its name it may be: --as {named[0][0].name}" if named else ": --as NAME"
+    hint = f": --as {named[0][0].name}, as its name says and --by-name believes" if named else ": --as NAME"
     raise ModelRefused(f"{name} may be any of {which}, whose files are alike; say which it is{hint}")
 
 
-def _refusal(name: str, content: Content, wanted: str | None) -> ModelRefused:
+def _refusal(name: str, content: Content, wanted: ModelSpec | None) -> ModelRefused:
     if isinstance(content, dict):
         some = ", ".join(f"{key} {list(shape)}" for key, shape in list(content.items())[:3])
         found = f"a checkpoint of {len(content)} tensors" + (f" ({some} ...)" if some else "")
     else:
         found = str(content)
-    expected = f"not {wanted}" if wanted else "no model that Visard knows"
-    more = f"'visard models show {wanted}' tells what is expected" if wanted else _elsewhere(content)
-    return ModelRefused(f"{name} is {expected}: found {found}; {more}")
+    if wanted is None:
+        return ModelRefused(f"{name} is no model that Visard knows: found {found}; {_elsewhere(content)}")
+    should = " or ".join(map(expected, wanted.files))
+    return ModelRefused(f"{name} is not {wanted.name}: found {found}, expected {should}")
 
 
 def _elsewhere(content: Content) -> str:

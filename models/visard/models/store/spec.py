@@ -4,7 +4,7 @@ import difflib
 import hashlib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,9 @@ class Licence:
     id: str
     name: str
     text: str
-    """What it allows, in a sentence or two; ``url`` leads to the licence itself, where there is one."""
+    """What it allows, in a sentence or two."""
     url: str
+    """Leads to the licence itself, or where there is none to the source that speaks of it."""
     commercial: bool
     """Whether commercial use is allowed."""
     ask: bool
@@ -39,7 +40,7 @@ class Licence:
     @property
     def words(self) -> str:
         """Return all that a person is shown of it."""
-        return f"{self.name} ({self.id}): {self.text}" + (f" {self.url}" if self.url else "")
+        return f"{self.name} ({self.id}): {self.text} {self.url}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,8 @@ class ModelSpec:
     source: str
     """Where its authors tell about it."""
     files: tuple[ModelFile, ...]
+    needs: tuple[str, ...] = ()
+    """Models without which it cannot be used; each has a licence of its own."""
 
     @property
     def fetchable(self) -> bool:
@@ -111,7 +114,7 @@ def catalogue(path: Path = CATALOGUE) -> Mapping[str, ModelSpec]:
     """Return every model by its name, in the order of the catalogue."""
     data = tomllib.loads(path.read_text(encoding="utf-8"))
     licences = {key: Licence(**row) for key, row in data["licences"].items()}
-    specs = [_spec(row, licences[row["licence"]], data["publishers"]) for row in data["models"]]
+    specs = [_spec(row, _licence(row, licences), data["publishers"]) for row in data["models"]]
     return {spec.name: spec for spec in specs}
 
 
@@ -124,11 +127,17 @@ def find_spec(specs: Mapping[str, ModelSpec], name: str) -> ModelSpec:
     raise ModelUnknown(f"there is no model {name!r}; {hint}")
 
 
+def _licence(row: Mapping[str, Any], licences: Mapping[str, Licence]) -> Licence:
+    licence = licences[row["licence"]]
+    return licence if licence.url else replace(licence, url=row["source"])
+
+
 def _spec(row: Mapping[str, Any], licence: Licence, publishers: Mapping[str, list[str]]) -> ModelSpec:
     places = publishers.get(row.get("publisher", ""), [])
     only = {**row, "name": row.get("file", f"{row['name']}.onnx")}
     files = tuple(_file(each, places) for each in row.get("files", [only]))
-    return ModelSpec(row["name"], row["title"], row["task"], row["family"], licence, row["source"], files)
+    facts = {key: row[key] for key in ("name", "title", "task", "family", "source")}
+    return ModelSpec(**facts, licence=licence, files=files, needs=tuple(row.get("needs", ())))
 
 
 def _file(row: Mapping[str, Any], places: list[str]) -> ModelFile:

@@ -6,23 +6,18 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
 
 from visard.engines.cache import files
 from visard.engines.errors import ModelRefused
 from visard.engines.file_access import make_private
-from visard.models.errors import (
-    ModelDamaged,
-    ModelError,
-    ModelMissing,
-    NetworkUnavailable,
-)
+from visard.models.errors import ModelDamaged, ModelError, ModelMissing
 from visard.models.store import download
 from visard.models.store.acceptance import check_accepted
-from visard.models.store.copying import changed_files, copied, files_of, part_of
+from visard.models.store.copying import changed_files, copied, files_of, nothing_found, part_of
 from visard.models.store.exported import exported, forget_exported
+from visard.models.store.fetching import addresses, fetch_file, part_file
 from visard.models.store.holding import Findings, Found, Holding
-from visard.models.store.pins import check_fetched, check_pin
+from visard.models.store.pins import check_pin
 from visard.models.store.recognise import Recognised, identify
 from visard.models.store.record import Kept, Record, now
 from visard.models.store.spec import Licence, ModelFile, ModelSpec, catalogue, find_spec
@@ -103,11 +98,17 @@ class Store:
             else f"the model {first.name} is not here; get it with: {self.command(first)}"
         )
 
-    def command(self, spec: ModelSpec) -> str:
-        """Return what a person types to get a model."""
-        if spec.fetchable or self.mirror:
-            return f"visard models fetch {spec.name}"
-        return f"visard models import FILE --as {spec.name} (it is published at {spec.source})"
+    def command(self, *specs: ModelSpec) -> str:
+        """Return what a person types to get models."""
+        fetched = [spec.name for spec in specs if spec.fetchable or self.mirror]
+        return "; ".join(
+            [f"visard models fetch {' '.join(fetched)}"] * bool(fetched)
+            + [
+                f"visard models import FILE --as {spec.name} (it is published at {spec.source})"
+                for spec in specs
+                if spec.name not in fetched
+            ]
+        )
 
     def fetch(self, name: str, report: "Report" = _silent, *, accept_licence: bool = False) -> Holding:
         """Get the files of a model that are not here, from where they are published or from the mirror.
@@ -146,11 +147,7 @@ class Store:
             except OSError as error:
                 refused.append((each, f"{each} cannot be read: {error.strerror or error}"))
         if not found:
-            raise ModelRefused(
-                refused[0][1]
-                if len(refused) == 1
-                else f"{path} holds no model among its {len(refused)} files"
-            )
+            raise ModelRefused(nothing_found(path, refused))
         return Findings(tuple(found.values()), tuple(refused))
 
     def import_(
@@ -168,13 +165,24 @@ class Store:
         """
         findings = self.look(path, name, part_of(report, 0, 2), by_name=by_name)
         self.accept(findings.licences, accept_licence)
-        self.take(findings, part_of(report, 1, 2))
-        return findings
+        return self.take(findings, part_of(report, 1, 2))
 
-    def take(self, findings: Findings, report: "Report" = _silent) -> None:
-        """Copy what ``look`` found into the store; the licences were accepted. Raises ModelError."""
+    def take(self, findings: Findings, report: "Report" = _silent) -> Findings:
+        """Copy what ``look`` found into the store, its licences accepted; return what came and what did not.
+
+        Raises ModelRefused when nothing came, ModelError.
+        """
+        taken: list[Found] = []
+        refused = list(findings.refused)
         for number, found in enumerate(findings.found):
-            self._import(found, part_of(report, number, len(findings.found)))
+            try:
+                self._import(found, part_of(report, number, len(findings.found)))
+                taken.append(found)
+            except ModelRefused as error:
+                refused.append((found.path, str(error)))
+        if not taken:
+            raise ModelRefused(nothing_found(findings.found[0].path.parent, refused))
+        return Findings(tuple(taken), tuple(refused))
 
     def accept(self, licences: Mapping[str, Licence], accept: bool) -> None:
         """Note that these licences are accepted; raises LicenceNotAccepted unless they are or were."""
@@ -204,7 +212,7 @@ class Store:
                 forget_exported(self.folder, kept.sha256)
             for file in spec.files:
                 files.remove(folder / file.name)
-                download.discard(_part(folder, file))
+                download.discard(part_file(folder, file))
             if forget:
                 files.remove_tree(folder)
             elif folder.exists():
@@ -240,32 +248,15 @@ class Store:
 
     def _fetch(self, spec: ModelSpec, file: ModelFile, report: "Report") -> None:
         folder = self.folder / spec.name
-        if self._whole(spec, file, Record.load(folder)):
+        record = Record.load(folder)
+        if self._whole(spec, file, record):
             return  # somebody else fetched it while we waited
-        urls = self._urls(spec, file)
+        urls = addresses(spec, file, self.mirror)
         make_private(folder)
-        part = _part(folder, file)
-        from_ = download.download(urls, part, report, name=file.name, size=file.size)
-        report(1.0, f"checking {file.name}")
-        try:
-            what = identify(part, {spec.name: spec}, spec.name, name=f"what {urlsplit(from_).netloc} gave")
-            check_fetched(spec, file, what, Record.load(folder), from_)
-            if what.file.name != file.name:
-                raise ModelRefused(f"{from_} gave {what.file.name} instead of {file.name}")
-        except ModelRefused:
-            download.discard(part)
-            raise
-        self._keep(spec, file, part, what, from_)
-
-    def _urls(self, spec: ModelSpec, file: ModelFile) -> Sequence[str]:
-        if self.mirror:
-            return [f"{self.mirror.rstrip('/')}/{quote(file.name)}"]
-        if not file.urls:
-            raise NetworkUnavailable(
-                f"{file.name} is published where no program can fetch it ({spec.source}); "
-                f"get it with a browser, then: visard models import FILE --as {spec.name}"
-            )
-        return file.urls
+        part = part_file(folder, file)
+        with download.full_disk_told(file.name, part):
+            what, url = fetch_file(urls, part, spec, file, record, report)
+            self._keep(spec, file, part, what, url)
 
     def _import(self, found: Found, report: "Report") -> None:
         spec, file = found.what.spec, found.what.file
@@ -282,28 +273,25 @@ class Store:
                 )
             if not found.what.published:
                 check_pin(spec, file, found.what, record, str(found.path))
-            part = _part(folder, file)
+            part = part_file(folder, file)
             download.discard(part)
             try:
-                if copied(found.path, part, file.name, report) != found.what.sha256:
-                    raise ModelRefused(f"{found.path} was changed while it was read; import it again")
-                self._keep(spec, file, part, found.what, str(found.path.absolute()))
+                with download.full_disk_told(file.name, part):
+                    if copied(found.path, part, file.name, report) != found.what.sha256:
+                        raise ModelRefused(f"{found.path} was changed while it was read; import it again")
+                    self._keep(spec, file, part, found.what, str(found.path.absolute()))
             finally:
                 download.discard(part)
 
     def _keep(self, spec: ModelSpec, file: ModelFile, part: Path, what: Recognised, origin: str) -> None:
         """Let a checked file be seen, after what is remembered of it lies on the disk."""
         folder = self.folder / spec.name
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
         record = Record.load(folder)
         record.files[file.name] = Kept(what.sha256, part.stat().st_size, origin, now())
         if not what.published:
             record.pins[file.name] = what.sha256
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
         record.save(folder)
         part.replace(folder / file.name)
         download.discard(part)
-
-
-def _part(folder: Path, file: ModelFile) -> Path:
-    return folder / f".{file.name}.part"

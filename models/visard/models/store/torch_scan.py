@@ -101,6 +101,10 @@ def _zipped(name: str, file: IO[bytes]) -> Any:
         inside = [each for each in archive.infolist() if each.filename.endswith("/data.pkl")]
         if len(inside) != 1 or inside[0].file_size > _MOST_PICKLE:
             raise ModelRefused(f"{name} is a zip archive and not a PyTorch checkpoint")
+        if any(each.compress_type != zipfile.ZIP_STORED for each in archive.infolist()):
+            raise ModelRefused(
+                f"{name} is packed, which PyTorch's checkpoints are not: it may unfold to any size"
+            )
         return _Machine(name, BytesIO(archive.read(inside[0]))).run()
 
 

@@ -38,6 +38,8 @@ class AnimationReader:
         if not kept:
             raise SourceUnavailable(f"{path.name} holds no picture {part}; it lasts {sum(lasting):g} s")
         self.length = len(kept)
+        self.first = kept[0][0] - part.start
+        """When the first picture is shown, seconds."""
         self.end = min(sum(kept[-1]), part.end) - part.start
         """When the last picture ends, seconds."""
         self.shown_last = self.end - (kept[-1][0] - part.start)

@@ -1,6 +1,7 @@
 """The unfinished file beside the one that is asked for."""
 
 import itertools
+import json
 import os
 import shutil
 from contextlib import suppress
@@ -9,6 +10,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from visard.daemon.errors import SinkUnavailable
+from visard.daemon.media.video.unfinished import Resumable, record_of
 
 
 class PartFile:
@@ -16,10 +18,12 @@ class PartFile:
 
     Until then it has none, so that a kill leaves nothing instead of a file without a picture. Where a file
     system cannot name a file that is there (FAT, network shares) the first pictures are copied into one, and
-    only a kill in that very moment leaves a piece. Raises SinkUnavailable where no file can be created.
+    only a kill in that very moment leaves a piece. One that is ``resumable`` has a record beside it, replaces
+    what an earlier run left, and stays whatever ends it. Raises SinkUnavailable where no file can be created,
+    or another program writes what is to be replaced.
     """
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, resumable: Resumable | None = None) -> None:
         if target.is_dir():
             raise SinkUnavailable(f"{target} is a folder; add a file name")
         if not target.parent.is_dir():
@@ -27,10 +31,18 @@ class PartFile:
         self._target = target
         self._path: Path | None = None
         self._header = 0
+        self._resumable = resumable
+        self._replaced = _held(resumable.replaces) if resumable and resumable.replaces else None
         try:
             self._file = _nameless(target.parent)
         except OSError as error:
             raise SinkUnavailable(f"nothing can be written into {target.parent}: {error.strerror}") from error
+        _hold(self._file)
+
+    @property
+    def kept(self) -> Path | None:
+        """Where it stays if it is not finished; None: nowhere."""
+        return self._path if self._resumable else None
 
     def write(self, data: bytes) -> int:
         """Write all of ``data`` through to the system, where a kill of this process cannot take it back."""
@@ -67,16 +79,41 @@ class PartFile:
         self._file.close()
         assert self._path is not None
         self._path.replace(self._target)
+        if self._resumable:
+            record_of(self._path).unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        """Leave what can be gone on with where it is; else put it in the target's place."""
+        if not self._resumable:
+            self.finish()
+            return
+        if self._path is None:
+            self._appear()
+        self._file.close()
 
     def discard(self) -> None:
-        """Leave nothing; calling it twice is fine."""
+        """Leave nothing but what can be gone on with; calling it twice is fine."""
         with suppress(OSError):  # what could not be written is tried once more
             self._file.close()
-        if self._path is not None:
+        if self._path is not None and not self._resumable:
             self._path.unlink(missing_ok=True)
+        if self._replaced:
+            self._replaced.close()
 
     def _appear(self) -> None:
-        """Take a name nobody uses."""
+        """Take a name nobody uses, or that of what it replaces."""
+        self._take_free_name()
+        assert self._path is not None
+        if not self._resumable:
+            return
+        if (old := self._resumable.replaces) is not None:
+            record_of(old).unlink(missing_ok=True)  # from here to its own record it is no other's
+            self._path = self._path.replace(old)
+        if self._replaced:
+            self._replaced.close()
+        record_of(self._path).write_text(json.dumps(self._resumable.record))
+
+    def _take_free_name(self) -> None:
         for number in itertools.count():
             path = self._target.with_name(f"{self._target.stem}.part{number}{self._target.suffix}")
             with suppress(FileExistsError):
@@ -96,6 +133,7 @@ class PartFile:
     def _copy_to(self, path: Path) -> None:
         nameless, place = self._file, self.tell()
         self._file, self._path = path.open("xb"), path
+        _hold(self._file)
         with nameless:
             nameless.seek(0)
             shutil.copyfileobj(nameless, self._file)
@@ -107,3 +145,27 @@ def _nameless(folder: Path) -> IO[bytes]:
     with suppress(AttributeError, OSError):
         return os.fdopen(os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o666), "w+b")
     return TemporaryFile(dir=folder)
+
+
+def _hold(file: IO[bytes]) -> bool:
+    """Keep others from replacing a file until it is closed; false where another program does that."""
+    try:
+        import fcntl
+    except ImportError:  # on Windows no open file can be replaced
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system that knows no locks
+        pass
+    return True
+
+
+def _held(path: Path) -> IO[bytes]:
+    """Open what is to be replaced. Raises SinkUnavailable while another program writes it."""
+    file = path.open("rb")
+    if not _hold(file):
+        file.close()
+        raise SinkUnavailable(f"{path.name} is being written just now; wait until that has ended")
+    return file

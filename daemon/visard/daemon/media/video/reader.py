@@ -103,6 +103,11 @@ class VideoReader:
         return round(seconds * self.format.fps) if duration else None
 
     @property
+    def first(self) -> float:
+        """When the first picture is shown, seconds."""
+        return self._first[1]
+
+    @property
     def time_base(self) -> Fraction:
         """The file's own unit of time in seconds."""
         return self._stream.time_base or TICK

@@ -17,6 +17,7 @@ from visard.daemon.media.video.part import PartFile
 from visard.daemon.media.video.reader import TICK, VideoReader
 from visard.daemon.media.video.scheduling import leave_real_time
 from visard.daemon.media.video.tracks import Tracks
+from visard.daemon.media.video.unfinished import Resumable, packets_until
 from visard.models.face import Image
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ class VideoWriter:
     the last. With ``original`` sound, subtitles, languages, titles and chapters of that file are taken along,
     as they are where the container allows; of an animated picture how often it is repeated. ``codec`` and
     ``quality`` are as containers.py describes them. As a context manager it finishes the file, keeps what
-    there is after Ctrl-C, and leaves nothing behind after an error.
+    there is after Ctrl-C, and leaves nothing behind after an error. One that is ``resumable`` goes on after
+    what it takes over, and is at ``path`` only when it is whole: Ctrl-C and errors leave what a kill does.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class VideoWriter:
         original: Film | None = None,
         codec: str | None = None,
         quality: int | None = None,
+        resumable: Resumable | None = None,
     ) -> None:
         self.path = Path(os.path.realpath(path))
         container = container_for(self.path)
@@ -55,13 +58,16 @@ class VideoWriter:
         self._tick = Fraction(1, clock) if clock else original.time_base if original else TICK
         self._original = original
         self._last: int | None = None
+        self._encoding = False
         self._open = True
         self._whole = False
         self._tracks: Tracks | None = None
         if original and self.path.exists() and self.path.samefile(original.path):
             raise SinkUnavailable(f"{path} is the file being read; choose another name for the result")
-        self._part = PartFile(self.path)
+        self._part = PartFile(self.path, resumable)
         self._start(container, format)
+        if resumable and resumable.replaces and resumable.until:
+            self._take_over(resumable.replaces, resumable.until)
 
     def write(self, image: Image, seconds: float | None = None) -> None:
         """Append a BGR picture shown at ``seconds``, or one frame after the last. Raises SinkError."""
@@ -74,13 +80,19 @@ class VideoWriter:
             frame = self._make_frame(image)
             frame.pts, frame.time_base, frame.duration = ticks, self._tick, self._period
             packets = self._stream.encode(frame)
-            if self._last is None:
+            if not self._encoding:
                 leave_real_time()
+                self._encoding = True
             self._output.mux(packets)
             self._last = ticks
             if self._tracks:
                 self._tracks.mux_until(float(ticks * self._tick))
             self._part.appear_with_pictures()
+
+    @property
+    def kept(self) -> Path | None:
+        """Where what was written stays if it is not finished; None: nowhere."""
+        return self._part.kept
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -113,7 +125,10 @@ class VideoWriter:
             self._output.close()
             if self._whole and self._name == "webp" and isinstance(self._original, AnimationReader):
                 set_webp_end(self._part, self._original.end)
-            self._part.finish()
+            if self._whole:
+                self._part.finish()
+            else:
+                self._part.stop()
         self._release()
 
     def discard(self) -> None:
@@ -137,6 +152,18 @@ class VideoWriter:
             self.discard()
         else:  # Ctrl-C and the like: the person wants what there is
             self.close()
+
+    def _take_over(self, part: Path, until: float) -> None:
+        """Begin with the pictures of an unfinished file, as they are, and the original's sound."""
+        first = self._original.first if self._original else 0.0
+        with self._failing():
+            for seconds, packet in packets_until(part, until, first):
+                packet.stream = self._stream
+                self._output.mux(packet)
+                self._last = round(seconds / self._tick)
+                if self._tracks:
+                    self._tracks.mux_until(seconds)
+            self._part.appear_with_pictures()
 
     def _release(self) -> None:
         self._open = False
@@ -196,7 +223,8 @@ class VideoWriter:
         except (av.FFmpegError, OSError, ValueError) as error:
             self.discard()
             reason = getattr(error, "strerror", None) or str(error)
-            raise SinkError(f"{self.path} cannot be written: {reason}; nothing was kept of it") from error
+            kept = f"what was written is in {self.kept.name}" if self.kept else "nothing was kept of it"
+            raise SinkError(f"{self.path} cannot be written: {reason}; {kept}") from error
 
 
 def _repeats(codec: str, original: Film | None) -> dict[str, str]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-from visard.engines import Array, Engine, load
+from visard.engines import Array, Engine, close, load
 from visard.models.animate._animation import Closing, MotionKind, NetworkAnimation
 from visard.models.animate._squares import Square
 from visard.models.animate.fomm.crops import PortraitView, around, driver_square
@@ -19,6 +19,7 @@ from visard.models.face import Face, Image, Landmarks
 from visard.models.portrait import examine
 from visard.models.processor import Kind, Material, Report
 from visard.models.sample_faces import sample_faces
+from visard.models.store import open_store
 
 _LARGEST = (1280, 720)
 """Pixels of the longer and shorter side that a portrait is cut down to."""
@@ -75,9 +76,7 @@ class FommNetwork(Closing):
 
     def close(self) -> None:
         """Stop looking for better engines."""
-        for engine in (self._motion, self._draw):
-            if stop := getattr(engine, "close", None):
-                stop()
+        close(self._motion, self._draw)
 
 
 class FommAnimation(NetworkAnimation[FommOptions, FommNetwork, tuple[Square, MotionReference]]):
@@ -88,7 +87,7 @@ class FommAnimation(NetworkAnimation[FommOptions, FommNetwork, tuple[Square, Mot
     def __init__(
         self, network: FommNetwork, view: PortraitView, points: Landmarks, size: int, options: FommOptions
     ) -> None:
-        super().__init__(network, points, size, options)
+        super().__init__(network, points, view.size, size, options)
         self._view = view
 
     def _moved(self, network: FommNetwork, picture: Image, driver: Face, options: FommOptions) -> Image:
@@ -123,6 +122,10 @@ class Fomm:
         """Examine the photo."""
         return examine(material.photos[0]).warnings
 
+    def check_models(self, options: FommOptions) -> None:
+        """Raise ModelMissing with the command that gets the checkpoint."""
+        open_store().path(options.checkpoint.model)
+
     def prepare(self, material: Material, options: FommOptions, report: Report) -> FommAnimation:
         """Ask the network all that the portrait alone answers, and start on engines that are ready.
 
@@ -140,8 +143,8 @@ class Fomm:
         report(0.6, "preparing the portrait")
         prepare = load(paths["prepare"], "cpu", "fp32", backend="onnxruntime")
         state = tuple(np.array(array) for array in prepare(view.crop))
-        samples = _samples(prepare, state)
-        network = _open(paths, state, samples, report)
+        given = samples(prepare, state)
+        network = _open(paths, state, given, report)
         size = _COPIES * sum(paths[name].stat().st_size for name in ("motion", "draw"))
         animation = FommAnimation(network, view, portrait.face.landmarks, size, options)
         try:
@@ -152,7 +155,7 @@ class Fomm:
         return animation
 
 
-def _samples(prepare: Engine, state: State) -> list[tuple[Array, ...]]:
+def samples(prepare: Engine, state: State) -> list[tuple[Array, ...]]:
     """Return what the motion network is given when the people we ship drive, the first as reference."""
     coverage = FommOptions().coverage
     crops = [around(face, coverage).inside(picture).crop(picture) for picture, face in sample_faces()]
@@ -163,13 +166,13 @@ def _samples(prepare: Engine, state: State) -> list[tuple[Array, ...]]:
 
 
 def _open(
-    paths: dict[str, Path], state: State, samples: list[tuple[Array, ...]], report: Report
+    paths: dict[str, Path], state: State, given: list[tuple[Array, ...]], report: Report
 ) -> FommNetwork:
-    """Open the two engines of a frame: places in fp32, looks in what is fastest and passes the check."""
+    """Open the two engines of a frame, each in what is fastest and passes the check."""
     cores = psutil.cpu_count(logical=False) or 1
-    motion = load(paths["motion"], "auto", "fp32", threads=cores, samples=samples, wait=False, isolated=True,
+    motion = load(paths["motion"], threads=cores, samples=given, wait=False, isolated=True,
                   report=lambda progress: report(0.7 + 0.1 * progress.done, "opening the model"))  # fmt: skip
-    warped = [(np.array(motion(*sample)[0]),) for sample in samples]
+    warped = [(np.array(motion(*sample)[0]),) for sample in given]
     draw = load(paths["draw"], threads=cores, samples=warped, wait=False, isolated=True,
                 report=lambda progress: report(0.8 + 0.1 * progress.done, "opening the model"))  # fmt: skip
     return FommNetwork(motion, draw, state)

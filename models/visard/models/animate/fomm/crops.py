@@ -2,7 +2,9 @@
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
+from visard.models.animate._paste import PasteBack
 from visard.models.animate._squares import Area, Square, head_middle
 from visard.models.animate.fomm.options import DriverCrop, FommOptions, PortraitCrop
 from visard.models.face import Face, Image
@@ -33,16 +35,16 @@ class PortraitView:
     def __init__(self, portrait: Portrait, options: FommOptions) -> None:
         self._image = portrait.image
         height, width = self._image.shape[:2]
+        self.size = width, height
         self._area = Area(0, 0, width, height)
         if options.portrait_crop is PortraitCrop.head:
             self._area = around(portrait.face, options.coverage).inside(self._image)
         self.crop = self._area.crop(self._image)
         self._shown = self._image.copy()
-        self._weight = self._fade()
-        self._rest = 1 - self._weight
+        self._paste = PasteBack(self._area.of(self._image), self._fade())
 
-    def _fade(self) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":
-        """Return how much of the moved square shows; a side on the portrait's edge does not fade."""
+    def _fade(self) -> npt.NDArray[np.uint8]:
+        """Return how much of the moved square shows, 0..255; a side on the portrait's edge does not fade."""
         area, (height, width) = self._area, self._image.shape[:2]
         rim = max(1.0, _FADE * area.width)
         along = []
@@ -51,12 +53,11 @@ class PortraitView:
             low = place if start > 0 else np.full_like(place, rim)
             high = size - place if start + size < room else np.full_like(place, rim)
             along.append(np.clip(np.minimum(low, high) / rim, 0, 1))
-        return np.asarray(np.outer(*along), np.float32)
+        return np.round(255 * np.outer(*along)).astype(np.uint8)
 
     def show(self, crop: Image) -> Image:
         """Return the portrait with its moved part, uint8 [SIDE, SIDE, 3], put back; the array is reused."""
         area = self._area
         moved = cv2.resize(crop, (area.width, area.height), interpolation=cv2.INTER_LINEAR)
-        target = area.of(self._shown)
-        target[:] = cv2.blendLinear(moved, area.of(self._image), self._weight, self._rest)
+        self._paste(np.asarray(moved, np.uint8), area.of(self._shown))
         return self._shown

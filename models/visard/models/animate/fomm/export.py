@@ -6,18 +6,20 @@ and, where the model has Jacobians, ``jacobian`` [1, K, 2, 2].
 and Jacobian) -> ``warped`` [1, C, H, W], and the driver's own keypoints.
 ``draw``: ``warped`` -> a crop of the moved portrait.
 
-Crops are uint8 [1, 256, 256, 3], BGR. The frame's part is two graphs as coordinates need fp32: in bf16 a
-keypoint is off by a pixel, while nine tenths of the work, which ``draw`` does, look the same.
+Crops are uint8 [1, 256, 256, 3], BGR. Coordinates need fp32: in bf16 a keypoint is off by a pixel. A frame's
+part is two graphs as nine tenths of the work, which ``draw`` does, look the same in half precision.
 A reference that is the source's own keypoints, with a scale of 1, makes motion absolute.
 """
 
 import warnings
 from pathlib import Path
 
+import onnx
 import torch
 from torch import Tensor, nn
 
 from visard.engines.errors import ModelRefused
+from visard.engines.precision import declare_fp32
 from visard.models.animate._squares import SIDE
 from visard.models.animate._torch_layers import product, to_bytes, to_picture
 from visard.models.animate.fomm.checkpoint import DETECTOR, GENERATOR, read
@@ -26,6 +28,8 @@ from visard.models.animate.fomm.network import Generator, KeypointDetector, Keyp
 
 _OPSET = 16
 """The first with GridSample; TensorRT is wrong about that of 20."""
+_HALF = "/encoder/", "/reduce/", "/motion/hourglass/", "/motion/heads/"
+"""Layers whose names begin so may be in half precision; the rest of what is about places stays in fp32."""
 
 
 class Prepare(nn.Module):
@@ -124,6 +128,10 @@ def write(checkpoint: Path, graph: str, path: Path, *, align_corners: bool) -> N
             )
     except (RuntimeError, ValueError) as error:
         raise _unfit(checkpoint, error) from error
+    if graph != "draw":
+        network = onnx.load(path)
+        declare_fp32(network, [node.name for node in network.graph.node if not node.name.startswith(_HALF)])
+        onnx.save(network, path)
 
 
 def _unfit(checkpoint: Path, error: Exception) -> ModelRefused:

@@ -11,7 +11,7 @@ from visard.models.animate._export_process import export
 from visard.models.processor import Report
 from visard.models.store import open_store
 
-_VERSION = 1
+_VERSION = 2
 """Goes up when graphs are written in another way."""
 
 

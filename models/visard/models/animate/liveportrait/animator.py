@@ -6,20 +6,23 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from visard.engines import Array, Engine, load
+from visard.engines import Array, Engine, close, load
 from visard.models.animate._animation import Closing, MotionKind, NetworkAnimation
 from visard.models.animate._squares import Square
 from visard.models.animate.liveportrait.controls import Openness, choices
 from visard.models.animate.liveportrait.crops import PortraitView, driver_crop, driver_square
-from visard.models.animate.liveportrait.graphs import MOTION, STATE, graphs
+from visard.models.animate.liveportrait.graphs import MODEL, MOTION, STATE, graphs
 from visard.models.animate.liveportrait.options import LivePortraitOptions
 from visard.models.face import Face, Image
 from visard.models.portrait import examine
 from visard.models.processor import Kind, Material, Report
 from visard.models.sample_faces import sample_faces
+from visard.models.store import open_store
 
 _LARGEST = (1280, 720)
 """Pixels of the longer and shorter side that a portrait is cut down to."""
+_QUALITY, _WITHOUT = 45, 5
+"""How good it looks, and how much that counts where its files are not here."""
 _COPIES = 2
 """How often an engine has the weights in memory."""
 _OWN = slice(STATE.index(MOTION[0]), STATE.index(MOTION[-1]) + 1)
@@ -68,8 +71,7 @@ class LivePortraitNetwork(Closing):
 
     def close(self) -> None:
         """Stop looking for better engines."""
-        if stop := getattr(self._step, "close", None):
-            stop()
+        close(self._step)
 
 
 class LivePortraitAnimation(NetworkAnimation[LivePortraitOptions, LivePortraitNetwork, DriverReference]):
@@ -85,7 +87,7 @@ class LivePortraitAnimation(NetworkAnimation[LivePortraitOptions, LivePortraitNe
         size: int,
         options: LivePortraitOptions,
     ) -> None:
-        super().__init__(network, portrait.landmarks, size, options)
+        super().__init__(network, portrait.landmarks, view.size, size, options)
         self._view = view
 
     def _moved(
@@ -108,12 +110,20 @@ class LivePortrait:
     )
     kind: Kind = "animate"
     accepts = frozenset({"photo"})
-    quality = 45
     Options = LivePortraitOptions
+
+    @property
+    def quality(self) -> int:
+        """How good it looks; less than what ships where its files are not in the store."""
+        return _QUALITY if open_store().get(MODEL).here else _WITHOUT
 
     def check(self, material: Material) -> tuple[str, ...]:
         """Examine the photo."""
         return examine(material.photos[0]).warnings
+
+    def check_models(self, options: LivePortraitOptions) -> None:  # noqa: ARG002  # all options use the same
+        """Raise ModelMissing with the command that gets the files."""
+        open_store().path(MODEL)
 
     def prepare(
         self, material: Material, options: LivePortraitOptions, report: Report
@@ -142,7 +152,7 @@ class LivePortrait:
         return animation
 
 
-def _samples(prepare: Engine, state: State, source: Openness) -> list[tuple[Array, ...]]:
+def samples(prepare: Engine, state: State, source: Openness) -> list[tuple[Array, ...]]:
     """Return what the step graph is given when the people we ship drive, the first as reference."""
     options = LivePortraitOptions()
     crops = [driver_crop(picture, driver_square(face, options)) for picture, face in sample_faces()]
@@ -157,7 +167,7 @@ def _open(path: Path, prepare: Engine, state: State, source: Openness, report: R
     return load(
         path,
         threads=psutil.cpu_count(logical=False) or 1,
-        samples=_samples(prepare, state, source),
+        samples=samples(prepare, state, source),
         wait=False,
         isolated=True,
         report=lambda progress: report(0.7 + 0.2 * progress.done, "opening the model"),

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from visard.models import align
+from visard.models.animate._paste import PasteBack
 from visard.models.animate._squares import SIDE, Square
 from visard.models.animate.liveportrait.options import LivePortraitOptions, Output
 from visard.models.face import MOUTH_LEFT, MOUTH_RIGHT, Face, Image, Landmarks
@@ -89,7 +91,7 @@ class Upright:
 
 def cut(picture: Image, matrix: Matrix) -> Image:
     """Return a crop, uint8 [LARGE, LARGE, 3], black outside the picture."""
-    return np.asarray(cv2.warpAffine(picture, matrix, (LARGE, LARGE), flags=cv2.INTER_LINEAR), np.uint8)
+    return align.crop(picture, np.asarray(matrix, np.float64), LARGE)
 
 
 def reduced(crop: Image) -> Image:
@@ -127,21 +129,19 @@ class PortraitView:
         self._shown = portrait.image.copy()
         back = cv2.invertAffineTransform(matrix)
         height, width = portrait.image.shape[:2]
+        self.size = (width, height) if self._whole else (LARGE, LARGE)
         corners = np.array([[0, 0, 1], [LARGE, 0, 1], [0, LARGE, 1], [LARGE, LARGE, 1]]) @ back.T
         low = np.clip(np.floor(corners.min(0)), 0, (width - 1, height - 1)).astype(int)
         high = np.clip(np.ceil(corners.max(0)) + 1, low + 1, (width, height)).astype(int)
         self._area = np.s_[low[1] : high[1], low[0] : high[0]]
-        self._back = np.asarray(back - np.array([[0, 0, low[0]], [0, 0, low[1]]]), np.float32)
+        self._back = np.asarray(back - np.array([[0, 0, low[0]], [0, 0, low[1]]]), np.float64)
         self._size = int(high[0] - low[0]), int(high[1] - low[1])
         mask = cv2.warpAffine(paste_mask(), self._back, self._size, flags=cv2.INTER_LINEAR)
-        self._weight = np.asarray(mask, np.float32) / 255
-        self._rest = 1 - self._weight
-        self._still = np.ascontiguousarray(portrait.image[self._area])
+        self._paste = PasteBack(portrait.image[self._area], np.asarray(mask, np.uint8))
 
     def show(self, crop: Image) -> Image:
         """Return what is shown with the moved crop, uint8 [LARGE, LARGE, 3]; the array is reused."""
         if not self._whole:
             return crop
-        moved = cv2.warpAffine(crop, self._back, self._size, flags=cv2.INTER_LINEAR)
-        self._shown[self._area] = cv2.blendLinear(moved, self._still, self._weight, self._rest)
+        self._paste(align.warp(crop, self._back, self._size), self._shown[self._area])
         return self._shown

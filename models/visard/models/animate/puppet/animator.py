@@ -13,7 +13,13 @@ import numpy.typing as npt
 from visard.models.animate.puppet.eyeballs import EYES, Eye, Eyeball
 from visard.models.animate.puppet.layer import plane, polygon
 from visard.models.animate.puppet.matte import behind, fill, person
-from visard.models.animate.puppet.motion import DriverReference, SettlingReference, expression, head_pose
+from visard.models.animate.puppet.motion import (
+    SETTLING,
+    DriverReference,
+    SettlingReference,
+    expression,
+    head_pose,
+)
 from visard.models.animate.puppet.mouth import LOWER, UPPER, Mouth
 from visard.models.animate.puppet.sheet import Sheet
 from visard.models.blendshapes import NAMES
@@ -46,6 +52,8 @@ _PARTED = 0.05
 class PuppetAnimation:
     """One portrait, ready to move. Not thread-safe."""
 
+    settles = SETTLING
+
     def __init__(self, portrait: Portrait) -> None:
         portrait = portrait.within(*_LARGEST)
         image, face = portrait.image, portrait.face
@@ -62,8 +70,9 @@ class PuppetAnimation:
         self._mouth = Mouth(image, self._points, self._pose)
         self._reference: DriverReference | None = None
         self._settling: SettlingReference | None = None
-        self._calibrating = False
+        self._calibrating: bool | None = None
         self._closed = False
+        self.size = image.shape[1], image.shape[0]
         self.bytes = 24 * image.shape[0] * image.shape[1]  # the layers and the map
 
     def submit(self, picture: Image, faces: Sequence[Face], *, relight: bool = True) -> Done:  # noqa: ARG002
@@ -71,9 +80,9 @@ class PuppetAnimation:
         if self._closed:
             raise ProcessorFailed("this persona was closed")
         (driver,) = faces
-        if self._calibrating:
-            self._calibrating = False
-            self._take(driver)
+        if self._calibrating is not None:
+            self._take(driver, chosen=self._calibrating)
+            self._calibrating = None
         return Done((Patch.whole(self(driver)),))
 
     def adjust(self, options: NoOptions) -> bool:  # noqa: ARG002
@@ -104,19 +113,17 @@ class PuppetAnimation:
         self._draw_mouth(out, points, pose)
         return out
 
-    def calibrate(self) -> None:
-        """Take the next frame's driver as neutral.
+    def calibrate(self, *, chosen: bool = True) -> None:
+        """Take the next frame's driver as neutral, exactly as it is if it was ``chosen``.
 
-        Exactly as it is, but for the first time: nobody chose that frame, so a strong expression or a turned
-        head is taken off it, and calmer frames of the first seconds count more.
+        Else a strong expression or a turned head is taken off it, and calmer ones of the next frames count
+        more.
         """
-        self._calibrating = True
+        self._calibrating = chosen
 
-    def _take(self, driver: Face) -> None:
-        if self._reference is None and self._settling is None:
-            self._settling = SettlingReference(driver)
-        else:
-            self._reference = DriverReference.exact(driver)
+    def _take(self, driver: Face, *, chosen: bool) -> None:
+        self._reference = DriverReference.exact(driver) if chosen else None
+        self._settling = None if chosen else SettlingReference(driver)
 
     def _referred(self, driver: Face) -> DriverReference:
         """The neutral frame: the one that was chosen, or what is known of it so far."""

@@ -24,7 +24,7 @@ _FREE_TURN, _MOST_TURN = 18.0, 32.0
 _FREE_FRONT, _MOST_FRONT = 26.0, 38.0
 """The same from the front, where the portrait itself is not turned further."""
 
-_SETTLING = 120
+SETTLING = 120
 """Frames over which the neutral reference is learned when nobody chose it."""
 _SLEW = 0.08
 """Share of the way to a calmer frame that the reference goes at once."""
@@ -85,7 +85,7 @@ class SettlingReference:
     def __call__(self, driver: Face) -> DriverReference:
         """Take one more frame into account and return the reference so far."""
         self._frames += 1
-        if self._frames < _SETTLING:
+        if self._frames < SETTLING:
             weight = _calmness(driver)
             self._weight += weight
             share = min(weight / self._weight, _SLEW)

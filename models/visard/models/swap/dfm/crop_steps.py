@@ -61,13 +61,13 @@ def soften(mask: Mask, erode: int, blur: int) -> Mask:
     return mask
 
 
-def shown(mask: Mask) -> tuple[tuple[slice, slice], tuple[int, int]]:
+def shown(mask: Mask, room: int = _ROOM) -> tuple[tuple[slice, slice], tuple[int, int]]:
     """Return the part of a mask that is not all 0, with room for scaling it, and its left top corner."""
     x, y, width, height = cv2.boundingRect(mask)
     if not width:
         return (slice(0, 1), slice(0, 1)), (0, 0)
-    left, top = max(x - _ROOM, 0), max(y - _ROOM, 0)
-    return (slice(top, y + height + _ROOM), slice(left, x + width + _ROOM)), (left, top)
+    left, top = max(x - room, 0), max(y - room, 0)
+    return (slice(top, y + height + room), slice(left, x + width + room)), (left, top)
 
 
 def transfer(image: Image, scene: Image, mask: Mask, area: int) -> Image:

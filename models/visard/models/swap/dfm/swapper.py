@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import psutil
 
-from visard.engines import Array, Engine, load
+from visard.engines import Array, Engine, close, load
 from visard.engines.cache import cache, files
 from visard.engines.cache.digest import digest
 from visard.engines.errors import EngineError, ModelRefused
@@ -76,8 +76,7 @@ class DfmNetwork:
 
     def close(self) -> None:
         """Stop looking for better engines."""
-        if stop := getattr(self._engine, "close", None):
-            stop()
+        close(self._engine)
 
 
 def inputs(crop: Image, resolution: int, channels: int, morph: float) -> tuple[Array, ...]:

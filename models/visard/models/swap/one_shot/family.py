@@ -56,9 +56,7 @@ class Member:
     @property
     def needed(self) -> tuple[str, ...]:
         """All models that have to be in the store."""
-        identity = () if self.picture else (IDENTITY,)
-        converter = () if self.converter in ("", EMAP) else (self.converter,)
-        return self.name, *identity, *converter
+        return self.name, *catalogue()[self.name].needs
 
 
 _ROWS = (
@@ -102,17 +100,15 @@ def here(store: Store) -> list[Member]:
 def find_member(name: str, store: Store) -> Member:
     """Return a member by name; ``auto`` is the first that can be used.
 
-    Where none can, it is the first whose own file is here, and else the first under a free licence.
-
-    Raises ModelMissing with the commands that get what is not here.
+    Where none can, it is the first whose own file is here, and else the first whose own licence is free; what
+    that one needs may be under others. Raises ModelMissing with what gets all that is not here.
     """
     member = MEMBERS.get(name) or next(iter(here(store)), None) or _begun(store) or _free()
     absent = [held.spec for held in map(store.get, member.needed) if held.missing]
     if absent:
-        commands = "; ".join(map(store.command, absent))
         raise ModelMissing(
             f"one_shot with {member.name} lacks {', '.join(spec.name for spec in absent)}; "
-            f"get what is missing with: {commands}"
+            f"get it with: {store.command(*absent)}"
         )
     return member
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from visard.engines import Array, Engine, load
+from visard.engines import Array, Engine, close, load
 from visard.models import align
 from visard.models.face import Image, Landmarks
 from visard.models.five_points import crop_matrix
@@ -43,9 +43,7 @@ class Identity:
 
     def close(self) -> None:
         """Stop looking for better engines."""
-        for engine in (self._embed, self._convert):
-            if stop := getattr(engine, "close", None):
-                stop()
+        close(self._embed, self._convert)
 
 
 def source_of(member: Member, portraits: Sequence[Portrait], identity: Identity | None) -> Floats:

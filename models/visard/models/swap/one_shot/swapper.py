@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import psutil
 
-from visard.engines import Array, Engine, load
+from visard.engines import Array, Engine, close, load
 from visard.models import align
 from visard.models.face import Face, Image
 from visard.models.five_points import crop_matrix
@@ -19,11 +18,13 @@ from visard.models.swap.dfm.crop_steps import shown
 from visard.models.swap.one_shot import graphs
 from visard.models.swap.one_shot.family import LARGEST, Member, find_member, here
 from visard.models.swap.one_shot.identity import Floats, Identity, source_of
-from visard.models.swap.one_shot.masks import box_mask, face_mask, toned
+from visard.models.swap.one_shot.masks import boxed, face_mask, toned
 from visard.models.swap.one_shot.options import ColourTransfer, MaskKind, OneShotOptions
 
 _COPIES = 2
 """How often an engine has the weights in memory."""
+_ROOM = 1
+"""Pixels around what shows of a crop, for scaling it."""
 _LOOKS = 5
 """Looks at a driver whose mean is the driver's own identity."""
 _QUALITY, _WITHOUT = 70, 5
@@ -53,8 +54,7 @@ class OneShotNetwork:
 
     def close(self) -> None:
         """Stop looking for better engines."""
-        if stop := getattr(self._engine, "close", None):
-            stop()
+        close(self._engine)
 
 
 def apart(crop: Image, boost: int) -> Sequence[Image]:
@@ -148,13 +148,15 @@ class OneShotSwap:
         crop = align.crop(picture, matrix, side)
         image = self._network(crop, self._mixed(picture, face, options.weight))
         hull = face_mask(matrix, face.landmarks, side, options.erode, options.blur)
+        boxes = options.mask is MaskKind.box
+        part, corner = (np.s_[:, :], (0, 0)) if boxes else shown(hull, _ROOM)
+        image, hull = image[part], hull[part]
         if relight and options.colour_transfer is ColourTransfer.mean_deviation:
-            image = toned(image, crop, hull)
-        if options.mask is MaskKind.box:
-            return boxed(image, matrix, (picture.shape[1], picture.shape[0]), options)
-        part, corner = shown(hull)
+            image = toned(image, crop[part], hull)
+        if boxes:
+            return boxed(image, matrix, picture.shape[1::-1], options.erode, options.blur)
         back = align.compose(align.invert(matrix), np.array([[1, 0, corner[0]], [0, 1, corner[1]]]))
-        return Patch(image[part], hull[part], back.astype(np.float32))
+        return Patch(image, hull, back.astype(np.float32))
 
     def _mixed(self, picture: Image, face: Face, weight: float) -> Floats:
         """Return the source with a share of the driver's own, which may be less than none."""
@@ -162,15 +164,6 @@ class OneShotSwap:
             return self._source
         own = self._driver(picture, face)
         return np.asarray(self._source * (1 - weight) + own * weight, np.float32)
-
-
-def boxed(image: Image, matrix: align.Matrix, frame: tuple[int, int], options: OneShotOptions) -> Patch:
-    """Return a patch in the frame's own pixels, as its mask is made there; ``frame``: width, height."""
-    mask, left, top = box_mask(matrix, image.shape[0], frame, options.erode, options.blur)
-    moved = align.invert(matrix) - np.array([[0, 0, left], [0, 0, top]])
-    placed = cv2.warpAffine(image, moved, mask.shape[::-1], borderMode=cv2.BORDER_CONSTANT)
-    shares = np.asarray(np.round(mask), np.uint8)
-    return Patch(np.asarray(placed, np.uint8), shares, np.array([[1, 0, left], [0, 1, top]], np.float32))
 
 
 class OneShot:
@@ -190,6 +183,10 @@ class OneShot:
     def check(self, material: Material) -> tuple[str, ...]:
         """Examine the photos."""
         return tuple(dict.fromkeys(w for photo in material.photos for w in examine(photo).warnings))
+
+    def check_models(self, options: OneShotOptions) -> None:
+        """Raise ModelMissing with the commands that get what is not here."""
+        find_member(options.model, open_store())
 
     def prepare(self, material: Material, options: OneShotOptions, report: Report) -> OneShotSwap:
         """Ask who the photos show, and start on the engine that is ready; better ones take over.

@@ -36,6 +36,25 @@ export async function ask(method, path, body) {
   return found;
 }
 
+/** Send a file, telling how much of it is sent, 0 to 1; `abort` of the request gives up. Returns as `ask` does. */
+export function upload(path, file, told) {
+  const request = new XMLHttpRequest(); // fetch does not tell how far it is
+  const answer = new Promise((resolve, reject) => {
+    request.upload.onprogress = ({ loaded, total }) => told(total && loaded / total);
+    request.onload = () => {
+      const found = request.response;
+      request.status < 300 ? resolve(found) : reject(new Error(found?.error?.message ?? request.statusText));
+    };
+    request.onerror = () => reject(new Error(say("gone.off")));
+    request.onabort = () => resolve(null);
+  });
+  request.open("POST", path);
+  request.responseType = "json";
+  request.setRequestHeader("Content-Type", "application/octet-stream");
+  request.send(file);
+  return { answer, abort: () => request.abort() };
+}
+
 export function personaPath(name) {
   return `/personas/${encodeURIComponent(name)}`;
 }
