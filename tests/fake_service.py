@@ -377,6 +377,12 @@ class FakeService(Service):
         self._note("hide" if hidden else "unhide", name)
         return self._keep(self.persona(name).model_copy(update={"hidden": hidden}))
 
+    def put_tuned(self, name: str, on: bool) -> PersonaInfo:
+        self._note("tuned" if on else "not tuned", name)
+        if self.persona(name).tuned is None:
+            raise PersonaError(f"{name} was not tuned")
+        return self._keep(self.persona(name).model_copy(update={"tuned": on}))
+
     def move_persona(self, name: str, before: str | None) -> None:
         moved, target = self.persona(name), None if before is None else self.persona(before).name
         self._note("move", moved.name, target)

@@ -51,6 +51,15 @@ class NoOptions(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Tuned:
+    """The file of a tuned correction."""
+
+    path: Path
+    sha256: str
+    """Of its content."""
+
+
+@dataclass(frozen=True, slots=True)
 class Material:
     """What a persona is made of."""
 
@@ -58,6 +67,8 @@ class Material:
     """Pictures of one face, the first shows it best."""
     model: Path | None = None
     """A trained model, in the format that its name ends with."""
+    tuned: Tuned | None = None
+    """What was learned about how these photos look on others."""
 
     @property
     def kinds(self) -> frozenset[str]:

@@ -83,6 +83,10 @@ class PersonaClient(Connection):
         """Leave a persona out where personas are chosen, or show it again."""
         return self.ask("PATCH", _persona(name), PersonaInfo, {"hidden": hidden})
 
+    def put_tuned(self, name: str, on: bool = True) -> PersonaInfo:
+        """Let a persona look as it was tuned, or as before."""
+        return self.ask("PATCH", _persona(name), PersonaInfo, {"tuned": on})
+
     def move_persona(self, name: str, before: str | None) -> list[PersonaInfo]:
         """Put a persona before another one, or last; return the library."""
         return self.ask("POST", _persona(name) + "/move", list[PersonaInfo], Move(before=before))

@@ -101,11 +101,12 @@ class ImportModel(FetchModel):
 
 
 class PersonaChange(ProcessorRequest):
-    """A persona's new name or title, whether it is hidden, and what shall put it on."""
+    """A persona's new name or title, whether it is hidden or tuned, and what shall put it on."""
 
     name: Name = Field("", description="the title changes too; the old name goes on to work")
     title: Name = Field("", description="what people see, in any script")
     hidden: bool = Field(False, strict=True)
+    tuned: bool = Field(True, strict=True, description="whether it looks as it was tuned, or as before")
 
 
 class PhotoChange(_Body):

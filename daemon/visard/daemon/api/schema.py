@@ -239,6 +239,8 @@ class PersonaInfo(Fact):
     shipped: bool = False
     hidden: bool = False
     """Left out where personas are chosen, unless it is on."""
+    tuned: bool | None = None
+    """Whether it looks as it was tuned, or as before; null: it was never tuned."""
     photos: int = 0
     """How many it is made of."""
     ready: bool = False

@@ -74,7 +74,10 @@ def add(
             persona = Library().add_portraits(
                 portraits, name, Consent(consent), title, processor=processor, options=options
             )
-    tell(output, persona, f"added {persona.name}; wear it with: visard run --persona {persona.name!r}")
+    done = f"added {persona.name}; wear it with: visard run --persona {persona.name!r}"
+    if persona.photos:
+        done += f"\nmore alike in minutes: visard personas tune {persona.name!r}"
+    tell(output, persona, done)
 
 
 def _add_model(

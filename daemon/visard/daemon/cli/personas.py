@@ -9,6 +9,7 @@ from visard.daemon.cli.options import ProcessorCommand, processor_options
 from visard.daemon.cli.output import Output, ask, common, pass_output
 from visard.daemon.cli.persona_adding import add, photos, try_
 from visard.daemon.cli.persona_output import chosen, details, facts, row, tell, through_daemon
+from visard.daemon.cli.persona_tuning import tune
 from visard.daemon.cli.table import table
 from visard.daemon.personas.library import Library
 from visard.daemon.personas.prepare import missing
@@ -23,7 +24,7 @@ def command() -> None:
     """The faces that can be worn: six that ship with Visard, and your own."""
 
 
-for each in (add, try_, photos):
+for each in (add, try_, photos, tune):
     command.add_command(each)
 
 

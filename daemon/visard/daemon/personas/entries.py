@@ -136,7 +136,12 @@ class Entries:
             choice = Appearance.model_validate_json(kept)
         except (OSError, ValidationError):
             return persona
-        return replace(persona, record=persona.record.model_copy(update=choice.model_dump(exclude_none=True)))
+        changes = {name: value for name, value in choice if value is not None}
+        if choice.tuned and not (self.root / APPEARANCES / choice.tuned.file).exists():
+            own = persona.record.tuned  # another version may ship another one
+            changes["tuned"] = own and own.model_copy(update={"on": choice.tuned.on})
+        record = persona.record.model_copy(update=changes)
+        return replace(persona, record=record, choices=self.root / APPEARANCES)
 
     def _kept(self, name: str) -> Persona:
         """Return a persona that is in the library for good; raises PersonaError."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from visard.daemon.api.schema import Consent
 from visard.daemon.errors import PersonaError, PersonaUnknown
 from visard.daemon.personas.bin import Bin, Removed
+from visard.daemon.personas.correction_files import drop_others, keep_beside
 from visard.daemon.personas.entries import APPEARANCES, SHIPPED, Entries
 from visard.daemon.personas.entry_files import (
     copy_file,
@@ -42,6 +43,7 @@ from visard.engines.file_access import make_private
 if TYPE_CHECKING:
     from visard.models.face import Image
     from visard.models.portrait import Portrait
+    from visard.models.swap.mesh.correction import Correction
 
 __all__ = ["SHIPPED", "Library"]
 
@@ -165,6 +167,28 @@ class Library(Entries):
     def hide(self, name: str, hidden: bool = True) -> Persona:
         """Leave a persona out where personas are chosen, or let it be seen again. Raises PersonaError."""
         return self._change(self._kept(name), {"hidden": hidden})
+
+    def keep_correction(self, name: str, correction: "Correction") -> Persona:
+        """Keep a correction that was found for a persona, and put it on. Raises PersonaError."""
+        persona = self._kept(name)
+        folder = self.root / APPEARANCES if persona.shipped else persona.folder
+        with self._writing(persona.name):
+            make_private(folder)
+            kept = keep_beside(folder, correction)
+        changed = self._change(persona, {"tuned": kept})
+        if not persona.shipped:
+            with self._writing(persona.name):
+                drop_others(folder, kept)
+        return changed
+
+    def put_tuned(self, name: str, on: bool) -> Persona:
+        """Let a persona look as it was tuned, or as before. Raises PersonaError."""
+        persona = self._kept(name)
+        if persona.record.tuned is None:
+            raise PersonaError(
+                f"{persona.name} was not tuned; tune it with: visard personas tune {persona.name}"
+            )
+        return self._change(persona, {"tuned": persona.record.tuned.model_copy(update={"on": on})})
 
     def _change(self, persona: Persona, changes: Mapping[str, Any]) -> Persona:
         """Keep another record, or of a persona that ships what was chosen for it. Raises PersonaError."""

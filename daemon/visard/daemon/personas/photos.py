@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from visard.daemon.errors import PersonaError
 from visard.daemon.personas.bin import Bin
@@ -74,7 +74,8 @@ def _keep(persona: Persona, photos: Sequence[Path]) -> None:
     changed = persona.photos[:1] != tuple(photos[:1])
     if changed:
         (persona.folder / THUMBNAIL).unlink(missing_ok=True)  # an old one would show somebody else
-    update = {"photos": tuple(path.name for path in photos), "warnings": remarks(portraits)}
+    update: dict[str, Any] = {"photos": tuple(path.name for path in photos), "warnings": remarks(portraits)}
+    update["tuned"] = None  # it was found for the photos as they were
     write_record(persona.folder, persona.record.model_copy(update=update))
     if changed and photos:
         write_thumbnail(persona.folder, read_picture(photos[0], 256))

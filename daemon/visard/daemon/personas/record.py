@@ -69,10 +69,21 @@ class ProcessorChoice(BaseModel):
     )
 
 
+class TunedFile(BaseModel):
+    """A tuned correction of the mesh swap."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    file: Annotated[str, Field(pattern=r"^tuned-[0-9a-f]{12}\.npz$")]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    on: bool = Field(True, description="whether it is put on; without it the persona looks as before")
+
+
 class Appearance(ProcessorChoice):
     """What a person may choose for a persona of the library, those that ship among them."""
 
     title: _Title | None = None
+    tuned: TunedFile | None = None
     hidden: bool = Field(False, description="left out where personas are chosen, unless it is on")
 
 
@@ -108,6 +119,8 @@ class Persona:
     saved: bool = True
     more: tuple[Path, ...] = ()
     """Further photos of the same face."""
+    choices: Path | None = None
+    """Where else a correction may be: that of a persona that ships is not written to its folder."""
 
     @property
     def name(self) -> str:
@@ -122,9 +135,18 @@ class Persona:
     @property
     def material(self) -> "Material":
         """What processors make it of."""
-        from visard.models.processor import Material
+        from visard.models.processor import Material, Tuned
 
-        return Material(self.photos, self.folder / self.record.files[0] if self.record.files else None)
+        tuned = self.record.tuned
+        return Material(
+            self.photos,
+            self.folder / self.record.files[0] if self.record.files else None,
+            Tuned(self._correction(tuned), tuned.sha256) if tuned and tuned.on else None,
+        )
+
+    def _correction(self, tuned: TunedFile) -> Path:
+        other = self.choices / tuned.file if self.choices else None
+        return other if other and other.exists() else self.folder / tuned.file
 
 
 @dataclass(frozen=True, slots=True)

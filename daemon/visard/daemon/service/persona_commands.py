@@ -181,6 +181,12 @@ class PersonaCommands:
         self._changed()
         return self.persona(kept)
 
+    def put_tuned(self, name: str, on: bool) -> PersonaInfo:
+        """Let a persona look as it was tuned, or as before; it goes on as it was until that is ready."""
+        changed = self._library.put_tuned(name, on).name
+        self._anew(changed)
+        return self._new(changed)
+
     def move_persona(self, name: str, before: str | None) -> None:
         """Put a persona before another one in the library, or last."""
         self._library.move(name, before)

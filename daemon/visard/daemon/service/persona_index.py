@@ -59,6 +59,7 @@ def info(entry: Persona | Damaged) -> PersonaInfo:
         consent=record.consent.value if record.consent else None,
         shipped=entry.shipped,
         hidden=record.hidden,
+        tuned=record.tuned and record.tuned.on,
         photos=len(entry.photos),
         warnings=record.warnings,
         processor=record.processor,

@@ -8,6 +8,8 @@ from visard.daemon.sources._playback import Playback
 from visard.daemon.sources.video import play
 
 CLIP = Path(__file__).with_name("demo.mp4")
+PERSON = "robin"
+"""Which persona that ships is seen in it."""
 
 
 class DemoKind:

@@ -14,13 +14,15 @@ router = APIRouter(tags=["library"])
 
 @router.patch("/personas/{name}", responses={**UNKNOWN, **CONFLICT})
 def change(service: ServiceDep, name: str, body: PersonaChange) -> PersonaInfo:
-    """Choose what puts a persona on, hide it, and give it another name or title."""
+    """Choose what puts a persona on, hide it, put its tuned look on, and give it another name or title."""
     given = body.model_fields_set
     if given & {"processor", "options"}:
         processor = (body.processor or AUTO) if "processor" in given else None
         service.configure_persona(name, processor, body.options)
     if "hidden" in given:
         service.hide_persona(name, body.hidden)
+    if "tuned" in given:
+        service.put_tuned(name, body.tuned)
     if given & {"name", "title"}:
         new, title = (
             value if key in given else None for key, value in (("name", body.name), ("title", body.title))

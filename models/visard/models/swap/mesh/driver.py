@@ -65,6 +65,12 @@ class DriverState:
         self._neutral = np.asarray(known + (now - known) / self._frames, np.float32)
         return self._neutral
 
+    @property
+    def neutral(self) -> Landmarks:
+        """The neutral shape so far, upright centimetres; there is one after the first ``shape``."""
+        assert self._neutral is not None, "shape was not called"
+        return self._neutral
+
     def doubt(self, pose: Pose) -> float:
         """How little a swap can look right on the head as it is turned, 0..1, without flicker."""
         self._turned = abs(pose.degrees[0]) > (_BACK if self._turned else _TURNED)

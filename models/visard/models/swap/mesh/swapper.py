@@ -19,6 +19,7 @@ from visard.models.geometry.pose import Pose, facing, fit_pose
 from visard.models.geometry.raster import Raster, resample, resample_colours
 from visard.models.portrait import examine
 from visard.models.processor import Done, Kind, Material, NoOptions, Patch, ProcessorFailed, Report, Under
+from visard.models.swap.mesh.correction import Correction
 from visard.models.swap.mesh.driver import ALPHA_SIDE, DriverState
 from visard.models.swap.mesh.eyes import (
     EYES,
@@ -128,6 +129,8 @@ class MeshSwap:
         """The driver's mesh in the persona's shape, [468, 3] in pixels; ``own`` is the driver's neutral."""
         persona = self._texture.shape
         shift = np.clip(_LIKENESS * (persona - own)[:468], -1.5, 1.5)
+        if self._texture.offset is not None:
+            shift += self._texture.offset
         moved = face.landmarks[:468] + pose.turn(shift + brow_motion(pose.upright(face.landmarks), own))
         meet(moved, face.landmarks, LIDS, lids.ratio(face.landmarks, own, persona, pose.scale))
         meet(moved, face.landmarks, INNER_LIPS, apart(face.landmarks[LIPS_INNER, :2]))
@@ -301,7 +304,8 @@ class Mesh:
             report(0.6 * number / len(material.photos), f"reading {photo.name}")
             portraits.append(examine(photo))
         report(0.6, "unrolling the face")
-        return MeshSwap(Texture.of(*portraits))
+        texture = Texture.of(*portraits)
+        return MeshSwap(texture.corrected(Correction.load(material.tuned)) if material.tuned else texture)
 
 
 processor = Mesh()

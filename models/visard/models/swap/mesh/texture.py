@@ -13,6 +13,7 @@ from visard.models.geometry.pose import facing, fit_pose
 from visard.models.geometry.uv import Sampler, reduced, unroll
 from visard.models.photo import measures
 from visard.models.portrait import Portrait
+from visard.models.swap.mesh.correction import Correction
 from visard.models.swap.mesh.eyes import EYES, Iris
 from visard.models.swap.mesh.light import SIDE, Skin, grey, skin_area, smoothstep
 from visard.models.swap.mesh.repair import filled, without_glasses, without_hair, without_teeth
@@ -38,6 +39,8 @@ class Texture:
     irises: tuple[Iris, Iris]
     shape: Landmarks
     """Neutral shape, float32 [478, 3], upright centimetres."""
+    offset: Floats | None = None
+    """How far a tuned correction moves the mesh, float32 [468, 3], upright centimetres."""
 
     @classmethod
     def of(cls, *portraits: Portrait) -> "Texture":
@@ -53,6 +56,11 @@ class Texture:
         shapes, weights = [neutral(view.face) for view in views], [view.quality for view in views]
         shape = np.asarray(np.average(shapes, axis=0, weights=weights), np.float32)
         return cls(levels, reduced(whole, SIDE), base.irises, shape)
+
+    def corrected(self, correction: Correction) -> "Texture":
+        """The same with what was learned; ``own`` stays, or the scene's light would take it off again."""
+        levels = {side: correction.lit(level) for side, level in self.levels.items()}
+        return replace(self, levels=levels, offset=correction.shape)
 
     def monochrome(self) -> "Texture":
         """The same without colour, for a camera that knows none."""
