@@ -1,7 +1,9 @@
-"""Whether a test leaves threads behind."""
+"""Whether a test leaves threads or open files behind."""
 
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
 from weakref import WeakSet
 
 EARLIER: "WeakSet[threading.Thread]" = WeakSet()
@@ -25,3 +27,18 @@ def no_thread_left(seconds: float = 30.0) -> bool:
 
 def _ours() -> list[threading.Thread]:
     return [one for one in threading.enumerate() if one.name.startswith("visard") and one not in EARLIER]
+
+
+def files_left_by(act: Callable[[], object], times: int = 20) -> int:
+    """How many files each call of ``act`` leaves open.
+
+    It is called ``times`` times, as threads of earlier tests may open or close a few files meanwhile.
+    """
+    before = _open_files()
+    for _ in range(times):
+        act()
+    return round((_open_files() - before) / times)
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))

@@ -1,7 +1,6 @@
 """Video devices that come and go, in a folder of the test's own."""
 
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,6 +8,7 @@ from pathlib import Path
 from threading import Semaphore
 
 import pytest
+from leftovers import files_left_by, no_thread_left
 
 from visard.daemon.devices import hotplug as module
 from visard.daemon.devices.hotplug import Hotplug
@@ -81,25 +81,26 @@ def test_reading_and_writing_are_no_news(tmp_path: Path, told: Semaphore) -> Non
 
 
 def test_after_closing_nothing_is_told_and_nothing_is_left(tmp_path: Path) -> None:
-    files, threads = len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
     told = Semaphore(0)
-    plugs = Hotplug(told.release, tmp_path)
-    (tmp_path / "video0").touch()
-    plugs.close()
-    plugs.close()
-    assert threading.active_count() == threads
-    assert len(list(Path("/proc/self/fd").iterdir())) == files
+
+    def watch() -> None:
+        plugs = Hotplug(told.release, tmp_path)
+        (tmp_path / "video0").touch()
+        plugs.close()
+        plugs.close()
+
+    assert not files_left_by(watch)
+    assert no_thread_left(0)
+    while told.acquire(blocking=False):  # told before it was closed
+        pass
     assert not told.acquire(timeout=0.3)
 
 
 def test_elsewhere_it_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    threads = threading.active_count()
     with closing(Hotplug(lambda: None, tmp_path)):
-        assert threading.active_count() == threads
+        assert no_thread_left(0)
 
 
 def test_where_it_cannot_watch_it_does_nothing(tmp_path: Path) -> None:
-    files = len(list(Path("/proc/self/fd").iterdir()))
-    Hotplug(lambda: None, tmp_path / "missing").close()
-    assert len(list(Path("/proc/self/fd").iterdir())) == files
+    assert not files_left_by(lambda: Hotplug(lambda: None, tmp_path / "missing").close())

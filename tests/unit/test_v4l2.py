@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from leftovers import files_left_by
 
 from visard.daemon.devices import v4l2
 
@@ -45,14 +46,8 @@ def test_heal_of_a_missing_device_is_an_os_error() -> None:
         v4l2.restore_output("/dev/no-such-video")
 
 
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 def test_heal_survives_a_refusal_and_leaves_no_file_open() -> None:
-    before = open_files()
-    v4l2.restore_output("/dev/null")
-    assert open_files() == before
+    assert not files_left_by(lambda: v4l2.restore_output("/dev/null"))
 
 
 def test_nobody_holds_the_format_of_a_device_that_is_not_there() -> None:

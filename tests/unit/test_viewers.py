@@ -6,7 +6,6 @@ The driver's events and real devices are in tests/e2e/test_viewers_vm.py.
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from threading import Condition
 
 import pytest
+from leftovers import files_left_by, no_thread_left
 
 from visard.daemon.devices import open_files, v4l2, v4l2loopback, viewers
 from visard.daemon.devices.viewers import ViewerCount, watch_viewers
@@ -164,12 +164,11 @@ def test_when_the_device_goes_nobody_reads_it(
 
 @pytest.mark.parametrize("vanish", [unlink, move])
 def test_when_the_device_goes_the_thread_ends(device: Path, vanish: Callable[[Path], None]) -> None:
-    said, threads = Said(), threading.active_count()
+    said = Said()
     with closing(ViewerCount(str(device), said)):
         said.until(0)
         vanish(device)
-        while threading.active_count() > threads:
-            time.sleep(0.01)
+        assert no_thread_left()
     assert said.all == [0]
 
 
@@ -185,10 +184,8 @@ def test_nothing_is_told_after_closing(device: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_no_file_and_no_thread_is_left(device: Path) -> None:
-    files, threads = len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
-    ViewerCount(str(device), Said()).close()
-    assert len(list(Path("/proc/self/fd").iterdir())) == files
-    assert threading.active_count() == threads
+    assert not files_left_by(lambda: ViewerCount(str(device), Said()).close())
+    assert no_thread_left(0)
 
 
 def test_a_storm_of_openings_does_not_become_one_of_searches(
