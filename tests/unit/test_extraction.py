@@ -94,12 +94,11 @@ def test_one_person_is_taken_and_the_rest_is_counted(call: Call, material: Path,
     assert told["dropped"]["small"] == 1
     assert told["dropped"]["blurred"] == 1
     assert told["dropped"]["occluded"] == 1
-    assert told["unreadable"] == 2
+    assert (told["unreadable"], told["others"]) == (3, 1)
     notes = " ".join(told["notes"])
     assert "none.mp4" in notes
     assert "broken.jpg" in notes
     assert "broken.mp4" in notes
-    assert "1 files in" in notes
     assert len(list((target / DROPPED / "duplicate").glob("*.jpg"))) == repeated
     assert not (target / UNSORTED).exists()
     assert all(Path(sheet).is_file() for sheet in told["sheets"])

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISREG
 
 from visard.daemon.errors import FaceSetError, PictureUnreadable, SourceError, SourceUnavailable
 from visard.daemon.media.video import FILM_SUFFIXES, open_film
@@ -19,7 +20,8 @@ _LONGEST = 4096
 """Pixels of a photo's longer side that are looked at."""
 _PHOTO_COSTS = 6
 """Frames of a film that take as long as a photo."""
-_MOST_NOTES = 8
+_MOST_REASONS = 8
+"""That an error names."""
 
 Told = Callable[[float, str], None]
 """Called with the share that is done, 0 to 1, and words."""
@@ -39,6 +41,9 @@ class ExtractSummary:
     """Faces that were left out, by reason, by this and earlier calls."""
     sources: int = 0
     unreadable: int = 0
+    """Sources that could not be read, each with a sentence in ``notes``."""
+    others: int = 0
+    """Files below the folders that are neither films nor pictures by their names."""
     frames: int = 0
     """That this call looked at."""
     seconds: float = 0.0
@@ -71,11 +76,9 @@ def extract_faces(
     FaceSetError where no face was found or the folder holds something else.
     """
     began, summary = time.monotonic(), ExtractSummary(folder)
-    sources = list(_sources(paths, folder, summary.notes))
+    sources = list(_sources(paths, folder, summary))
     if not sources:
-        raise SourceUnavailable(
-            " ".join(summary.notes) or "there is no film and no picture in what was named"
-        )
+        raise SourceUnavailable(_named(summary.notes) or "there is no film and no picture in what was named")
     with extracting(folder, options) as extraction:
         try:
             _extract_all(extraction, sources, summary.notes, told)
@@ -84,27 +87,26 @@ def extract_faces(
         told(1.0, "telling people apart")
         summary.people = sort_people(extraction.log, choice.person, everybody=choice.everybody)
         summary.dropped = {str(reason): count for reason, count in extraction.log.dropped().items()}
-        done = [extraction.log.sources[each.path] for each in sources if each.path in extraction.log.sources]
-        summary.unreadable = sum(bool(each.error) for each in done)
         summary.added, summary.frames = extraction.faces, extraction.frames
-    summary.sources, summary.seconds = len(sources), time.monotonic() - began
+    summary.sources, summary.unreadable = len(sources), len(summary.notes)
+    summary.seconds = time.monotonic() - began
     faces = FaceSet(folder)
     summary.faces = len(faces)
     if not summary.people:
-        _nothing(summary, [each.error for each in done if each.error])
+        _nothing(summary)
         return summary
     told(1.0, "drawing the contact sheet")
     summary.sheets = write_sheets(folder)
-    summary.notes = _shortened([*summary.notes, *faces.notes])
+    summary.notes += faces.notes
     return summary
 
 
-def _nothing(summary: ExtractSummary, errors: list[str]) -> None:
+def _nothing(summary: ExtractSummary) -> None:
     """Say why no face was found; nothing where it was interrupted before."""
     if not summary.complete:
         return
-    if errors and len(errors) == summary.sources:
-        raise SourceUnavailable(". ".join(_shortened(errors)))
+    if summary.unreadable >= summary.sources:
+        raise SourceUnavailable(_named(summary.notes))
     why = ", ".join(f"{count} {reason}" for reason, count in summary.dropped.items())
     raise FaceSetError(
         f"no face was taken from {summary.sources} sources"
@@ -116,9 +118,9 @@ def _nothing(summary: ExtractSummary, errors: list[str]) -> None:
     )
 
 
-def _shortened(notes: list[str]) -> list[str]:
-    more = len(notes) - _MOST_NOTES
-    return notes if more <= 0 else [*notes[:_MOST_NOTES], f"and {more} more like these"]
+def _named(notes: list[str]) -> str:
+    more = len(notes) - _MOST_REASONS
+    return ". ".join(notes[:_MOST_REASONS]) + (f"; and {more} more like these" if more > 0 else "")
 
 
 def _extract_all(extraction: Extraction, sources: list[SourceFile], notes: list[str], told: Told) -> None:
@@ -170,27 +172,36 @@ def _frames(source: SourceFile, extraction: Extraction) -> Iterator[SourceFrame]
                     yield SourceFrame(number, seconds, picture)
 
 
-def _sources(paths: Sequence[Path], target: Path, notes: list[str]) -> Iterator[SourceFile]:
+def _sources(paths: Sequence[Path], target: Path, summary: ExtractSummary) -> Iterator[SourceFile]:
     """Yield every film and picture of what was named, once each; what cannot be one is noted."""
     seen: set[str] = set()
     for path in paths:
-        if not path.exists():
-            notes.append(f"there is nothing at {path}.")
-            continue
-        for file in _files(path, target, notes):
-            source = _source(file, path)
-            if source.path not in seen:
-                seen.add(source.path)
-                yield source
+        for file in _files(path, target, summary):
+            try:
+                source = _source(file, path)
+            except FileNotFoundError:
+                summary.notes.append(f"there is nothing at {file}")
+            except UnicodeEncodeError:
+                summary.notes.append(f"the name of {_printable(file)} is no text; rename it")
+            except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
+                reason = getattr(error, "strerror", None) or error
+                summary.notes.append(f"{file} cannot be read: {reason}")
+            else:
+                if source.path not in seen:
+                    seen.add(source.path)
+                    yield source
 
 
-def _files(path: Path, target: Path, notes: list[str]) -> Iterator[Path]:
+def _files(path: Path, target: Path, summary: ExtractSummary) -> Iterator[Path]:
     """Yield a file, or the films and pictures below a folder but those of the set itself."""
     if not path.is_dir():
         yield path
         return
-    others = 0
-    for place, folders, names in os.walk(path):
+
+    def closed(error: OSError) -> None:
+        summary.notes.append(f"the folder {error.filename} cannot be read: {error.strerror}")
+
+    for place, folders, names in os.walk(path, onerror=closed):
         here = Path(place)
         folders[:] = sorted(
             each
@@ -201,13 +212,18 @@ def _files(path: Path, target: Path, notes: list[str]) -> Iterator[Path]:
             if Path(name).suffix.lower() in SUFFIXES | FILM_SUFFIXES:
                 yield here / name
             elif not name.startswith("."):
-                others += 1
-    if others:
-        notes.append(f"{others} files in {path} are neither films nor pictures by their names.")
+                summary.others += 1
 
 
 def _source(file: Path, named: Path) -> SourceFile:
-    status = file.stat()
+    status, path = file.stat(), str(file.resolve())
+    if not S_ISREG(status.st_mode):
+        raise OSError(0, "it is no file")
+    path.encode()
     label = file.name if file == named else (Path(named.resolve().name) / file.relative_to(named)).as_posix()
     is_film = file.suffix.lower() not in SUFFIXES or animation(file) is not None
-    return SourceFile(str(file.resolve()), label[-400:], (status.st_mtime_ns, status.st_size), is_film)
+    return SourceFile(path, label[-400:], (status.st_mtime_ns, status.st_size), is_film)
+
+
+def _printable(path: Path) -> str:
+    return str(path).encode(errors="replace").decode()

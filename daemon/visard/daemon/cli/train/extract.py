@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from visard.daemon.foreground.extract import ExtractSummary
 
 INTERRUPTED = 130
+_MOST_NOTES = 8
 FACE_TYPES = ("half", "mid_full", "full", "whole_face", "head")
 _PATH = click.Path(path_type=Path)
 
@@ -104,11 +106,11 @@ def extract(
     with terminating(), output.working("extracting", shown) as told:
         summary = extract_faces(paths, target, options, Choice(person, all_people), told)
     facts = {**asdict(summary), "frames_per_second": round(summary.frames_per_second, 2)}
-    output.result(facts, "\n".join(_lines(summary)))
+    output.result(facts, "\n".join(_lines(summary, verbose=output.verbose)))
     return 0 if summary.complete else INTERRUPTED
 
 
-def _lines(summary: "ExtractSummary") -> list[str]:
+def _lines(summary: "ExtractSummary", *, verbose: bool) -> list[str]:
     from visard.models.train.faces.options import DropReason
 
     start = "" if summary.complete else "interrupted; the same command goes on: "
@@ -118,12 +120,33 @@ def _lines(summary: "ExtractSummary") -> list[str]:
     if summary.dropped:
         reasons = (f"{count:,} {DropReason(name).words}" for name, count in summary.dropped.items())
         lines.append(f"  left out: {', '.join(reasons)}")
-    others = [each for each in summary.people if not each.chosen]
-    if others:
-        told = ", ".join(f"person {each.number} with {each.faces:,} faces" for each in others[:5])
-        more = f" and {len(others) - 5} more" if len(others) > 5 else ""
-        lines.append(f"  other people, left out: {told}{more}")
-        lines.append(f"  choose one with: visard train people {summary.folder} --person N")
+    lines += _others(summary)
     if summary.sheets:
         lines.append(f"  contact sheet: {summary.sheets[1]}")
-    return [*lines, *(f"  note: {note}" for note in summary.notes)]
+    return [*lines, *_unread(summary, verbose=verbose)]
+
+
+def _others(summary: "ExtractSummary") -> list[str]:
+    """Return who else is there, and how to choose one of them."""
+    others = [each for each in summary.people if not each.chosen]
+    if not others:
+        return []
+    told = ", ".join(
+        f"person {each.number} with {each.faces:,} face{'s' * (each.faces > 1)}" for each in others[:5]
+    )
+    more = f" and {len(others) - 5} more" if len(others) > 5 else ""
+    choose = f"  choose one with: visard train people {quote(str(summary.folder))} --person N"
+    return [f"  other people, left out: {told}{more}", choose]
+
+
+def _unread(summary: "ExtractSummary", *, verbose: bool) -> list[str]:
+    """Return what could not be read, a line for each, and how many there were."""
+    shown = summary.notes if verbose else summary.notes[:_MOST_NOTES]
+    lines = [f"  note: {' '.join(note.split())}" for note in shown]
+    if len(shown) < len(summary.notes):
+        lines.append(f"  note: and {len(summary.notes) - len(shown):,} more; -v names all")
+    if summary.others:
+        lines.append(f"  neither films nor pictures by their names: {summary.others:,}")
+    if summary.unreadable:
+        lines.append(f"  could not be read: {summary.unreadable:,}")
+    return lines
