@@ -45,6 +45,7 @@ from visard.daemon.service.enrolment import TITLE
 from visard.daemon.service.jobs import Jobs
 from visard.daemon.service.model_files import ModelFiles
 from visard.daemon.service.service import Service, snapshot
+from visard.daemon.service.trainings import Trainings
 from visard.daemon.service.trials import Trials
 from visard.models.picture_file import read_picture
 from visard.models.processor import Material, find_processor
@@ -84,6 +85,7 @@ class FakeService(Service):
         mirror = lambda: self.config().models_mirror  # noqa: E731
         self.models = ModelFiles(self._trying, mirror, _models_of(config))
         self.trials = Trials(self._trying, lambda _, wanted: self._added(wanted))
+        self.trainings = Trainings(lambda: _folder_of(config) / "training")
         self._problems: dict[str, Problem] = {}
         self._revealed = self._weak = self._asleep = self._enrolled = False
         self._preparing: Job | None = None
@@ -516,6 +518,10 @@ class FakeService(Service):
                 self.result.offer(drawing(self._drawn, (120, 40, 160)))
             except Closed:
                 return
+
+
+def _folder_of(config: ConfigFile) -> Path:
+    return config.path.parent if config.path else Path("nowhere")
 
 
 def _models_of(config: ConfigFile) -> Path | None:

@@ -112,6 +112,7 @@ def test_everything_can_be_asked_for(tmp_path: Path, tcp: bool) -> None:
         assert client.settings().persona == "marco"
         assert client.change({"camera": CAMERA, "opacity": 0.9}).opacity == 0.9
         assert client.cameras()[0].chosen
+        assert client.trainings() == []
         assert [each.name for each in client.engines().backends] == ["onnxruntime", "tensorrt"]
         assert client.unset("camera").camera == "auto"
         assert client.preview().startswith("http://127.0.0.1:")

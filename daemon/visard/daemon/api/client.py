@@ -18,6 +18,7 @@ from visard.daemon.api.persona_client import PersonaClient, absolute
 from visard.daemon.api.requests import EnrolRequest, PersonaRequest, RevealRequest
 from visard.daemon.api.schema import CameraInfo, EnrolmentInfo, Job, Link, ProcessorInfo, Status
 from visard.daemon.api.sse import EventStream
+from visard.daemon.api.trainings import TrainingInfo
 from visard.daemon.config.file import Config
 from visard.daemon.config.settings import Mode
 from visard.daemon.errors import DaemonAbsent
@@ -94,6 +95,10 @@ class Client(PersonaClient, ModelClient):
     def cancel(self, job: int) -> Status:
         """Give up a job: preparing the persona that somebody waits for, or work on a model."""
         return self.ask("DELETE", f"/jobs/{job}", Status)
+
+    def trainings(self) -> list[TrainingInfo]:
+        """Return the face models in training, by whichever process."""
+        return self.ask("GET", "/trainings", list[TrainingInfo])
 
     def cameras(self) -> list[CameraInfo]:
         """Return the cameras of this machine."""

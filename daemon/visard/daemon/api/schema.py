@@ -44,6 +44,9 @@ GET      /models/{name}                      ModelInfo
 DELETE   /models/{name}                      delete its files -> ModelInfo; ?forget=true: its pin too
 POST     /models/{name}/fetch                from where it is published: FetchModel -> Job
 POST     /models/{name}/verify               read its files again -> Job
+GET      /trainings                          list of TrainingInfo: face models in training
+GET      /trainings/{name}                   TrainingInfo
+GET      /trainings/{name}/preview           PNG: what it has learned
 GET      /settings                           Config
 PATCH    /settings                           some fields of Config -> Config
 DELETE   /settings/{key}                     back to its default -> Config

@@ -16,6 +16,11 @@ def data() -> Path:
     return _private("user_data_path", "data")
 
 
+def trainings() -> Path:
+    """Return the folder of face models in training, which may not be there yet."""
+    return data() / "training"
+
+
 def cache() -> Path:
     """Return the folder for what can be fetched or made again, made for this user alone."""
     return _private("user_cache_path", "cache")

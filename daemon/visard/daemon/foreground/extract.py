@@ -12,7 +12,7 @@ from visard.daemon.media.video import FILM_SUFFIXES, open_film
 from visard.models.picture_file import SUFFIXES, animation, read_picture
 from visard.models.train.faces.extraction import Extraction, SourceFile, SourceFrame, extracting
 from visard.models.train.faces.face_set import FaceSet
-from visard.models.train.faces.options import ExtractOptions
+from visard.models.train.faces.options import DropReason, ExtractOptions
 from visard.models.train.faces.people import Person, sort_people
 from visard.models.train.faces.sheet.files import write_sheets
 
@@ -107,7 +107,7 @@ def _nothing(summary: ExtractSummary) -> None:
         return
     if summary.unreadable >= summary.sources:
         raise SourceUnavailable(_named(summary.notes))
-    why = ", ".join(f"{count} {reason}" for reason, count in summary.dropped.items())
+    why = ", ".join(f"{count} {DropReason(name).words}" for name, count in summary.dropped.items())
     raise FaceSetError(
         f"no face was taken from {summary.sources} sources"
         + (

@@ -29,6 +29,7 @@ from visard.daemon.errors import (
     VisardError,
     WouldReveal,
 )
+from visard.models.train.errors import TrainingError, TrainingUnknown
 
 STATUS: Mapping[type[VisardError], int] = {
     PersonaUnknown: 404,
@@ -42,6 +43,8 @@ STATUS: Mapping[type[VisardError], int] = {
     ModelRefused: 409,
     ModelUnknown: 404,
     ModelError: 409,
+    TrainingUnknown: 404,
+    TrainingError: 409,
     SourceError: 503,
     SinkError: 503,
     NetworkUnavailable: 503,

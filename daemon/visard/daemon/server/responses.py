@@ -23,6 +23,7 @@ def _error(description: str) -> dict[str, Any]:
 
 UNKNOWN: Answers = {404: _error("There is no such persona.")}
 UNKNOWN_MODEL: Answers = {404: _error("There is no such model.")}
+UNKNOWN_TRAINING: Answers = {404: _error("There is no such training, or no preview yet.")}
 CONFLICT: Answers = {409: _error("Refused as things are; the message says why.")}
 ANY_ROUTE: Answers = {
     422: _error("The request is not what this takes."),
@@ -37,6 +38,12 @@ class JpegResponse(Response):
     """A picture."""
 
     media_type = "image/jpeg"
+
+
+class PngResponse(Response):
+    """A picture that is kept as it is."""
+
+    media_type = "image/png"
 
 
 class MjpegResponse(StreamingResponse):

@@ -31,6 +31,7 @@ from visard.daemon.service.model_files import ModelFiles
 from visard.daemon.service.persona_commands import PersonaCommands
 from visard.daemon.service.persona_index import PersonaIndex
 from visard.daemon.service.prepared import PreparedPersonas
+from visard.daemon.service.trainings import Trainings
 from visard.daemon.service.trials import Trials
 from visard.daemon.sources._cameras import CameraDevice, list_cameras
 from visard.daemon.sources._select import SourceSelector
@@ -71,6 +72,7 @@ class Service(PersonaCommands):
         self.trials = Trials(self._jobs, self._keep)
         self.models = ModelFiles(self._jobs, lambda: self.config().models_mirror)
         """Models that others publish."""
+        self.trainings = Trainings(paths.trainings)
         selector = selector or SourceSelector(paths.data() / "last-camera", self._cameras)
         self._controller = Controller(
             config.config,

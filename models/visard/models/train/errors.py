@@ -2,6 +2,8 @@
 
 VisardError
 └── TrainingError         a face model cannot be trained or exported
+    ├── TrainingUnknown   there is no training of that name
+    ├── AlreadyRunning    another process trains it
     ├── OptionsRefused    options that cannot be, or that cannot change any more
     ├── CheckpointUnusable no checkpoint can be read, or it is another model's
     ├── CheckpointNotKept the disk did not take it; the one before is whole
@@ -17,6 +19,18 @@ class TrainingError(VisardError):
     """A face model cannot be trained or exported."""
 
     code = "training"
+
+
+class TrainingUnknown(TrainingError):
+    """There is no training of that name."""
+
+    code = "training-unknown"
+
+
+class AlreadyRunning(TrainingError):
+    """Another process trains it."""
+
+    code = "training-running"
 
 
 class OptionsRefused(TrainingError):

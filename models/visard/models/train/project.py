@@ -4,8 +4,8 @@ A folder holds ``training.json``, ``checkpoints``, ``previews``, ``progress.json
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from visard.engines.cache import files
-from visard.models.train.errors import CheckpointUnusable, OptionsRefused, TrainingError
+from visard.models.train.errors import CheckpointUnusable, OptionsRefused, TrainingError, TrainingUnknown
+from visard.models.train.events import Journal, Trouble
 from visard.models.train.options import TrainOptions, change
+from visard.models.train.running import alone
 from visard.models.train.sets import open_sets
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class _Record(BaseModel):
     src: Path
     dst: Path
     options: TrainOptions
+    preset: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,18 @@ class Project:
     dst: Path
     """The driver's."""
     options: TrainOptions
+    preset: str = ""
+    """What it began with; empty: not known."""
+
+    @property
+    def journal(self) -> Path:
+        """Return the record of events."""
+        return self.folder / "progress.jsonl"
+
+    @property
+    def newest_preview(self) -> Path:
+        """Return where the newest preview is, once there is one."""
+        return self.folder / "previews" / "latest.png"
 
     @property
     def steps(self) -> int:
@@ -61,15 +76,15 @@ class Project:
         options = change(self.options, **changes)
         sets = (src or self.src).absolute(), (dst or self.dst).absolute()
         open_sets(*sets, options)
-        return _written(Project(self.folder, *sets, options))
+        return _written(replace(self, src=sets[0], dst=sets[1], options=options))
 
 
-def create(folder: Path, src: Path, dst: Path, options: TrainOptions) -> Project:
+def create(folder: Path, src: Path, dst: Path, options: TrainOptions, preset: str = "") -> Project:
     """Begin a training. Raises as ``check_new`` and ``open_sets`` do, and OSError."""
     check_new(folder)
     open_sets(src, dst, options)
     folder.mkdir(parents=True, exist_ok=True)
-    return _written(Project(folder, src.absolute(), dst.absolute(), options))
+    return _written(Project(folder, src.absolute(), dst.absolute(), options, preset))
 
 
 def check_new(folder: Path) -> None:
@@ -83,12 +98,12 @@ def read(folder: Path) -> Project:
     try:
         record = _Record.model_validate_json((folder / _FILE).read_bytes())
     except FileNotFoundError:
-        raise TrainingError(
+        raise TrainingUnknown(
             f"there is no training in {folder}; begin one with 'visard train new {folder.name}'"
         ) from None
     except (OSError, ValidationError) as error:
         raise TrainingError(f"{folder / _FILE} cannot be read: {error}") from error
-    return Project(folder, record.src, record.dst, record.options)
+    return Project(folder, record.src, record.dst, record.options, record.preset)
 
 
 def every(parent: Path) -> list[Project]:
@@ -119,9 +134,14 @@ def run(
     from visard.models.train.trainer import Trainer
 
     faces = open_sets(project.src, project.dst, project.options)
-    with joined(device) as group:
+    with joined(device) as group, nullcontext() if group.rank else alone(project.folder):
         trainer = Trainer(project.folder, project.options, faces, group, schedule=schedule, tell=tell)
-        return trainer.run(stop)
+        try:
+            return trainer.run(stop)
+        except TrainingError as error:
+            if not group.rank:  # whoever looks at it later has not seen what is raised
+                Journal(project.journal)(Trouble(trainer.step, str(error)))
+            raise
 
 
 def export_newest(project: Project, path: Path, *, half: bool = False) -> "Exported":
@@ -150,7 +170,7 @@ def needs_torch() -> None:
 
 
 def _written(project: Project) -> Project:
-    record = _Record(src=project.src, dst=project.dst, options=project.options)
+    record = _Record(src=project.src, dst=project.dst, options=project.options, preset=project.preset)
     with files.replacing(project.folder / _FILE) as file:
         file.write(record.model_dump_json(indent=2).encode())
     return project

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from visard.daemon.cli.output import Output, common, pass_output
+from visard.daemon.errors import FaceSetError
 
 ORDERS = ("yaw", "pitch", "blur", "light", "expression", "identity", "similarity", "source")
 _folder = click.argument("folder", metavar="SET", type=click.Path(path_type=Path))
@@ -25,6 +26,7 @@ def sort(output: Output, folder: Path, by: str, reverse: bool) -> None:
     """
     from visard.models.train.faces.order import sort_faces
 
+    _check_filled(folder)
     order = sort_faces(folder, by, reverse=reverse)
     said = f"{len(order):,} faces in {folder} are in the order of {by}"
     output.result({"folder": folder, "by": by, "faces": [path.name for path in order]}, said)
@@ -52,6 +54,8 @@ def prune(output: Output, folder: Path, keep: int | None, worst: float, restore:
 
     if restore == bool(keep or worst):
         raise click.UsageError("Say --keep, --worst or both; or else --restore.")
+    if not restore:
+        _check_filled(folder)
     moved = restore_faces(folder) if restore else prune_faces(folder, keep, worst / 100)
     left = len(FaceSet(folder))
     done = (
@@ -72,5 +76,16 @@ def sheet(output: Output, folder: Path) -> None:
     """Draw a contact sheet of a set, as a picture and as a page."""
     from visard.models.train.faces.sheet.files import write_sheets
 
+    _check_filled(folder)
     picture, page = write_sheets(folder)
     output.result({"picture": picture, "page": page}, f"{picture}\n{page}")
+
+
+def _check_filled(folder: Path) -> None:
+    """Raise FaceSetError where there is no face."""
+    from visard.models.train.faces.face_set import FaceSet
+
+    faces = FaceSet(folder)
+    if not len(faces):
+        why = f" ({faces.notes[0]})" if faces.notes else ""
+        raise FaceSetError(f"there is no face in {folder}{why}; make a set with: visard train extract")

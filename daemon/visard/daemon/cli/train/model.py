@@ -9,6 +9,7 @@ from visard.daemon.cli.output import Output, common, pass_output
 from visard.daemon.foreground.signals import terminating
 
 if TYPE_CHECKING:
+    from visard.daemon.api.trainings import TrainingInfo
     from visard.models.train.options import TrainOptions
     from visard.models.train.project import Project
 
@@ -58,7 +59,7 @@ def new(output: Output, name: str, src: str, dst: Path, preset: str, options: tu
 
     wanted, place = presets.preset(preset, values(options)), folder_of(name)
     project.check_new(place)
-    made = project.create(place, *_sets(output, place, src, dst, wanted), wanted)
+    made = project.create(place, *_sets(output, place, src, dst, wanted), wanted, preset)
     output.result(_summary(made), f"begun in {made.folder}; train it with: visard train run {name}")
 
 
@@ -90,6 +91,7 @@ def _sets(output: Output, place: Path, src: str, dst: Path, options: "TrainOptio
 def trainings(output: Output, name: str | None) -> None:
     """List face models in training, or show one with its options."""
     from visard.daemon.config import paths
+    from visard.daemon.service.trainings import Trainings
     from visard.models.train import project
 
     if name:
@@ -98,12 +100,19 @@ def trainings(output: Output, name: str | None) -> None:
         head = f"{one.folder}\npersona {one.src}\ndriver  {one.dst}\n{one.steps} steps"
         output.result(_summary(one), "\n".join([head, *lines]))
         return
-    found = project.every(paths.data() / "training")
-    rows = [
-        f"{each.folder.name}: {each.options.archi} {each.options.resolution}, step {each.steps}"
-        for each in found
-    ]
-    output.result(list(map(_summary, found)), "\n".join(rows) or "no face model is in training")
+    told = Trainings(paths.trainings).all()
+    begun = {each.folder.name: _summary(each) for each in project.every(paths.trainings())}
+    facts = [begun[each.name] | each.model_dump(mode="json", exclude={"losses"}) for each in told]
+    output.result(facts, "\n".join(map(_row, told)) or "no face model is in training")
+
+
+def _row(training: "TrainingInfo") -> str:
+    """Return a line about a training, with what went wrong below."""
+    kind = f"{training.preset or training.archi}, {training.resolution} pixels"
+    line = f"{training.name}: {kind}, step {training.step:,} of {training.target:,}"
+    pace = f", {training.rate:.2f} it/s" if training.rate else ""
+    trouble = f"\n  {training.trouble}" if training.trouble else ""
+    return f"{line}, {training.state}{pace}{trouble}"
 
 
 def folder_of(name: str) -> Path:
@@ -112,7 +121,7 @@ def folder_of(name: str) -> Path:
 
     if not name.isprintable() or name != Path(name).name or name.startswith("."):
         raise click.BadParameter(f"{name!r} cannot be the name of a folder", param_hint="NAME")
-    return paths.data() / "training" / name
+    return paths.trainings() / name
 
 
 def values(options: tuple[str, ...]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from visard.daemon.api.requests import PersonaRequest, ProcessorRequest
 from visard.daemon.api.schema import ProcessorInfo, Status
 from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.server import error_handlers
-from visard.daemon.server.common_routes import library, models, trials
+from visard.daemon.server.common_routes import library, models, trainings, trials
 from visard.daemon.server.events import EventBroadcaster
 from visard.daemon.server.middleware import BodyLimit
 from visard.daemon.server.responses import MEDIA_TYPE, mjpeg_parts
@@ -31,6 +31,8 @@ FILES = {
     "/library.js": "library.js",
     "/adding.js": "adding.js",
     "/models.js": "models.js",
+    "/trainings.css": "trainings.css",
+    "/trainings.js": "trainings.js",
     "/texts.js": "texts.js",
     "/icon.svg": "icon.svg",
 }
@@ -49,6 +51,7 @@ def application(service: Service, broadcaster: EventBroadcaster) -> ASGIApp:
     app.include_router(library.router)
     app.include_router(trials.router)
     app.include_router(models.router)
+    app.include_router(trainings.router)
     app.state.service = service
     error_handlers.install(app)
     return BodyLimit(app, body=MAX_BODY, drain=MAX_BODY)

@@ -118,9 +118,10 @@ def _stamps(folder: Path) -> dict[str, tuple[int, int, int, int]]:
     found: dict[str, tuple[int, int]] = {}
     with os.scandir(folder) as entries:
         for entry in entries:
-            if not entry.name.startswith(".") and entry.is_file():
-                status = entry.stat()
-                found[entry.name] = status.st_mtime_ns, status.st_size
+            with suppress(OSError):  # a link that leads to itself
+                if not entry.name.startswith(".") and entry.is_file():
+                    status = entry.stat()
+                    found[entry.name] = status.st_mtime_ns, status.st_size
     names = sorted(name for name in found if Path(name).suffix.lower() in SUFFIXES)
     beside = (found.get(Path(name).with_suffix(SIDECAR).name, (0, 0)) for name in names)
     return {name: (*found[name], *other) for name, other in zip(names, beside, strict=True)}

@@ -89,9 +89,10 @@ function room({ total, p99 }) {
   return Math.max(total * 1.1, Math.min(p99, total * 2.5));
 }
 
-function ceiling(ms) {
-  const ten = 10 ** Math.floor(Math.log10(ms));
-  return [1, 2, 3, 4, 6, 8, 10].map((step) => step * ten).find((round) => round >= ms && round >= 10) ?? 10;
+/** The round number above a value at which a scale ends, `least` at least. */
+export function ceiling(value, least = 10) {
+  const ten = 10 ** Math.floor(Math.log10(value));
+  return [1, 2, 3, 4, 6, 8, 10].map((step) => step * ten).find((round) => round >= value && round >= least) ?? least;
 }
 
 function lines(top, y, width) {
@@ -102,7 +103,7 @@ function lines(top, y, width) {
   });
 }
 
-function path(points) {
+export function path(points) {
   return points.map(([x, y], index) => `${index ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
 }
 
@@ -111,13 +112,13 @@ function label(samples) {
   return say("chartLabel", { n: SPAN / 1000, total });
 }
 
-function shape(name, attributes) {
+export function shape(name, attributes) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
   return element;
 }
 
-function text(words, x, y, anchor) {
+export function text(words, x, y, anchor) {
   const element = shape("text", { x, y, "text-anchor": anchor });
   element.textContent = words;
   return element;

@@ -8,6 +8,7 @@ import { ModelsPanel } from "/models.js";
 import { Stream } from "/pictures.js";
 import { ProcessorPanel } from "/processor.js";
 import { say, translate, translated } from "/texts.js";
+import { TrainingsPanel } from "/trainings.js";
 
 const RETRY = 2000; // milliseconds between two tries to reach the daemon
 
@@ -18,6 +19,7 @@ const panel = new ProcessorPanel((name, body) => send("PATCH", `/persona/${encod
 const library = new LibraryPanel((name) => post("/persona", { name }), complain);
 const adding = new AddingDialog();
 const models = new ModelsPanel(complain);
+const trainings = new TrainingsPanel();
 let status = null;
 let connected = false;
 
@@ -39,6 +41,7 @@ function arrived(news) {
   status = news;
   if (back) chart.clear();
   if (back) panel.load().then(() => panel.show(status));
+  if (back) trainings.load();
   chart.add(status.numbers);
   show();
   look();
