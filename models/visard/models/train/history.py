@@ -5,6 +5,7 @@ import math
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 _MOST = 200
@@ -30,7 +31,10 @@ class History:
 
     def _begin(self) -> None:
         self._offset = 0
-        self.points: list[Point] = []
+        self._points: list[Point] = []
+        self._newest: list[Point] = []
+        self._together = 1
+        """How many lines make a point; ``_newest`` are fewer."""
         self.step = 0
         self.rate = self.left = 0.0
         """Steps a second, and seconds to the target, when the last line was written."""
@@ -39,6 +43,11 @@ class History:
         self.preview: int | None = None
         """The step of the newest preview."""
         self._trouble: tuple[int, str] | None = None
+
+    @property
+    def points(self) -> list[Point]:
+        """The losses from the beginning on, evenly thinned out."""
+        return [*self._points, _mean(self._newest)] if self._newest else self._points
 
     @property
     def trouble(self) -> str | None:
@@ -69,7 +78,8 @@ class History:
                 self.rate, self.left = float(line["rate"]), float(line["left"])
                 self._add(Point(self.step, {name: float(loss) for name, loss in line["losses"].items()}))
             case "resumed":  # what was done after it is done again
-                self.points = [point for point in self.points if point.step <= self.step]
+                self._points = [point for point in self._points if point.step <= self.step]
+                self._newest = [point for point in self._newest if point.step <= self.step]
                 self._trouble = None
             case "previewed":
                 self.preview = self.step
@@ -79,11 +89,16 @@ class History:
     def _add(self, point: Point) -> None:
         if not all(map(math.isfinite, point.losses.values())):
             return
-        self.points.append(point)
-        if len(self.points) >= 2 * _MOST:
-            self.points = [_mean(*self.points[at : at + 2]) for at in range(0, 2 * _MOST, 2)]
+        self._newest.append(point)
+        if len(self._newest) >= self._together:
+            self._points.append(_mean(self._newest))
+            self._newest = []
+        if len(self._points) == 2 * _MOST:
+            self._points = [_mean(self._points[at : at + 2]) for at in range(0, 2 * _MOST, 2)]
+            self._together *= 2
 
 
-def _mean(one: Point, other: Point) -> Point:
-    losses = {name: (one.losses.get(name, loss) + loss) / 2 for name, loss in other.losses.items()}
-    return Point(other.step, losses)
+def _mean(points: list[Point]) -> Point:
+    names = points[-1].losses
+    known = {name: [each.losses[name] for each in points if name in each.losses] for name in names}
+    return Point(points[-1].step, {name: fmean(losses) for name, losses in known.items()})

@@ -10,7 +10,11 @@ from visard.models.train.options import TrainOptions
 
 def open_sets(src: Path, dst: Path, options: TrainOptions) -> tuple[FaceSet, FaceSet]:
     """Return the persona's faces and the driver's. Raises FacesUnusable and FaceSetError."""
+    if src.resolve() == dst.resolve():
+        raise FacesUnusable(f"{src} would be the persona and the driver; name the faces of two people")
     sets = FaceSet(src), FaceSet(dst)
+    for name, faces in zip(("persona", "driver"), sets, strict=True):
+        _check_filled(name, faces)
     check_lengths(*sets, options)
     for faces in sets:
         if faces.face_type != options.face_type:
@@ -35,4 +39,13 @@ def check_lengths(src: Sized, dst: Sized, options: TrainOptions) -> None:
         raise FacesUnusable(
             f"paired sets have to be of one length, and are of {len(src)} and {len(dst)} faces; make them "
             "with 'visard train pairs'"
+        )
+
+
+def _check_filled(name: str, faces: FaceSet) -> None:
+    if not len(faces):
+        first = f" ({faces.notes[0]})" if faces.notes else ""
+        raise FacesUnusable(
+            f"the set of the {name}'s faces is empty: there is none in {faces.folder}{first}; make a set "
+            "with 'visard train extract'"
         )

@@ -1,6 +1,7 @@
 """``visard train new`` and ``trainings``, and what commands about face models share."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from visard.daemon.api.trainings import TrainingInfo
     from visard.models.train.options import TrainOptions
     from visard.models.train.project import Project
+
+_FEW = 300
+"""Faces from which a likeness may be expected."""
 
 set_option = click.option(
     "-o",
@@ -60,7 +64,17 @@ def new(output: Output, name: str, src: str, dst: Path, preset: str, options: tu
     wanted, place = presets.preset(preset, values(options)), folder_of(name)
     project.check_new(place)
     made = project.create(place, *_sets(output, place, src, dst, wanted), wanted, preset)
-    output.result(_summary(made), f"begun in {made.folder}; train it with: visard train run {name}")
+    for faces in (made.src, made.dst):
+        _note_few(output, faces)
+    output.result(_summary(made), f"begun in {made.folder}; train it with: visard train run {quote(name)}")
+
+
+def _note_few(output: Output, folder: Path) -> None:
+    """Say so where a set is too small to learn a person from."""
+    from visard.models.train.faces.face_set import FaceSet
+
+    if (count := len(FaceSet(folder))) < _FEW:
+        output.note(f"{folder} has {count:,} faces; a network learns a person from hundreds that differ")
 
 
 def _sets(output: Output, place: Path, src: str, dst: Path, options: "TrainOptions") -> tuple[Path, Path]:

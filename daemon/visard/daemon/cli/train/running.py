@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -145,4 +146,4 @@ def _end(output: Output, name: str, done: int, target: int) -> None:
     elif done < target:
         click.echo(f"stopped; {done:,} of {target:,} steps are kept, and the same command goes on")
     else:
-        click.echo(f"{done:,} steps are done; make a persona of it with: visard train export {name}")
+        click.echo(f"{done:,} steps are done; make a persona of it with: visard train export {quote(name)}")

@@ -83,8 +83,8 @@ function update(item, training) {
   put(within(".next span"), say(`next.${state}`));
   put(within(".next code"), command);
   within(".losses").hidden = training.losses.length < 2;
-  if (within("details").open) draw(within("svg"), training.losses);
   showPreview(within("figure"), name, training.preview, state);
+  if (within("details").open) draw(within("svg"), training.losses);
 }
 
 function facts({ step, target, rate, left }) {
