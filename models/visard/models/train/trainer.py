@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 
 from visard.engines.cache.files import sweep
 from visard.models.train import checkpoint
+from visard.models.train.board import board
 from visard.models.train.dataset import Batches, FaceSource
 from visard.models.train.distributed import Group
 from visard.models.train.errors import CheckpointNotKept, Collapsed
@@ -80,7 +81,7 @@ class Trainer:
         self._listeners = [tell] if tell else []
         if not group.rank:
             sweep(self.files.checkpoints)
-            self._listeners += [Journal(self.files.journal), *_tensorboard(self.files.tensorboard)]
+            self._listeners += [Journal(self.files.journal), *board(self.files.tensorboard)]
         self.batches = Batches(*faces, options, group.rank, group.ranks)
         self.learner = Learner(options, group)
         self.step = self._restore(changed=True)
@@ -209,20 +210,3 @@ def _begin_worker(_worker: int) -> None:
     """Leave other processors alone, and Ctrl-C, which every process of a terminal gets, to the trainer."""
     cv2.setNumThreads(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _tensorboard(folder: Path) -> list[Tell]:
-    """Return what writes losses for TensorBoard, where that is installed."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return []
-    writer = SummaryWriter(str(folder))
-
-    def note(event: Event) -> None:
-        if isinstance(event, Stepped) and event.step % 10 == 0:
-            for name, loss in event.losses.items():
-                writer.add_scalar(f"loss/{name}", loss, event.step)
-            writer.add_scalar("steps a second", event.rate, event.step)
-
-    return [note]
