@@ -11,6 +11,7 @@ from pathlib import Path
 import face_sets
 import people
 import pytest
+from deepfacelab_files import aligned, write_face
 from test_cli import Call, call
 from test_extraction import frames_of, write_film
 
@@ -58,7 +59,8 @@ def driver_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def begun(call: Call, sets: tuple[str, str]) -> str:
     """The name of a training that was begun."""
     status, out, err = call("train", "new", "anna", "--persona", sets[0], "--driver", sets[1], *_OPTIONS)
-    assert (status, err) == (0, "")
+    assert status == 0
+    assert err.count("has 5 faces; a network learns a person from hundreds that differ") == 2
     assert "train it with: visard train run anna" in out
     return "anna"
 
@@ -181,12 +183,20 @@ def test_sets_that_do_not_fit(call: Call, sets: tuple[str, str], tmp_path: Path)
 
     empty = tmp_path / "empty"
     empty.mkdir()
-    assert "the set of the persona's faces is empty" in new(empty, sets[1])
+    assert f"the set of the persona's faces is empty: there is none in {empty};" in new(empty, sets[1])
+    (empty / "photo.png").write_bytes((Path(sets[0]) / "face-000000.jpg").read_bytes()[:99])
+    assert "the set of the driver's faces is empty" in (said := new(sets[0], empty))
+    assert "photo.png" in said
+    assert "name the faces of two people" in new(sets[0], sets[0])
     small = face_sets.write_set(tmp_path / "small", [face_sets.record(frame) for frame in range(3)])
     assert "of 5 and 3 faces" in new(sets[0], small, "-o", "paired=true")
     heads = [face_sets.record(frame, face_type=FaceType.head) for frame in range(5)]
     assert "are head, and this training is of whole_face" in new(
         sets[0], face_sets.write_set(tmp_path / "heads", heads)
+    )
+    mixed = [face_sets.record(n, face_type=kind) for n, kind in enumerate((FaceType.head, FaceType.full))]
+    assert "holds faces of several types (full, head)" in new(
+        sets[0], face_sets.write_set(tmp_path / "mixed", mixed)
     )
     other = face_sets.write_set(tmp_path / "png", [face_sets.record(n) for n in range(5)], ".png")
     assert "have other names, so that they are no pairs" in new(sets[0], other, "-o", "paired=true")
@@ -228,6 +238,25 @@ def test_without_torch_it_is_told_how_to_get_it(
         status, _, err = call("train", *arguments)
         assert status == 1
         assert "training needs PyTorch, which is not installed: pip install 'visard[train]'" in err
+    given = ("--persona", str(tmp_path / "persona"), "--driver", str(tmp_path / "driver"))
+    status, out, err = call("train", "new", "my face", *given, *_OPTIONS)
+    assert status == 0
+    assert "pip install 'visard[train]'" in err
+    assert "train it with: visard train run 'my face'" in out
+
+
+def test_deepfacelabs_folders_are_trained_on(call: Call, tmp_path: Path) -> None:
+    for name in ("walter", "clara"):
+        (tmp_path / name).mkdir()
+        portrait = people.portrait(name)
+        for number in range(3):
+            picture, data = aligned(portrait.image, portrait.face.landmarks)
+            write_face(tmp_path / name / f"{number:05d}_0.jpg", picture, data)
+    given = ("--persona", str(tmp_path / "clara"), "--driver", str(tmp_path / "walter"))
+    assert call("train", "new", "theirs", *given, *_OPTIONS)[0] == 0
+    status, out, _ = call("train", "run", "theirs", "--workers", "0", "-o", "target_iter=2")
+    assert status == 0
+    assert "2 steps are done" in out
 
 
 def test_pairs_of_a_set(call: Call, tmp_path: Path, driver_set: Path) -> None:

@@ -117,6 +117,48 @@ def test_one_person_is_taken_and_the_rest_is_counted(call: Call, material: Path,
     assert (status, told["faces"], told["added"]) == (0, 3, 0)
 
 
+def test_a_folder_full_of_wrong_things(
+    call: Call, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each is named in a line of its own, all are counted, and the good picture among them is found."""
+    wrong = tmp_path / "wrong"
+    for folder in (wrong, wrong / "folder.jpg", wrong / "below"):
+        folder.mkdir()
+    jpeg, png = (cv2.imencode(each, people.headshot("walter", 320))[1].tobytes() for each in (".jpg", ".png"))
+    huge = jpeg.replace(jpeg[(at := jpeg.find(b"\xff\xc0") + 5) : at + 4], b"\x4e\x20\x4e\x20", 1)
+    files = {
+        "empty.jpg": b"", "text.jpg": b"words", "half.jpg": jpeg[: len(jpeg) // 2], "half.png": png[:3000],
+        "huge.jpg": huge, "empty.mp4": b"", "new\nline.jpg": jpeg[:99],
+    }  # fmt: skip
+    for name, data in files.items():
+        (wrong / name).write_bytes(data)
+    (wrong / "below" / "good 😀.jpg").write_bytes(jpeg)
+    (wrong / "below" / "around").symlink_to(wrong)
+    (wrong / "nowhere.jpg").symlink_to(tmp_path / "nothing")
+    (wrong / "itself.jpg").symlink_to("itself.jpg")
+    os.mkfifo(wrong / "pipe.mp4")
+    (wrong / os.fsdecode(b"bytes\xff.jpg")).write_bytes(jpeg)
+    status, told, _ = call("extract", wrong, tmp_path / "set", "--resolution", "128")
+    assert (status, told["faces"], told["unreadable"]) == (0, 1, len(files) + 4)
+    for name in (*files, "nowhere.jpg", "itself.jpg", "pipe.mp4", "bytes?.jpg"):
+        assert sum(name in note for note in told["notes"]) == 1, name
+    with pytest.raises(SystemExit):
+        main(["train", "extract", str(wrong), str(tmp_path / "set"), "--resolution", "128"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "  could not be read: 11"
+    assert lines[-2] == "  note: and 3 more; -v names all"
+
+
+@pytest.mark.parametrize("command", [("sort", "--by", "yaw"), ("prune", "--keep", "3"), ("sheet",)])
+def test_a_folder_without_faces_is_no_set(call: Call, tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "itself.jpg").symlink_to("itself.jpg")
+    (tmp_path / "photo.jpg").write_bytes(b"words")
+    status, told, _ = call(command[0], tmp_path, *command[1:])
+    assert (status, told["error"]["code"]) == (1, "face-set")
+    assert f"there is no face in {tmp_path}" in told["error"]["message"]
+    assert not (tmp_path / "sheet").exists()
+
+
 def test_a_face_is_what_its_record_says(call: Call, material: Path, tmp_path: Path) -> None:
     target = tmp_path / "set"
     assert (
@@ -156,7 +198,7 @@ def test_face_types_are_deepfacelabs(face_type: FaceType) -> None:
         (["none.mp4"], "there is nothing at"),
         (["photos/notes.txt"], "is not a video that can be read"),
         (["photos/wall.png"], "no face was taken from 1 sources"),
-        (["photos/small.png"], "left out were 1 small"),
+        (["photos/small.png"], "left out were 1 too few pixels"),
     ],
 )
 def test_where_there_is_nothing_one_sentence_says_so(

@@ -1,20 +1,19 @@
 """Face models in training as others see them: records that are written meanwhile, the API, the page."""
 
-import json
 import math
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import face_sets
 import pytest
 from control import ask, fake
 from fake_service import FakeService
 from pages import running, visitor
+from training_records import append, begun, keep, line
 
 from visard.daemon.service.trainings import Trainings
-from visard.models.train import presets, project
+from visard.models.train import project
 from visard.models.train.errors import AlreadyRunning, FacesUnusable
 from visard.models.train.history import _MOST, _NEWS, History
 from visard.models.train.project import Project
@@ -31,23 +30,8 @@ def service(tmp_path: Path) -> Iterator[FakeService]:
 
 
 @pytest.fixture
-def anna(tmp_path: Path, service: FakeService) -> Project:
-    """A training that was begun and has done nothing."""
-    sets = [tmp_path / name for name in ("persona", "driver")]
-    for folder in sets:
-        face_sets.write_set(folder, [face_sets.record(frame) for frame in range(2)])
-    folder = service.trainings._folder() / "anna"
-    return project.create(folder, *sets, presets.preset("quick", {"target_iter": 1000}), "quick")
-
-
-def line(kind: str, step: int, **facts: Any) -> str:
-    usual = {"losses": {"src": 1.0, "dst": 2.0}, "rate": 2.5, "left": 40.0} if kind == "stepped" else {}
-    return json.dumps({"event": kind, "time": 1000.0 + step, "step": step, **usual, **facts}) + "\n"
-
-
-def append(training: Project, *lines: str) -> None:
-    with training.journal.open("a") as file:
-        file.writelines(lines)
+def anna(service: FakeService) -> Project:
+    return begun(service.trainings._folder() / "anna")
 
 
 def told(service: FakeService, path: str = "/trainings/anna") -> Any:
@@ -75,11 +59,10 @@ def test_one_that_runs_and_one_that_stopped(service: FakeService, anna: Project)
         {"step": 20, "losses": {"src": 0.5}},
     ]
     assert info["updated"].startswith("1970-01-01T00:17:00")
-    (anna.folder / "checkpoints").mkdir()
-    (anna.folder / "checkpoints" / "step-000000015.pt").touch()
+    keep(anna, 15)
     info = told(service)
     assert (info["state"], info["step"], info["rate"], info["left"]) == ("stopped", 15, None, None)
-    (anna.folder / "checkpoints" / "step-000001000.pt").touch()
+    keep(anna, 1000)
     info = told(service)
     assert (info["state"], info["command"]) == ("done", "visard train export anna --consent WHY")
 

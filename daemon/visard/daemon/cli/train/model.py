@@ -63,10 +63,22 @@ def new(output: Output, name: str, src: str, dst: Path, preset: str, options: tu
 
     wanted, place = presets.preset(preset, values(options)), folder_of(name)
     project.check_new(place)
+    _note_torch(output)
     made = project.create(place, *_sets(output, place, src, dst, wanted), wanted, preset)
     for faces in (made.src, made.dst):
         _note_few(output, faces)
     output.result(_summary(made), f"begun in {made.folder}; train it with: visard train run {quote(name)}")
+
+
+def _note_torch(output: Output) -> None:
+    """Say at the beginning what ``run`` will need; sets can be made without."""
+    from visard.models.train.errors import TrainingError
+    from visard.models.train.project import needs_torch
+
+    try:
+        needs_torch()
+    except TrainingError as error:
+        output.note(str(error))
 
 
 def _note_few(output: Output, folder: Path) -> None:
