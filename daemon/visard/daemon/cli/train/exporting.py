@@ -43,7 +43,8 @@ def export(
     training = project.read(folder_of(name))
     if path is None:
         if consent is None:
-            raise click.UsageError("say --consent; or a path, to write a file alone")
+            why = ", ".join(choice.value for choice in Consent)
+            raise click.UsageError(f"say --consent ({why}); or a path, to write a file alone")
         with output.preparing(called or name) as report:
             _into_library(output, training, called or name, Consent(consent), report, half=half)
         return

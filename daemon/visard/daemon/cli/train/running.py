@@ -146,4 +146,5 @@ def _end(output: Output, name: str, done: int, target: int) -> None:
     elif done < target:
         click.echo(f"stopped; {done:,} of {target:,} steps are kept, and the same command goes on")
     else:
-        click.echo(f"{done:,} steps are done; make a persona of it with: visard train export {quote(name)}")
+        export = f"visard train export {quote(name)} --consent WHY"
+        click.echo(f"{done:,} steps are done; make a persona of it with: {export}")
