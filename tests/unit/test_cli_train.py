@@ -19,6 +19,7 @@ from visard.daemon.foreground.extract import Choice, extract_faces
 from visard.daemon.personas.library import Library
 from visard.models.swap.dfm.options import FaceType
 from visard.models.track.recogniser import Recogniser
+from visard.models.train.errors import Collapsed
 from visard.models.train.faces.alignment import FACE_CROPS, crop_options
 from visard.models.train.faces.face_set import FaceSet
 from visard.models.train.faces.options import ExtractOptions
@@ -304,3 +305,21 @@ def test_faces_of_an_animated_photo_and_a_training_of_a_persona_and_a_film(
     own = Recogniser()(people.portrait("clara").image, people.portrait("clara").face.landmarks)
     assert (mine.index.rows["embedding"] @ own).min() > 0.5 > (theirs.index.rows["embedding"] @ own).max()
     assert [path.name for path in Path(told["src"]).parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_what_ended_a_training_can_be_seen_later(
+    call: Call, begun: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def collapse(*_: object) -> int:
+        raise Collapsed("training has collapsed again and again")
+
+    monkeypatch.setattr("visard.models.train.trainer.Trainer.run", collapse)
+    status, _, err = call("train", "run", begun, "--workers", "0")
+    assert status == 1
+    assert "training has collapsed again and again" in err
+    status, out, _ = call("train", "trainings")
+    assert status == 0
+    assert out.splitlines() == [
+        "anna: quick, 64 pixels, step 0 of 12, new",
+        "  training has collapsed again and again",
+    ]
