@@ -16,7 +16,7 @@ from visard.daemon.errors import DaemonAbsent
 
 Process = subprocess.Popen[str]
 Start = Callable[..., Process]
-LONG = 10.0
+LONG = 120.0
 """Seconds in which even a busy machine ends a daemon; how long it really takes is for tests/bench to say."""
 
 

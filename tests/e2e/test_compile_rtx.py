@@ -216,7 +216,8 @@ def test_what_was_compiled_does_not_open_without_a_gpu(folder: Path) -> None:
         backend.open(plan, Options("cuda:0"))
 
 
-@pytest.mark.slow
+@pytest.mark.full_size
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("wanted", Precision)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_in_their_real_size(tmp_path: Path, name: str, wanted: Precision) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
@@ -38,8 +39,12 @@ def compiling(parent: int) -> list[psutil.Process]:
     deadline = time.monotonic() + 120
     while True:
         for child in psutil.Process(parent).children():
-            if "visard.engines.compile.worker" in " ".join(child.cmdline()) and child.cpu_times().user > 3:
-                return [child]
+            with suppress(psutil.NoSuchProcess):  # another one, that has ended
+                if (
+                    "visard.engines.compile.worker" in " ".join(child.cmdline())
+                    and child.cpu_times().user > 3
+                ):
+                    return [child]
         assert time.monotonic() < deadline, "nothing compiles"
         time.sleep(0.1)
 
