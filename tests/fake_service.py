@@ -330,7 +330,7 @@ class FakeService(Service):
             return
         if job != snapshot.PREPARING or self._preparing is None:
             raise PersonaError(
-                f"job {job} cannot be given up; only preparing a persona and work on models can"
+                f"job {job} cannot be given up; only preparing or tuning a persona and work on models can"
             )
         self._note("cancel", job)
         self.prepare(None)

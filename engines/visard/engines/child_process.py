@@ -6,6 +6,7 @@ standard output; whatever libraries print goes to standard error, which the pare
 
 import contextlib
 import ctypes
+import json
 import os
 import queue
 import re
@@ -21,13 +22,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from visard.engines.cache import files
-from visard.engines.compile import ipc
 from visard.engines.file_access import private_file
 
 KEEP = 20
 """Logs."""
 ROOM = 4 * 2**20
 """Bytes of one log."""
+_NICENESS = 10
+"""A tenth of the processor, where others want all of it."""
 _PR_SET_PDEATHSIG = 1
 _START = (
     "import sys; from importlib import import_module; sys.path[:] = sys.argv[2:]; "
@@ -35,9 +37,29 @@ _START = (
 )
 """Our own search path goes along: where packages lie may have been said to us alone."""
 
+Message = tuple[dict[str, Any], list[bytes]]
 Answer = tuple[dict[str, Any], *tuple[bytes, ...]]
 Work = Callable[[dict[str, Any], list[bytes], IO[bytes]], Answer]
 """Takes the task and where to tell how far it is; returns the answer."""
+
+
+def send(pipe: IO[bytes], head: dict[str, Any], *bodies: bytes) -> None:
+    """Write one message; with bodies, ``sizes`` in its head says how long each is."""
+    pipe.write(json.dumps({**head, "sizes": [len(body) for body in bodies]}).encode() + b"\n")
+    for body in bodies:
+        pipe.write(body)
+    pipe.flush()
+
+
+def receive(pipe: IO[bytes]) -> Message | None:
+    """Read one message; None when the other side is gone."""
+    line = pipe.readline()
+    if not line.endswith(b"\n"):
+        return None
+    head = json.loads(line)
+    sizes = head.pop("sizes")
+    bodies = [pipe.read(size) for size in sizes]
+    return (head, bodies) if [len(body) for body in bodies] == sizes else None
 
 
 class ChildProcess:
@@ -53,7 +75,7 @@ class ChildProcess:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        self._messages: queue.Queue[ipc.Message | None] = queue.Queue()
+        self._messages: queue.Queue[Message | None] = queue.Queue()
         self._log = log
         self._threads = [
             threading.Thread(target=self._hear, name="visard-child", daemon=True),
@@ -71,19 +93,19 @@ class ChildProcess:
 
         A child that is dead already is noticed when it is listened to.
         """
-        with contextlib.suppress(OSError):
-            ipc.send(self._pipe("stdin"), {"parent": os.getpid(), **head}, *bodies)
+        with contextlib.suppress(OSError, ValueError):
+            send(self._pipe("stdin"), {"parent": os.getpid(), **head}, *bodies)
 
     def _hear(self) -> None:
-        message: ipc.Message | None = ({}, [])
+        message: Message | None = ({}, [])
         while message is not None:
             try:
-                message = ipc.receive(self._pipe("stdout"))
+                message = receive(self._pipe("stdout"))
             except (ValueError, OSError):
                 message = None
             self._messages.put(message)
 
-    def next(self, seconds: float) -> ipc.Message | None:
+    def next(self, seconds: float) -> Message | None:
         """Return what it says next, an empty message when it says nothing, None when it is gone."""
         try:
             return self._messages.get(timeout=seconds)
@@ -167,24 +189,24 @@ class ChildLog:
                 self._file = None
 
 
-def serve(work: Work, niceness: int = 10) -> None:
+def serve(work: Work) -> None:
     """In the child: do what standard input asks for, out of the parent's way, and answer."""
     answer = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    received = ipc.receive(sys.stdin.buffer)
+    received = receive(sys.stdin.buffer)
     if received is None:
         return
     head, bodies = received
     _follow(head["parent"])
-    _step_back(niceness)
+    _step_back()
     tempfile.tempdir = os.environ["TMPDIR"] = head["scratch"]  # what is left behind goes with it
     try:
-        ipc.send(answer, *work(head, bodies, answer))
+        send(answer, *work(head, bodies, answer))
     except BrokenPipeError:
         os._exit(1)
     except BaseException as error:
         traceback.print_exc()
-        ipc.send(answer, {"error": ipc.error_to(error)})
+        send(answer, {"error": {"kind": type(error).__name__, "text": str(error)}})
         sys.stderr.flush()
         os._exit(0)
     os._exit(0)  # all is said; libraries take their time to end, or crash while at it
@@ -208,14 +230,14 @@ def _follow(parent: int) -> None:
             os._exit(1)
 
 
-def _step_back(niceness: int) -> None:
+def _step_back() -> None:
     """Leave processor and, when it runs short, memory to others."""
     import psutil
 
     with contextlib.suppress(OSError, psutil.Error):
         windows = sys.platform == "win32"
-        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if windows else niceness)
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if windows else _NICENESS)
     with contextlib.suppress(OSError):  # a session of its own is as important to Linux as any other
-        Path("/proc/self/autogroup").write_text(str(niceness))
+        Path("/proc/self/autogroup").write_text(str(_NICENESS))
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("800")

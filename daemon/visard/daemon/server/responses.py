@@ -39,6 +39,12 @@ class JpegResponse(Response):
     media_type = "image/jpeg"
 
 
+class PngResponse(Response):
+    """A picture without loss."""
+
+    media_type = "image/png"
+
+
 class MjpegResponse(StreamingResponse):
     """Pictures that replace each other."""
 

@@ -9,7 +9,7 @@ from visard.engines.accuracy import ReferenceResults
 from visard.engines.cache import cache as store
 from visard.engines.cache.cache import Cache, CachedEngine, CacheEntry, CacheKey
 from visard.engines.cache.digest import digest
-from visard.engines.child_process import ChildLog
+from visard.engines.child_process import ChildLog, Message
 from visard.engines.compile import ipc
 from visard.engines.compile.compile import CompileResult, CompileTask, compile_network, scratch
 from visard.engines.compile.process import WorkerProcess
@@ -134,7 +134,7 @@ class CompileJob:
             plan, ReferenceResults.from_bytes(reference, head["reason"]), tuple(head["made"])
         )
 
-    def _listen(self, child: WorkerProcess, log: ChildLog) -> ipc.Message:
+    def _listen(self, child: WorkerProcess, log: ChildLog) -> Message:
         """Pass progress on until the child is done; raise when it ends, hangs or is not wanted any more."""
         pace, deadline = Eta(), time.monotonic() + self._timeout
         while True:

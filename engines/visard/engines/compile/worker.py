@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from visard.engines.accuracy import ReferenceResults
-from visard.engines.child_process import Answer, end_with_parent, serve
+from visard.engines.child_process import Answer, end_with_parent, send, serve
 from visard.engines.compile import ipc
 from visard.engines.compile.compile import CompileResult, CompileTask, compile_network
 from visard.engines.compile.reference import compute_reference
@@ -56,7 +56,7 @@ class _Reporter:
             if progress.step == self._step and time.monotonic() < self._next:
                 return
             self._next, self._step = time.monotonic() + _EVERY, progress.step
-            ipc.send(self._answer, {"step": progress.step, "done": progress.done})
+            send(self._answer, {"step": progress.step, "done": progress.done})
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from visard.daemon.api.requests import PersonaRequest, ProcessorRequest
 from visard.daemon.api.schema import ProcessorInfo, Status
 from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.server import error_handlers
-from visard.daemon.server.common_routes import library, models, trials
+from visard.daemon.server.common_routes import library, models, trials, tunings
 from visard.daemon.server.events import EventBroadcaster
 from visard.daemon.server.middleware import BodyLimit
 from visard.daemon.server.responses import MEDIA_TYPE, mjpeg_parts
@@ -48,6 +48,7 @@ def application(service: Service, broadcaster: EventBroadcaster) -> ASGIApp:
     app.include_router(_commands(service))
     app.include_router(library.router)
     app.include_router(trials.router)
+    app.include_router(tunings.router)
     app.include_router(models.router)
     app.state.service = service
     error_handlers.install(app)
