@@ -9,6 +9,7 @@ from threading import Event, RLock, Thread
 from typing import Any
 
 from fake_pictures import drawing, swatch
+from fake_tunings import FakeTunings
 
 from visard.daemon.api.engines import BackendInfo, EngineInfo, EnginesInfo
 from visard.daemon.api.requests import NewPersona, PhotoChange, TrialPersona
@@ -84,6 +85,7 @@ class FakeService(Service):
         mirror = lambda: self.config().models_mirror  # noqa: E731
         self.models = ModelFiles(self._trying, mirror, _models_of(config))
         self.trials = Trials(self._trying, lambda _, wanted: self._added(wanted))
+        self.tunings: FakeTunings = FakeTunings(self._trying, self.persona, self._keep)
         self._problems: dict[str, Problem] = {}
         self._revealed = self._weak = self._asleep = self._enrolled = False
         self._preparing: Job | None = None
@@ -98,6 +100,7 @@ class FakeService(Service):
             self.result.close()
             self.driver.close()
             self.trials.close()
+            self.tunings.close()
 
     def listen(self, changed: Callable[[], None]) -> Callable[[], None]:
         with self._lock:
@@ -187,6 +190,8 @@ class FakeService(Service):
                     *self._jobs.values(),
                     *self._trying.all(),
                 ),
+                tunings=self.tunings.all(),
+                cannot_tune=self.tunings.lacking,
                 problems=(*self._problems.values(), *snapshot.demotions(self.working)),
                 numbers=self._numbers(),
                 settings=config,

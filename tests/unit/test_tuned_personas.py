@@ -8,7 +8,7 @@ from test_cli_personas import Call
 from test_mesh_correction import correction
 
 from visard.daemon.api.schema import Consent
-from visard.daemon.cli import main, persona_tuning
+from visard.daemon.cli import main
 from visard.daemon.errors import PersonaError
 from visard.daemon.personas.entries import APPEARANCES
 from visard.daemon.personas.library import SHIPPED, Library
@@ -113,7 +113,7 @@ def test_given_up_it_leaves_all_as_it_was(
         raise KeyboardInterrupt
 
     before = library.get(mine).record
-    monkeypatch.setattr(persona_tuning, "_tuned", interrupted)
+    monkeypatch.setattr(tuning, "everybody", interrupted)
     assert call("tune", mine)[0] == 130
     assert library.get(mine).record == before
     assert not list(library.get(mine).folder.glob("*.npz"))

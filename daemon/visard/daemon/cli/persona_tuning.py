@@ -124,12 +124,9 @@ def _by_daemon(name: str, wanted: Wanted, report: "Report") -> Tuning:
                 daemon.cancel(job)
             raise
         made = daemon.tuning(name)
-        if made.comparison:
-            wanted.picture.write_bytes(daemon.tuning_comparison(name))
+        wanted.picture.write_bytes(daemon.tuning_comparison(name))
     if made.clip and wanted.keep:
         shutil.move(made.clip, wanted.keep)
-    if made.error:
-        raise TuningError(made.error)
     return made
 
 
@@ -138,6 +135,8 @@ def _follow(daemon: "Client", number: int, report: "Report") -> None:
         for event in events:
             jobs = [event.data] if event.event == "progress" else event.data.get("jobs", ())
             for job in (job for job in map(Job.model_validate, jobs) if job.id == number):
+                if job.error:
+                    raise TuningError(job.error)
                 if job.done:
                     return
                 left = "" if job.seconds_left is None else f", {job.seconds_left} s left"

@@ -21,6 +21,7 @@ from visard.daemon.personas.record import Persona
 from visard.daemon.pipeline import tuning, tuning_worker
 from visard.daemon.service.jobs import JobReport, Jobs
 from visard.daemon.service.tuning_child import Jpegs, TuningChild
+from visard.engines.errors import Cancelled
 from visard.engines.file_access import make_private
 from visard.models.processor import Tuned
 
@@ -114,12 +115,14 @@ class Tunings:
                     self._take(name, photos, Tuned(folder / tuning_worker.CORRECTION, head["sha256"]))
                 self._pictures[name, "comparison"] = comparison
                 found = {when: Likeness(**head[when]) for when in ("before", "after")}
-                self._note(name, comparison=True, refused=head["refused"], **found)
-        except BaseException as error:
-            self._note(name, error=str(error) or type(error).__name__)
+                self._note(name, over=True, comparison=True, refused=head["refused"], **found)
+        except Cancelled:
+            self._known.pop(name, None)
+            raise
+        except Exception as error:
+            self._note(name, over=True, error=str(error) or type(error).__name__)
             raise
         finally:
-            self._note(name, over=True)
             self._idle.set()
 
     def _asked(

@@ -32,6 +32,7 @@ FILES = {
     "/adding.js": "adding.js",
     "/models.js": "models.js",
     "/texts.js": "texts.js",
+    "/tuning.js": "tuning.js",
     "/icon.svg": "icon.svg",
 }
 

@@ -8,6 +8,7 @@ import { ModelsPanel } from "/models.js";
 import { Stream } from "/pictures.js";
 import { ProcessorPanel } from "/processor.js";
 import { say, translate, translated } from "/texts.js";
+import { TuningPanel } from "/tuning.js";
 
 const RETRY = 2000; // milliseconds between two tries to reach the daemon
 
@@ -16,7 +17,8 @@ const result = new Stream("/result", find("#result"));
 const chart = new Chart(find("#time"));
 const panel = new ProcessorPanel((name, body) => send("PATCH", `/persona/${encodeURIComponent(name)}`, body));
 const library = new LibraryPanel((name) => post("/persona", { name }), complain);
-const adding = new AddingDialog();
+const tuning = new TuningPanel();
+const adding = new AddingDialog((name) => tuning.offer(name));
 const models = new ModelsPanel(complain);
 let status = null;
 let connected = false;
@@ -214,6 +216,7 @@ function titled(name) {
 
 function showPersonas() {
   library.show(status);
+  tuning.show(status);
   find("#mode").disabled = !status.persona;
   for (const input of document.querySelectorAll("#mode input")) input.checked = input.value === status.mode;
 }
