@@ -14,6 +14,7 @@ from visard.engines.child_process import ChildLog, ChildProcess, Message
 from visard.engines.compile.job import Eta
 from visard.engines.errors import Cancelled, VisardError
 
+WORKER = tuning_worker.__name__
 STEPS: int | None = None
 """Steps of the search; None: as many as it takes."""
 _TICK = 0.25
@@ -31,7 +32,7 @@ class TuningChild:
     def __init__(self, name: str, wanted: TuneRequest, folder: Path, camera: Jpegs | None) -> None:
         self._name, self._given_up = name, False
         self._log = ChildLog(paths.logs() / "tuning", name)
-        self._child = ChildProcess("visard.daemon.pipeline.tuning_worker", self._log)
+        self._child = ChildProcess(WORKER, self._log)
         self._feeder = _Feeder(self._child, camera, wanted.keep_clip) if camera else None
         self._task = {
             "persona": name,
