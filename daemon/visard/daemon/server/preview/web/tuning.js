@@ -13,7 +13,7 @@ const STEPS = {
 export class TuningPanel {
   constructor() {
     this.panel = find("#tuning");
-    this.offered = null; // the persona that was added last
+    this.chosen = null; // the persona that was added or tuned last, until another one is put on
     find("#tune").onclick = () => this.start();
     find("#tune-cancel").onclick = () => this.do("DELETE", `/jobs/${this.job.id}`);
     find("#look-old").onclick = () => this.wear(false);
@@ -23,16 +23,19 @@ export class TuningPanel {
 
   /** Offer to tune a persona that was added just now. */
   offer(name) {
-    this.offered = name;
+    this.chosen = name;
     this.show(this.status);
   }
 
-  /** Show the persona that is tuned, else the one added last while it was not, else the one that is on. */
+  /** Show the persona that is tuned, else the one that was added or tuned last, else the one that is on. */
   show(status) {
     if (!status) return;
     this.status = status;
     this.job = status.jobs.find((job) => job.tunes && !job.done);
-    const name = this.job?.tunes ?? this.offered ?? status.persona;
+    if (this.worn !== status.persona) this.chosen = this.worn ? null : this.chosen;
+    this.worn = status.persona;
+    this.chosen = this.job?.tunes ?? this.chosen;
+    const name = this.chosen ?? status.persona;
     if (this.name !== name) this.say("");
     this.name = name;
     const persona = status.personas.find((each) => each.name === name);
