@@ -9,6 +9,7 @@ from threading import Event, RLock, Thread
 from typing import Any
 
 from fake_pictures import drawing, swatch
+from fake_tunings import FakeTunings
 
 from visard.daemon.api.engines import BackendInfo, EngineInfo, EnginesInfo
 from visard.daemon.api.requests import NewPersona, PhotoChange, TrialPersona
@@ -86,6 +87,7 @@ class FakeService(Service):
         self.models = ModelFiles(self._trying, mirror, _models_of(config))
         self.trials = Trials(self._trying, lambda _, wanted: self._added(wanted))
         self.trainings = Trainings(lambda: _folder_of(config) / "training")
+        self.tunings: FakeTunings = FakeTunings(self._trying, self.persona, self._keep)
         self._problems: dict[str, Problem] = {}
         self._revealed = self._weak = self._asleep = self._enrolled = False
         self._preparing: Job | None = None
@@ -100,6 +102,7 @@ class FakeService(Service):
             self.result.close()
             self.driver.close()
             self.trials.close()
+            self.tunings.close()
 
     def listen(self, changed: Callable[[], None]) -> Callable[[], None]:
         with self._lock:
@@ -189,6 +192,8 @@ class FakeService(Service):
                     *self._jobs.values(),
                     *self._trying.all(),
                 ),
+                tunings=self.tunings.all(),
+                cannot_tune=self.tunings.lacking,
                 problems=(*self._problems.values(), *snapshot.demotions(self.working)),
                 numbers=self._numbers(),
                 settings=config,
@@ -332,7 +337,7 @@ class FakeService(Service):
             return
         if job != snapshot.PREPARING or self._preparing is None:
             raise PersonaError(
-                f"job {job} cannot be given up; only preparing a persona and work on models can"
+                f"job {job} cannot be given up; only preparing or tuning a persona and work on models can"
             )
         self._note("cancel", job)
         self.prepare(None)

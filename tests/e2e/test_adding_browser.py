@@ -72,6 +72,7 @@ def test_a_face_of_a_group_photo_is_tried_and_added(home: Path, tmp_path: Path) 
         tab.click("#keep")
         tab.until("!document.querySelector('#adding').open")
         tab.until("[...document.querySelectorAll('#personas b')].some(b => b.textContent === 'Tante Maï')")
+        tab.until("document.querySelector('#tuning h3').textContent.includes('Tante Maï')")
         assert not list(home.glob("cache/trial-*"))
         assert tab.complaints == []
         process.send_signal(signal.SIGINT)

@@ -13,8 +13,8 @@ import pytest
 from fake_engines import COUNT, Fake
 from graphs import small, write
 
+from visard.engines import child_process
 from visard.engines.cache.cache import Cache
-from visard.engines.compile import process
 from visard.engines.compile.job import CompileJob, Eta
 from visard.engines.errors import BuildFailed, Cancelled, EngineError, ModelRefused, NoNumbers
 from visard.engines.interfaces import Options, Precision, Progress
@@ -298,14 +298,14 @@ def test_a_folder_that_cannot_be_written(model: Path, tmp_path: Path) -> None:
 def test_logs_are_few_and_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import io
 
-    monkeypatch.setattr(process, "ROOM", 1000)
-    for number in range(process.KEEP + 5):
-        one = process.WorkerLog(tmp_path / "cache" / "logs", f"a name/with {number}")
+    monkeypatch.setattr(child_process, "ROOM", 1000)
+    for number in range(child_process.KEEP + 5):
+        one = child_process.ChildLog(tmp_path / "cache" / "logs", f"a name/with {number}")
         one.take(io.BytesIO(b"line of text\n" * 1000))
         one.close()
         assert one.last == "line of text"
     paths = list((tmp_path / "cache" / "logs").iterdir())
-    assert len(paths) == process.KEEP
+    assert len(paths) == child_process.KEEP
     assert all(path.stat().st_size <= 1100 for path in paths)
 
 
@@ -314,7 +314,7 @@ def test_the_disk_is_full_for_the_log_only(tmp_path: Path, monkeypatch: pytest.M
 
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
-    one = process.WorkerLog(tmp_path / "cache" / "logs", "x")
+    one = child_process.ChildLog(tmp_path / "cache" / "logs", "x")
     one.close()
     with Path("/dev/full").open("wb", buffering=0) as one._file:
         one.take(io.BytesIO(b"a line\n" * 10))

@@ -209,7 +209,7 @@ def test_preparing_can_be_given_up(call: Ask, service: FakeService) -> None:
     assert (code, now["wanted"], now["jobs"]) == (200, None, [])
     code, answer = call("DELETE", "/jobs/0")
     assert (code, answer["error"]["message"]) == (
-        409, "job 0 cannot be given up; only preparing a persona and work on models can"
+        409, "job 0 cannot be given up; only preparing or tuning a persona and work on models can"
     )  # fmt: skip
 
 

@@ -234,6 +234,47 @@ def test_adding_a_persona_asks_for_consent_and_stops_at_any_no(tmp_path: Path) -
     ]
 
 
+@pytest.mark.parametrize(("yes", "lacking"), [(True, None), (False, None), (True, "no PyTorch")])
+def test_after_adding_it_is_offered_to_tune_where_that_can_be_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, yes: bool, lacking: str | None
+) -> None:
+    now, added = status(cannot_tune=lacking), PersonaInfo(name="added", title="x", photos=1)
+    monkeypatch.setattr("menus.status", lambda: now)
+    monkeypatch.setattr("menus.PersonaInfo", lambda **_: added)
+    dialogs = FakeDialogs(yes=yes, path=tmp_path / "photo.jpg", form=("Clara", Consent.self))
+    asked = do(actions.AddPersona(), dialogs)
+    assert ("question" in dialogs.seen) is (lacking is None)
+    assert (("tune_persona", "added") in asked) is (yes and lacking is None)
+
+
+def test_the_look_of_the_present_persona_is_chosen_and_tuned() -> None:
+    clara = PersonaInfo(name="clara", title="Clara", photos=1)
+    tune = labelled(menu(status(personas=(clara,))), "Tune Clara")
+    assert do(tune.action) == [("tune_persona", "clara")]
+    why = "tuning needs PyTorch: pip install 'visard[train]'"
+    items = menu(status(personas=(clara,), cannot_tune=why))
+    assert labelled(items, "Tuning needs PyTorch").action is None
+    assert not [item for item in every(items) if isinstance(item.action, actions.Tune)]
+    for on in (True, False):
+        items = menu(status(personas=(clara.model_copy(update={"tuned": on}),)))
+        tuned, old = labelled(items, "The tuned look"), labelled(items, "The old look")
+        assert (tuned.checked, old.checked) == (on, not on)
+        assert do(old.action) == [("put_tuned", "clara", False)]
+        assert do(tuned.action) == [("put_tuned", "clara", True)]
+    model = clara.model_copy(update={"photos": 0})
+    looks = (actions.Tune, actions.PutTuned)
+    assert not [item for item in every(menu(status(personas=(model,)))) if isinstance(item.action, looks)]
+
+
+def test_tuning_tells_how_far_it_is_and_can_be_stopped() -> None:
+    job = Job(id=5, title="tuning clara", step="learning", progress=0.4, tunes="clara", seconds_left=83)
+    clara = PersonaInfo(name="clara", title="Clara", photos=1)
+    items = menu(status(personas=(clara,), jobs=(job,)))
+    assert labelled(items, "Tuning").label == "Tuning clara: learning … 40 %, 1:23 left"
+    assert do(labelled(items, "Stop tuning").action) == [("cancel", 5)]
+    assert not [item for item in every(items) if isinstance(item.action, actions.Tune)]
+
+
 def test_the_preview_opens_in_a_browser_or_the_person_hears_why_not() -> None:
     told: list[str] = []
     assert do(labelled(menu(status()), "Open the preview").action, told=told) == [("preview",)]

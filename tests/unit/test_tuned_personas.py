@@ -3,19 +3,34 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from test_cli_personas import Call
 from test_mesh_correction import correction
 
 from visard.daemon.api.schema import Consent
-from visard.daemon.cli import main, persona_tuning
+from visard.daemon.cli import main
+from visard.daemon.config import paths
+from visard.daemon.config.file import ConfigFile
 from visard.daemon.errors import PersonaError
 from visard.daemon.personas.entries import APPEARANCES
 from visard.daemon.personas.library import SHIPPED, Library
-from visard.daemon.personas.record import PICTURE
+from visard.daemon.personas.record import PICTURE, Persona
 from visard.daemon.pipeline import tuning
+from visard.daemon.sources.demo import CLIP
+from visard.models.face import Image
 from visard.models.portrait import examine
 from visard.models.swap.mesh.correction import Correction
+
+
+def outcome(found: Correction | None, refused: str | None, picture: Image) -> object:
+    """What tuning gives; skips without what tuning needs."""
+    pytest.importorskip("torch", reason="tuning needs PyTorch: the extra 'train'")
+    from visard.models.train.tune.tuner import Outcome
+    from visard.models.train.tune.verdict import Scores, Verdict
+
+    scores = Scores(persona=0.6, driver=0.2, expression=0.9, jitter=1.0, shape=0.1)
+    return Outcome(found, Verdict(scores, scores, refused), picture)
 
 
 @pytest.fixture
@@ -113,7 +128,53 @@ def test_given_up_it_leaves_all_as_it_was(
         raise KeyboardInterrupt
 
     before = library.get(mine).record
-    monkeypatch.setattr(persona_tuning, "_tuned", interrupted)
+    monkeypatch.setattr(tuning, "everybody", interrupted)
     assert call("tune", mine)[0] == 130
     assert library.get(mine).record == before
     assert not list(library.get(mine).folder.glob("*.npz"))
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_camera_is_a_file_on_request_alone(
+    call: Call, library: Library, mine: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, keep: bool
+) -> None:
+    """Without a daemon the camera is opened here; a film stands in for it."""
+    pytest.importorskip("torch", reason="tuning needs PyTorch: the extra 'train'")
+    seen: list[int] = []
+
+    def tuned(persona: Persona, drivers: tuning.Drivers, *_: object, **__: object) -> object:
+        (frames,) = drivers.values()
+        seen.append(len(frames))
+        assert not list((paths.cache() / "tuning").glob("*.mp4"))
+        return outcome(correction(), None, frames[0][0])
+
+    film, clip = tmp_path / "camera.mp4", tmp_path / "me.mp4"
+    film.write_bytes(CLIP.read_bytes())
+    ConfigFile(paths.config() / "config.toml").change({"camera": str(film)})
+    monkeypatch.setattr(tuning, "tune", tuned)
+    monkeypatch.setattr(tuning, "FEWEST", 1)
+    monkeypatch.setattr(tuning, "MINUTE", 4.0)
+    status, out, err = call(
+        "tune", mine, "--driver", "camera", *(("--keep-driver", str(clip)) if keep else ())
+    )
+    assert (status, len(seen)) == (0, 1), err
+    assert "is tuned: likeness 0.60 -> 0.60" in out
+    assert clip.exists() is keep
+    assert not keep or clip.stat().st_mode & 0o777 == 0o600
+    assert library.get(mine).record.tuned is not None
+    assert [path.name for path in (paths.cache() / "tuning").iterdir()] == ["lock"]
+
+
+def test_adding_offers_to_tune_or_does_it(
+    call: Call, library: Library, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch", reason="tuning needs PyTorch: the extra 'train'")
+    photo = str(SHIPPED / "hanna" / PICTURE)
+    _, out, _ = call("add", photo, "--name", "one", "--consent", "generated")
+    assert "visard personas tune 'one'" in out
+    monkeypatch.setattr(tuning, "everybody", lambda _: {"hanna": [(np.zeros((9, 9, 3), np.uint8), None)]})
+    made = outcome(None, "it trembles", np.zeros((9, 9, 3), np.uint8))
+    monkeypatch.setattr(tuning, "tune", lambda *_, **__: made)
+    status, out, _ = call("add", photo, "--name", "two", "--consent", "generated", "--tune")
+    assert (status, library.get("two").record.tuned) == (0, None)
+    assert "two stays as it was: it trembles" in out

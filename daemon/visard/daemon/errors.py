@@ -24,6 +24,7 @@ VisardError
 │   └── SinkUnavailable       no such device, driver or folder; the message says how to get it
 ├── PersonaError              the library refuses a name, a consent or a file
 │   └── PersonaUnknown        there is no such persona
+├── TuningError               a persona cannot be tuned here or now
 ├── ConfigError               a setting is unknown or its value cannot be
 │   └── WouldReveal           the driver might be recognised, and nobody asked for that
 ├── EnrolmentError            a driver cannot be enrolled or forgotten
@@ -96,6 +97,12 @@ class PersonaUnknown(PersonaError):
     """There is no such persona."""
 
     code = "persona-unknown"
+
+
+class TuningError(VisardError):
+    """A persona cannot be tuned here or now."""
+
+    code = "tuning"
 
 
 class ConfigError(VisardError):
@@ -187,6 +194,7 @@ __all__ = [
     "SourceError",
     "SourceLost",
     "SourceUnavailable",
+    "TuningError",
     "VisardError",
     "WouldReveal",
 ]

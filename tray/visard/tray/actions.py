@@ -100,7 +100,7 @@ class ChooseProcessor:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Give up preparing a persona."""
+    """Give up preparing or tuning a persona."""
 
     job: int
 
@@ -210,8 +210,31 @@ class ForgetFace:
 
 
 @dataclass(frozen=True, slots=True)
+class Tune:
+    """Begin to make a persona more alike."""
+
+    name: str
+
+    def __call__(self, context: ActionContext) -> None:
+        """Ask the daemon, which tells how it goes."""
+        context.client.tune_persona(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class PutTuned:
+    """Let a persona look as it was tuned, or as before."""
+
+    name: str
+    on: bool
+
+    def __call__(self, context: ActionContext) -> None:
+        """Ask the daemon."""
+        context.client.put_tuned(self.name, self.on)
+
+
+@dataclass(frozen=True, slots=True)
 class AddPersona:
-    """Make a persona from a picture or a trained model and put it on."""
+    """Make a persona from a picture or a trained model, put it on, and offer to tune it."""
 
     def __call__(self, context: ActionContext) -> None:
         """Ask for the file, the name and why this face may be used."""
@@ -225,6 +248,23 @@ class AddPersona:
         title, consent = answer
         added = context.client.add_persona(path, None, consent, title)
         context.client.switch_persona(added.name)
+        if (
+            added.photos
+            and context.client.status().cannot_tune is None
+            and self._wants_tuning(context, title)
+        ):
+            context.client.tune_persona(added.name)
+
+    def _wants_tuning(self, context: ActionContext, title: str) -> bool:
+        return context.dialogs.question(
+            _("Tune {persona}").format(persona=title),
+            _(
+                "A few minutes in the background give a better likeness. "
+                "The old look stays one click away. Tune it now?"
+            ),
+            _("Tune it"),
+            _("Not now"),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ def menu(status: Status | None, cameras: Sequence[CameraInfo] = ()) -> tuple[Men
         SEPARATOR,
         *_modes(status),
         *_processors(status),
+        *_looks(status),
         SEPARATOR,
         *_actions(status),
         SEPARATOR,
@@ -47,7 +48,10 @@ def _top(status: Status) -> Iterator[MenuItem]:
     yield note(texts.headline(status))
     known = {info.name for info in status.personas}
     for job in (job for job in status.jobs if not job.done):
-        if job.persona is None or job.persona not in known:
+        if job.tunes:
+            yield note(texts.job(job))
+            yield MenuItem(_("Stop tuning"), actions.Cancel(job.id))
+        elif job.persona is None or job.persona not in known:
             yield note(texts.job(job))
         elif job.persona == status.wanted:
             yield note(texts.job(job))
@@ -122,6 +126,23 @@ def _processors(status: Status) -> Iterator[MenuItem]:
         for name, label in labels.items()
     )
     yield MenuItem(_("Put on with"), children=tuple(items))
+
+
+def _looks(status: Status) -> Iterator[MenuItem]:
+    """Yield how the present persona may look where it is tuned, and what tunes it where that can be done."""
+    info = next((info for info in status.personas if info.name == status.persona), None)
+    if info is None or not info.photos:
+        return
+    if info.tuned is not None:
+        yield MenuItem(_("The tuned look"), actions.PutTuned(info.name, True), checked=info.tuned, radio=True)
+        yield MenuItem(
+            _("The old look"), actions.PutTuned(info.name, False), checked=not info.tuned, radio=True
+        )
+    elif status.cannot_tune:
+        yield note(texts.short(texts.cannot_tune(status.cannot_tune)))
+    elif not any(job.tunes and not job.done for job in status.jobs):
+        label = _("Tune {persona}: minutes, better likeness").format(persona=texts.called(info))
+        yield MenuItem(label, actions.Tune(info.name))
 
 
 def _actions(status: Status) -> Iterator[MenuItem]:

@@ -4,11 +4,11 @@ import textwrap
 import unicodedata
 from enum import StrEnum
 
-from visard.daemon.api.schema import Faces, Job, PersonaInfo, Problem, State, Status
+from visard.daemon.api.schema import Faces, Job, PersonaInfo, Problem, State, Status, Tuning
 from visard.tray.i18n import _, english, several
 
-_COMPILING, _PREPARING = "compiling ", "preparing "
-"""How the daemon's jobs begin that compile a network or prepare a persona."""
+_COMPILING, _PREPARING, _TUNING = "compiling ", "preparing ", "tuning "
+"""How the daemon's jobs begin that compile a network, or prepare or tune a persona."""
 
 
 class IconState(StrEnum):
@@ -91,10 +91,18 @@ def job(running: Job) -> str:
     known = {
         "look straight ahead": _("look straight ahead"),
         "turn your head a little": _("turn your head a little"),
+        "talk and look around": _("talk and look around"),
     }
     says = running.step if english() else known.get(running.step, "")
     step = f": {says}" if says else ""
-    return _work(running) + step + share(running)
+    return _work(running) + step + share(running) + _left(running)
+
+
+def _left(running: Job) -> str:
+    if running.seconds_left is None:
+        return ""
+    minutes, seconds = divmod(running.seconds_left, 60)
+    return _(", {time} left").format(time=f"{minutes}:{seconds:02d}")
 
 
 def _work(job: Job) -> str:
@@ -103,10 +111,26 @@ def _work(job: Job) -> str:
         "learning what you look like": _("Learning what you look like"),
         "trying a face on": _("Trying a face on"),
     }
-    for start, text in ((_COMPILING, _("Compiling {name}")), (_PREPARING, _("Preparing {name}"))):
+    starts = {
+        _COMPILING: _("Compiling {name}"),
+        _PREPARING: _("Preparing {name}"),
+        _TUNING: _("Tuning {name}"),
+    }
+    for start, text in starts.items():
         if job.title.startswith(start):
             return text.format(name=job.title.removeprefix(start))
     return known.get(job.title, capital(job.title))
+
+
+def cannot_tune(why: str) -> str:
+    """Return why nothing can be tuned here."""
+    return capital(why) if english() else _("Tuning needs PyTorch, which is not installed.")
+
+
+def tuned(found: Tuning, title: str) -> str:
+    """Return what came of tuning a persona."""
+    text = _("{persona} looks best as it was, and stays so.") if found.refused else _("{persona} is tuned.")
+    return f"{text.format(persona=title)} {_('The preview shows before and after.')}"
 
 
 def failed(job: Job) -> str:

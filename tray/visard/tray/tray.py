@@ -123,12 +123,21 @@ class Notifications:
     def __init__(self) -> None:
         self._problems: frozenset[str] = frozenset()
         self._jobs: frozenset[tuple[int, int]] = frozenset()
+        self._tuned: frozenset[tuple[int, int]] = frozenset()
 
     def new_texts(self, status: Status) -> list[str]:
         """Return what to tell now; a problem that went away and comes again is news."""
         problems = {found.code: texts.problem(found) for found in status.problems if found.blocking}
+        titles = {info.name: texts.called(info) for info in status.personas}
+        tuned = {
+            (status.pid, found.job): texts.tuned(found, titles.get(found.persona, found.persona))
+            for found in status.tunings
+            if found.comparison
+        }
         failed = {(status.pid, job.id): texts.failed(job) for job in status.jobs if job.error}
         new = [text for code, text in problems.items() if code not in self._problems]
         new += [text for key, text in failed.items() if key not in self._jobs]
+        new += [text for key, text in tuned.items() if key not in self._tuned]
         self._problems, self._jobs = frozenset(problems), frozenset(failed)
+        self._tuned = frozenset(tuned)
         return new if status.settings.notifications else []

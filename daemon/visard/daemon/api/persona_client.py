@@ -14,8 +14,9 @@ from visard.daemon.api.requests import (
     NewPersona,
     PhotoChange,
     TrialPersona,
+    TuneRequest,
 )
-from visard.daemon.api.schema import Consent, Job, PersonaInfo
+from visard.daemon.api.schema import Consent, Job, PersonaInfo, Tuning
 from visard.daemon.api.trials import RemovedInfo, Trial
 from visard.daemon.errors import PictureUnreadable
 from visard.engines.file_access import read_plain
@@ -86,6 +87,22 @@ class PersonaClient(Connection):
     def put_tuned(self, name: str, on: bool = True) -> PersonaInfo:
         """Let a persona look as it was tuned, or as before."""
         return self.ask("PATCH", _persona(name), PersonaInfo, {"tuned": on})
+
+    def tune_persona(self, name: str, wanted: TuneRequest | None = None) -> Job:
+        """Begin to tune a persona."""
+        return self.ask("POST", _persona(name) + "/tune", Job, wanted or TuneRequest())
+
+    def tuning(self, name: str) -> Tuning:
+        """Return what came of tuning a persona."""
+        return self.ask("GET", _persona(name) + "/tuning", Tuning)
+
+    def tuning_preview(self, name: str) -> bytes:
+        """Return a first look while a persona is tuned, as JPEG."""
+        return self.send("GET", _persona(name) + "/tuning/preview").content
+
+    def tuning_comparison(self, name: str) -> bytes:
+        """Return before and after, as PNG."""
+        return self.send("GET", _persona(name) + "/tuning/comparison").content
 
     def move_persona(self, name: str, before: str | None) -> list[PersonaInfo]:
         """Put a persona before another one, or last; return the library."""

@@ -1,6 +1,6 @@
 """What clients ask for: the bodies of requests to the control API. A field that is not known is refused."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -107,6 +107,14 @@ class PersonaChange(ProcessorRequest):
     title: Name = Field("", description="what people see, in any script")
     hidden: bool = Field(False, strict=True)
     tuned: bool = Field(True, strict=True, description="whether it looks as it was tuned, or as before")
+
+
+class TuneRequest(_Body):
+    """Whom a persona is tuned for, and for how long at most."""
+
+    driver: Literal["everybody", "camera"] = Field("everybody", description="camera: who sits there now")
+    minutes: Annotated[float, Field(ge=0.5, le=60, allow_inf_nan=False)] = 3.0
+    keep_clip: bool = Field(False, strict=True, description="keep what the camera sees; else it is no file")
 
 
 class PhotoChange(_Body):

@@ -14,13 +14,17 @@ GET      /personas                           list of PersonaInfo
 POST     /personas                           add photos or a trained model: NewPersona -> PersonaInfo
 POST     /personas/generate                  Generate -> Job
 GET      /personas/{name}                    PersonaInfo
-PATCH    /personas/{name}                    name, title, hidden, processor: PersonaChange -> PersonaInfo
+PATCH    /personas/{name}                    name, hidden, tuned, processor: PersonaChange -> PersonaInfo
 DELETE   /personas/{name}                    into the bin, or for good with ?forever=true
 POST     /personas/{name}/move               before another one, or last: Move -> list of PersonaInfo
 POST     /personas/{name}/restore            out of the bin -> PersonaInfo
 GET      /personas/{name}/thumbnail          JPEG
 GET      /personas/{name}/photos/{number}    JPEG of one of its photos, the first being 1
 PATCH    /personas/{name}/photos             add, remove or put first: PhotoChange -> PersonaInfo
+POST     /personas/{name}/tune               find what makes it more alike: TuneRequest -> Job
+GET      /personas/{name}/tuning             Tuning: what came of it
+GET      /personas/{name}/tuning/preview     JPEG of a first look, while it goes on
+GET      /personas/{name}/tuning/comparison  PNG of before and after
 GET      /bin                                list of RemovedInfo
 DELETE   /bin                                delete for good what is in the bin
 POST     /trials                             the bytes of a picture: find its faces -> Trial
@@ -36,7 +40,7 @@ GET      /enrolment                          EnrolmentInfo: whether the driver i
 POST     /enrolment                          learn what the driver looks like: EnrolRequest -> Job
 DELETE   /enrolment                          forget what the driver looks like
 GET      /processors                         list of ProcessorInfo: what can put a persona on, and its options
-DELETE   /jobs/{job}                         give up preparing a persona, or work on a model -> Status
+DELETE   /jobs/{job}                         give up preparing, tuning, or work on a model -> Status
 GET      /models                             list of ModelInfo: what can be fetched or imported
 POST     /models/import                      a file or folder of this machine: ImportModel -> Job
 POST     /models/{name}/file                 a file of a model, sent as the body -> Job
@@ -217,11 +221,47 @@ class Job(Fact):
     persona: str | None = None
     model: str | None = None
     """The model that it fetches, imports or checks."""
+    tunes: str | None = None
+    """The persona that it tunes."""
     cancellable: bool = False
     """It is no preparation of a persona and can be given up all the same."""
     progress: float | None = Field(None, description="0 to 1; null when nobody knows")
+    stage: int | None = Field(None, description="which of its stages it is in, the first being 1")
+    stages: int | None = None
+    seconds_left: int | None = None
     done: bool = False
     error: str | None = None
+
+
+class Likeness(Fact):
+    """Mean cosines by a network that recognises faces; 1 is the same picture."""
+
+    persona: float
+    """To the persona's photos."""
+    driver: float
+    """To the driver in the same picture."""
+
+
+class Tuning(Fact):
+    """The newest tuning of a persona since the daemon began; its job tells how far it is."""
+
+    persona: str
+    job: int
+    driver: str
+    """``everybody``, or ``camera``: whoever sat before it."""
+    over: bool = False
+    preview: bool = False
+    """A picture of a first look is there."""
+    comparison: bool = False
+    """A picture of before and after is there."""
+    refused: str | None = None
+    """Why the persona looks best as it was, and stays so."""
+    error: str | None = None
+    """Why it came to no end; the persona is as it was."""
+    before: Likeness | None = None
+    after: Likeness | None = None
+    clip: str | None = None
+    """Where the driver's clip is, which was to be kept."""
 
 
 class EnrolmentInfo(Fact):
@@ -301,6 +341,10 @@ class Status(Fact):
     engines: tuple[EngineInfo, ...] = ()
     """The networks at work."""
     jobs: tuple[Job, ...] = ()
+    tunings: tuple[Tuning, ...] = ()
+    """The newest one of each persona that was tuned."""
+    cannot_tune: str | None = None
+    """Why nothing can be tuned here, and what helps."""
     problems: tuple[Problem, ...] = ()
     numbers: Numbers
     reference: int | None = None

@@ -12,6 +12,7 @@ from visard.daemon.api.schema import Consent
 from visard.daemon.cli.options import ProcessorCommand, Time, processor_options, value_type
 from visard.daemon.cli.output import Output, common, pass_output
 from visard.daemon.cli.persona_output import tell, through_daemon
+from visard.daemon.cli.persona_tuning import Wanted, tune_persona
 from visard.daemon.cli.photo_arguments import (
     FILE,
     check_given,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 @click.option("--title", help="What people see, in any script.  [default: the name]")
 @click.option("--picture", type=FILE, help="A photo for a trained model, to be shown and animated.")
 @click.option("--try", "trial", is_flag=True, help="Only show how it would look, as 'try' does.")
+@click.option("--tune", "tuned", is_flag=True, help="Tune it at once, which takes minutes.")
 @processor_options
 @common
 @pass_output
@@ -54,6 +56,7 @@ def add(
     title: str | None,
     picture: Path | None,
     trial: bool,
+    tuned: bool,
     processor: str | None,
     options: dict[str, str | None],
 ) -> None:
@@ -74,10 +77,21 @@ def add(
             persona = Library().add_portraits(
                 portraits, name, Consent(consent), title, processor=processor, options=options
             )
+    if tuned and not output.json:
+        output.note(f"added {persona.name}")
+    if tuned:
+        tune_persona(output, Library(), persona, Wanted.usual(persona.name))
+        return
     done = f"added {persona.name}; wear it with: visard run --persona {persona.name!r}"
-    if persona.photos:
-        done += f"\nmore alike in minutes: visard personas tune {persona.name!r}"
-    tell(output, persona, done)
+    tell(output, persona, f"{done}\n{_offer(persona)}" if persona.photos else done)
+
+
+def _offer(persona: Persona) -> str:
+    """Say how a persona becomes more alike, and what that lacks here."""
+    from visard.daemon.pipeline.tuning import lacking
+
+    offer = f"more alike in minutes: visard personas tune {persona.name!r}"
+    return f"{offer} ({why})" if (why := lacking()) else offer
 
 
 def _add_model(

@@ -1,27 +1,30 @@
 """``visard personas tune``: likeness that is learned, for one driver or for everybody."""
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from visard.daemon.api.requests import TuneRequest
+from visard.daemon.api.schema import Job, Likeness, Tuning
 from visard.daemon.cli.output import Output, common, pass_output
 from visard.daemon.cli.persona_output import facts, through_daemon
 from visard.daemon.cli.photo_arguments import FILE, written
 from visard.daemon.config import paths
+from visard.daemon.errors import DaemonAbsent, DaemonError, TuningError, VisardError
 from visard.daemon.personas.library import Library
 from visard.daemon.personas.record import Persona
 
 if TYPE_CHECKING:
+    from visard.daemon.api.client import Client
     from visard.daemon.pipeline.tuning import Drivers
     from visard.models.processor import Report
-    from visard.models.train.tune.tuner import Outcome
 
 CAMERA = "camera"
-_MINUTES = 3.0
+MINUTES = 3.0
 
 
 @click.command()
@@ -32,7 +35,7 @@ _MINUTES = 3.0
     help="Tune it for one driver: a clip of a minute, or what the camera sees now.  [default: for everybody]",
 )
 @click.option(
-    "--minutes", type=click.FloatRange(0.5, 60), default=_MINUTES, show_default=True, help="How long at most."
+    "--minutes", type=click.FloatRange(0.5, 60), default=MINUTES, show_default=True, help="How long at most."
 )
 @click.option(
     "--keep-driver", type=FILE, metavar="FILE", help="Keep what the camera saw; else it is deleted."
@@ -54,7 +57,8 @@ def tune(
 ) -> None:
     """Learn how a persona is recognised better on others: minutes now, nothing in a call.
 
-    A driver's clip never leaves this machine, and is not copied. Ctrl-C leaves the persona as it was.
+    What the driver looks like never leaves this machine, and what the camera sees is no file unless it is
+    to be kept. Ctrl-C leaves the persona as it was.
     """
     if undo and redo:
         raise click.UsageError("--undo and --redo are opposites; say one of them")
@@ -66,52 +70,122 @@ def tune(
         _put(library, persona.name, redo)
         _tell(output, library, persona.name, f"{persona.name} looks as {'tuned' if redo else 'before'}")
         return
-    with output.working(f"tuning {persona.name}") as report:
-        outcome = _tuned(persona, driver, keep_driver, minutes, report)
-        picture = written(outcome.picture, out or paths.cache() / f"tuned-{persona.name}.png")
-    if outcome.correction is not None:
-        library.keep_correction(persona.name, outcome.correction)
-        _put(library, persona.name, True)
-    _tell_outcome(output, library, persona.name, outcome, picture)
+    wanted = Wanted(driver, minutes, keep_driver, out or paths.cache() / f"tuned-{persona.name}.png")
+    tune_persona(output, library, persona, wanted)
 
 
-def _tuned(
-    persona: Persona, driver: str | None, keep: Path | None, minutes: float, report: "Report"
-) -> "Outcome":
-    from visard.daemon.pipeline.tuning import check, everybody, tune
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a persona is to be tuned."""
+
+    driver: str | None
+    minutes: float
+    keep: Path | None
+    picture: Path
+    """Where before and after is written."""
+
+    @classmethod
+    def usual(cls, name: str) -> "Wanted":
+        """For everybody, as without any options."""
+        return cls(None, MINUTES, None, paths.cache() / f"tuned-{name}.png")
+
+
+def tune_persona(output: Output, library: Library, persona: Persona, wanted: Wanted) -> None:
+    """Tune a persona, and say what came of it: in the daemon, which has the camera, or without one here."""
+    from visard.daemon.pipeline.tuning import check
 
     check(persona)
+    with output.working(f"tuning {persona.name}") as report:
+        if wanted.driver in (None, CAMERA):
+            try:
+                made = _by_daemon(persona.name, wanted, report)
+            except DaemonAbsent:
+                made = _here(library, persona, wanted, report)
+        else:
+            made = _here(library, persona, wanted, report)
+    _tell_tuned(output, library, persona.name, made, wanted.picture)
+
+
+def _by_daemon(name: str, wanted: Wanted, report: "Report") -> Tuning:
+    """Have the daemon do it and tell how far it is; giving it up here gives it up there."""
+    from visard.daemon.api.client import Client
+
+    with Client() as daemon:
+        body = TuneRequest(
+            driver="camera" if wanted.driver else "everybody",
+            minutes=wanted.minutes,
+            keep_clip=wanted.keep is not None,
+        )
+        job = daemon.tune_persona(name, body).id
+        try:
+            _follow(daemon, job, report)
+        except BaseException:
+            with suppress(VisardError):
+                daemon.cancel(job)
+            raise
+        made = daemon.tuning(name)
+        wanted.picture.write_bytes(daemon.tuning_comparison(name))
+    if made.clip and wanted.keep:
+        shutil.move(made.clip, wanted.keep)
+    return made
+
+
+def _follow(daemon: "Client", number: int, report: "Report") -> None:
+    with daemon.events() as events:
+        for event in events:
+            jobs = [event.data] if event.event == "progress" else event.data.get("jobs", ())
+            for job in (job for job in map(Job.model_validate, jobs) if job.id == number):
+                if job.error:
+                    raise TuningError(job.error)
+                if job.done:
+                    return
+                left = "" if job.seconds_left is None else f", {job.seconds_left} s left"
+                report(job.progress or 0.0, job.step + left)
+    raise DaemonError("the daemon ended before the persona was tuned; it is as it was")
+
+
+def _here(library: Library, persona: Persona, wanted: Wanted, report: "Report") -> Tuning:
+    from dataclasses import asdict
+
+    from visard.daemon.pipeline.tuning import alone, everybody, tune
 
     def looking(share: float, text: str) -> None:
-        report(0.15 * share, text)
+        report(0.3 * share, text)
 
-    drivers = everybody(looking) if driver is None else _one(driver, keep, looking)
-    return tune(persona, drivers, lambda share, text: report(0.15 + 0.85 * share, text), minutes=minutes)
+    def learning(share: float, text: str) -> None:
+        report(0.3 + 0.7 * share, text)
+
+    with alone() as folder:
+        drivers = _one(wanted, folder, looking) if wanted.driver else everybody(looking)
+        outcome = tune(persona, drivers, learning, minutes=wanted.minutes)
+        written(outcome.picture, wanted.picture)
+        if outcome.correction is not None:
+            library.keep_correction(persona.name, outcome.correction)
+            _put(library, persona.name, True)
+    verdict = outcome.verdict
+    scores = {when: Likeness(**asdict(getattr(verdict, when))) for when in ("before", "after")}
+    return Tuning(
+        persona=persona.name, job=0, driver=wanted.driver or "everybody", over=True, comparison=True,
+        refused=verdict.refused, **scores,
+    )  # fmt: skip
 
 
-def _one(driver: str, keep: Path | None, report: "Report") -> "Drivers":
-    """Return frames of a clip, or of what the camera sees, which is recorded and deleted."""
-    from visard.daemon.media.video import VideoReader
-    from visard.daemon.pipeline.tuning import Driver, followed
-
-    with _clip(driver, keep, report) as path, VideoReader(path) as reader:
-        seconds = reader.length / reader.format.fps if reader.length else None
-        name = "you" if driver == CAMERA else path.name
-        return followed(Driver(name, reader, seconds), report)
-
-
-@contextmanager
-def _clip(driver: str, keep: Path | None, report: "Report") -> Iterator[Path]:
-    if driver != CAMERA:
-        yield Path(driver).expanduser()
-        return
+def _one(wanted: Wanted, folder: Path, report: "Report") -> "Drivers":
+    """Return frames of a clip, or of what the camera sees, which is no file unless it is to be kept."""
     from visard.daemon.config.file import ConfigFile
-    from visard.daemon.pipeline.tuning import record
+    from visard.daemon.media.video import VideoReader
+    from visard.daemon.pipeline.tuning import Driver, camera, camera_driver, followed, kept
 
-    with tempfile.TemporaryDirectory(dir=paths.cache()) as folder:
-        path = keep or Path(folder) / "driver.mp4"
-        record(ConfigFile(paths.config() / "config.toml").config.camera, path, report)
-        yield path
+    if wanted.driver != CAMERA:
+        path = Path(wanted.driver or "").expanduser()
+        with VideoReader(path) as reader:
+            seconds = reader.length / reader.format.fps if reader.length else None
+            return followed(Driver(path.name, reader, seconds), report)
+    pictures, clip = camera(ConfigFile(paths.config() / "config.toml").config.camera), folder / "driver.mp4"
+    found = followed(camera_driver(kept(pictures, clip) if wanted.keep else pictures), report)
+    if wanted.keep:
+        shutil.move(clip, wanted.keep)
+    return found
 
 
 def _put(library: Library, name: str, on: bool) -> None:
@@ -122,17 +196,16 @@ def _tell(output: Output, library: Library, name: str, text: str, **more: Any) -
     output.result({**facts(library.get(name)), **more}, text)
 
 
-def _tell_outcome(output: Output, library: Library, name: str, outcome: "Outcome", picture: Path) -> None:
-    from dataclasses import asdict
-
-    verdict = outcome.verdict
-    before, after = verdict.before, verdict.after
+def _tell_tuned(output: Output, library: Library, name: str, made: Tuning, picture: Path) -> None:
+    before, after = made.before, made.after
+    assert before is not None
+    assert after is not None
     likeness = f"likeness {before.persona:.2f} -> {after.persona:.2f}, driver {before.driver:.2f} -> "
     likeness += f"{after.driver:.2f}"
-    if verdict.refused is None:
+    if made.refused is None:
         text = f"{name} is tuned: {likeness}\nback to the old look with: visard personas tune {name} --undo"
     else:
-        text = f"{name} stays as it was: {verdict.refused} ({likeness})"
-    scores = {"before": asdict(before), "after": asdict(after), "refused": verdict.refused}
+        text = f"{name} stays as it was: {made.refused} ({likeness})"
     text += f"\nbefore and after: {picture}"
+    scores = made.model_dump(include={"before", "after", "refused"})
     _tell(output, library, name, text, tuning=scores, comparison=str(picture))

@@ -11,7 +11,7 @@ from visard.daemon.api.requests import NewPersona, PersonaChange, TrialPersona
 from visard.daemon.api.schema import ErrorBody
 from visard.daemon.personas.describe import describe
 from visard.daemon.server import error_handlers
-from visard.daemon.server.common_routes import library, models, trainings, trials
+from visard.daemon.server.common_routes import library, models, trainings, trials, tunings
 from visard.daemon.server.deps import Api
 from visard.daemon.server.middleware import BodyLimit, TokenAuth
 from visard.daemon.server.responses import ANY_ROUTE, REFERENCE
@@ -24,6 +24,7 @@ _ROUTERS = (
     personas.router,
     library.router,
     trials.router,
+    tunings.router,
     model_import.router,
     models.router,
     trainings.router,

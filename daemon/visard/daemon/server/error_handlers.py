@@ -26,6 +26,7 @@ from visard.daemon.errors import (
     ProcessorUnknown,
     SinkError,
     SourceError,
+    TuningError,
     VisardError,
     WouldReveal,
 )
@@ -35,6 +36,7 @@ STATUS: Mapping[type[VisardError], int] = {
     PersonaUnknown: 404,
     PersonaError: 409,
     PortraitError: 409,
+    TuningError: 409,
     EnrolmentError: 409,
     DaemonRunning: 409,
     ConfigError: 422,

@@ -41,7 +41,7 @@ class JpegResponse(Response):
 
 
 class PngResponse(Response):
-    """A picture that is kept as it is."""
+    """A picture without loss."""
 
     media_type = "image/png"
 

@@ -26,7 +26,15 @@ def check_awake(controller: Controller, refusal: type[VisardError]) -> None:
 def camera_pictures(
     controller: Controller, driver: JpegStream, refusal: type[VisardError]
 ) -> Iterator[tuple[Image, float]]:
-    """Yield what the camera sees, BGR, and when in seconds; looking at it switches it on.
+    """Yield what the camera sees, BGR, and when in seconds; see ``camera_jpegs``."""
+    for jpeg, now in camera_jpegs(controller, driver, refusal):
+        yield np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), np.uint8), now
+
+
+def camera_jpegs(
+    controller: Controller, driver: JpegStream, refusal: type[VisardError]
+) -> Iterator[tuple[bytes, float]]:
+    """Yield what the camera sees as JPEG, and when in seconds; looking at it switches it on.
 
     Raises ``refusal`` without a camera.
     """
@@ -38,8 +46,7 @@ def camera_pictures(
                 raise refusal("the demo driver plays; plug in a camera, or choose one")
             if taken is not None:
                 number, empty = taken[0], 0
-                image = cv2.imdecode(np.frombuffer(taken[1], np.uint8), cv2.IMREAD_COLOR)
-                yield np.asarray(image, np.uint8), time.monotonic()
+                yield taken[1], time.monotonic()
             elif (empty := empty + 1) >= _OPENING or _lost(controller):
                 why = controller.live.capture.why or "nothing came for some seconds"
                 raise refusal(f"the camera gives no picture: {why}")

@@ -4,16 +4,24 @@ import itertools
 import logging
 from collections.abc import Callable
 from threading import Lock, Thread
+from typing import Protocol
 
 from visard.daemon.api.schema import Job
 from visard.daemon.errors import VisardError
 from visard.engines.errors import Cancelled
-from visard.models.processor import Report
 
 log = logging.getLogger(__name__)
 
 REMEMBERED = 8
 """Jobs that are told of, the oldest finished ones are forgotten first."""
+
+
+class JobReport(Protocol):
+    """Told how much of a job is done, 0 to 1, and what is being done; raises Cancelled to give it up."""
+
+    def __call__(self, share: float, step: str, **facts: int | None) -> None:
+        """``facts`` are further fields of a Job."""
+        ...
 
 
 class Jobs:
@@ -31,12 +39,20 @@ class Jobs:
         with self._lock:
             return tuple(self._jobs.values())
 
-    def start(self, title: str, work: Callable[[Report], str | None], *, model: str | None = None) -> Job:
+    def start(
+        self,
+        title: str,
+        work: Callable[[JobReport], str | None],
+        *,
+        model: str | None = None,
+        tunes: str | None = None,
+    ) -> Job:
         """Start ``work``, which tells how far it is and returns the persona that it made, if it made one.
 
-        Work on a ``model`` can be given up.
+        Work on a ``model``, and that ``tunes`` a persona, can be given up.
         """
-        job = Job(id=next(self._numbers), title=title, model=model, cancellable=model is not None)
+        cancellable = model is not None or tunes is not None
+        job = Job(id=next(self._numbers), title=title, model=model, tunes=tunes, cancellable=cancellable)
         self._put(job)
         Thread(target=self._run, args=(job, work), name=f"visard job {job.id}", daemon=True).start()
         return job
@@ -50,11 +66,11 @@ class Jobs:
             self._given_up.add(number)
             return True
 
-    def _run(self, job: Job, work: Callable[[Report], str | None]) -> None:
-        def report(share: float, text: str) -> None:
+    def _run(self, job: Job, work: Callable[[JobReport], str | None]) -> None:
+        def report(share: float, step: str, **facts: int | None) -> None:
             if job.id in self._given_up:
                 raise Cancelled("it was given up")
-            told = job.model_copy(update={"progress": share, "step": text})
+            told = job.model_copy(update={"progress": share, "step": step, **facts})
             if self._jobs.get(job.id) != told:
                 self._put(told)
 

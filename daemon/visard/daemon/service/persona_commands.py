@@ -11,7 +11,7 @@ from visard.daemon.api.requests import NewPersona, PhotoChange, TrialPersona
 from visard.daemon.api.schema import Job, PersonaInfo, ProcessorInfo
 from visard.daemon.api.trials import RemovedInfo, Trial
 from visard.daemon.config.file import Config
-from visard.daemon.errors import PersonaError
+from visard.daemon.errors import PersonaError, TuningError
 from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.personas.describe import describe
 from visard.daemon.personas.entry_files import is_model
@@ -20,18 +20,21 @@ from visard.daemon.personas.prepare import time_limit, typed_options
 from visard.daemon.pipeline.photos import examined
 from visard.daemon.pipeline.sample import sample
 from visard.daemon.service import snapshot
-from visard.daemon.service.camera_pictures import camera_photo
+from visard.daemon.service.camera_pictures import camera_jpegs, camera_photo, check_awake
 from visard.daemon.service.controller import Controller
 from visard.daemon.service.jobs import Jobs
 from visard.daemon.service.persona_index import PersonaIndex, info, jpeg, thumbnail
 from visard.daemon.service.prepared import PreparedPersonas
 from visard.daemon.service.trials import Trials
+from visard.daemon.service.tuning_child import Jpegs
+from visard.daemon.service.tunings import Tunings
 from visard.models.photo.faces import LONGEST
 from visard.models.picture_file import read_picture
 from visard.models.processor import Report
 
 if TYPE_CHECKING:
     from visard.models.portrait import Portrait
+    from visard.models.swap.mesh.correction import Correction
 
 ADD_LIMIT = ADD_TIMEOUT - 30
 """Seconds for adding a persona, so that whoever asked hears why it was given up."""
@@ -43,6 +46,8 @@ class PersonaCommands:
     driver: JpegStream
     trials: Trials
     """Faces that are tried before they are added."""
+    tunings: Tunings
+    """Personas that are tuned."""
     _library: Library
     _index: PersonaIndex
     _prepared: PreparedPersonas
@@ -142,12 +147,15 @@ class PersonaCommands:
         return self.persona(after.name)
 
     def cancel(self, job: int) -> None:
-        """Give up preparing the persona that somebody waits for, or work on a model. Raises PersonaError."""
+        """Give up preparing the persona that somebody waits for, tuning, or work on a model.
+
+        Raises PersonaError.
+        """
         if self._jobs.cancel(job):
             return
         if job != snapshot.PREPARING or self._controller.wanted is None:
             raise PersonaError(
-                f"job {job} cannot be given up; only preparing a persona and work on models can"
+                f"job {job} cannot be given up; only preparing or tuning a persona and work on models can"
             )
         self._prepared.cancel()
 
@@ -186,6 +194,17 @@ class PersonaCommands:
         changed = self._library.put_tuned(name, on).name
         self._anew(changed)
         return self._new(changed)
+
+    def _put_correction(self, name: str, correction: "Correction") -> None:
+        """Put on what tuning found."""
+        changed = self._library.keep_correction(name, correction).name
+        self._anew(changed)
+        self._new(changed)
+
+    def _camera_jpegs(self) -> Jpegs:
+        """Return what the camera sees; raises TuningError, also while it is read."""
+        check_awake(self._controller, TuningError)
+        return camera_jpegs(self._controller, self.driver, TuningError)
 
     def move_persona(self, name: str, before: str | None) -> None:
         """Put a persona before another one in the library, or last."""

@@ -21,6 +21,7 @@ from visard.daemon.errors import ConfigError, PersonaUnknown, VisardError
 from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.personas.library import Library
 from visard.daemon.personas.prepare import PreparedPersona, candidates, mode_for
+from visard.daemon.pipeline import tuning
 from visard.daemon.pipeline.recipe import Switches
 from visard.daemon.service import descriptors, memory, snapshot
 from visard.daemon.service.controller import Controller
@@ -33,6 +34,7 @@ from visard.daemon.service.persona_index import PersonaIndex
 from visard.daemon.service.prepared import PreparedPersonas
 from visard.daemon.service.trainings import Trainings
 from visard.daemon.service.trials import Trials
+from visard.daemon.service.tunings import Tunings
 from visard.daemon.sources._cameras import CameraDevice, list_cameras
 from visard.daemon.sources._select import SourceSelector
 
@@ -70,6 +72,7 @@ class Service(PersonaCommands):
         self._prepared = PreparedPersonas(library, self._changed, ahead=opened is None)
         self._jobs = Jobs(self._changed)
         self.trials = Trials(self._jobs, self._keep)
+        self.tunings = Tunings(self._jobs, library, self._camera_jpegs, self._put_correction)
         self.models = ModelFiles(self._jobs, lambda: self.config().models_mirror)
         """Models that others publish."""
         self.trainings = Trainings(paths.trainings)
@@ -88,6 +91,7 @@ class Service(PersonaCommands):
 
     def start(self, ready: PreparedPersona | None = None) -> None:
         """Begin, and put on who is ``ready``, else who is configured; what takes long happens on threads."""
+        tuning.sweep()
         self._unwatch = engine_report.watch(self._changed)
         self._controller.start()
         if self._file.softened:
@@ -122,6 +126,7 @@ class Service(PersonaCommands):
         self._controller.stop()
         self._controller.live.pipeline.settle(settle)
         self._prepared.close(settle)
+        self.tunings.close()
         self.trials.close()
         self.result.close()
         self.driver.close()
@@ -148,7 +153,12 @@ class Service(PersonaCommands):
     def status(self) -> Status:
         """Return the whole snapshot."""
         return snapshot.status(
-            self._controller, self._prepared, self._jobs.all(), self.personas(), self.config()
+            self._controller,
+            self._prepared,
+            self._jobs.all(),
+            self.personas(),
+            self.config(),
+            self.tunings.all(),
         )
 
     def switch_persona(self, name: str, mode: Mode | None = None) -> None:

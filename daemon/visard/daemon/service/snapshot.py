@@ -10,10 +10,21 @@ import psutil
 
 from visard.daemon.api import schema
 from visard.daemon.api.engines import CandidateInfo, EngineInfo
-from visard.daemon.api.schema import CameraState, Faces, GuardStatus, Job, PersonaInfo, Problem, State, Status
+from visard.daemon.api.schema import (
+    CameraState,
+    Faces,
+    GuardStatus,
+    Job,
+    PersonaInfo,
+    Problem,
+    State,
+    Status,
+    Tuning,
+)
 from visard.daemon.config.file import Config
 from visard.daemon.diagnostics import engine_report
 from visard.daemon.personas.prepare import FAST
+from visard.daemon.pipeline import tuning
 from visard.daemon.pipeline.capture import Presence
 from visard.daemon.pipeline.recipe import Recipe, Switches
 from visard.daemon.pipeline.stats import PipelineStatus, Snapshot
@@ -38,6 +49,7 @@ def status(
     jobs: Sequence[Job],
     personas: Sequence[PersonaInfo],
     config: Config,
+    tunings: Sequence[Tuning],
 ) -> Status:
     """Return the whole snapshot."""
     live, recipe, switches = controller.live, controller.recipe, controller.switches
@@ -69,6 +81,8 @@ def status(
         personas=tuple(personas),
         engines=working,
         jobs=(*preparing(wanted, prepared), *compiling(working), *jobs),
+        tunings=tuple(tunings),
+        cannot_tune=tuning.lacking(),
         problems=found,
         numbers=numbers(running.stats, running.drops, still=live.capture.gone),
         reference=running.reference,

@@ -9,9 +9,10 @@ from visard.engines.accuracy import ReferenceResults
 from visard.engines.cache import cache as store
 from visard.engines.cache.cache import Cache, CachedEngine, CacheEntry, CacheKey
 from visard.engines.cache.digest import digest
+from visard.engines.child_process import ChildLog, Message
 from visard.engines.compile import ipc
 from visard.engines.compile.compile import CompileResult, CompileTask, compile_network, scratch
-from visard.engines.compile.process import WorkerLog, WorkerProcess
+from visard.engines.compile.process import WorkerProcess
 from visard.engines.errors import BuildFailed, Cancelled, EngineError
 from visard.engines.interfaces import Backend, Options, Progress, Report, Samples
 
@@ -115,7 +116,7 @@ class CompileJob:
 
     def _in_child(self, folder: Path, *, compiling: bool = True) -> CompileResult:
         name = f"{self._task.model.stem}-{self._backend.name}-{self._task.options.precision}"
-        log = WorkerLog(self._cache.logs, name)
+        log = ChildLog(self._cache.logs, name)
         child = self._child = WorkerProcess(log)
         try:
             child.tell(self._backend, self._task, folder, compiling=compiling)
@@ -133,7 +134,7 @@ class CompileJob:
             plan, ReferenceResults.from_bytes(reference, head["reason"]), tuple(head["made"])
         )
 
-    def _listen(self, child: WorkerProcess, log: WorkerLog) -> ipc.Message:
+    def _listen(self, child: WorkerProcess, log: ChildLog) -> Message:
         """Pass progress on until the child is done; raise when it ends, hangs or is not wanted any more."""
         pace, deadline = Eta(), time.monotonic() + self._timeout
         while True:

@@ -13,7 +13,7 @@ from visard.daemon.api.requests import PersonaRequest, ProcessorRequest
 from visard.daemon.api.schema import ProcessorInfo, Status
 from visard.daemon.media.jpeg_stream import JpegStream
 from visard.daemon.server import error_handlers
-from visard.daemon.server.common_routes import library, models, trainings, trials
+from visard.daemon.server.common_routes import library, models, trainings, trials, tunings
 from visard.daemon.server.events import EventBroadcaster
 from visard.daemon.server.middleware import BodyLimit
 from visard.daemon.server.responses import MEDIA_TYPE, mjpeg_parts
@@ -34,6 +34,7 @@ FILES = {
     "/trainings.css": "trainings.css",
     "/trainings.js": "trainings.js",
     "/texts.js": "texts.js",
+    "/tuning.js": "tuning.js",
     "/icon.svg": "icon.svg",
 }
 
@@ -50,6 +51,7 @@ def application(service: Service, broadcaster: EventBroadcaster) -> ASGIApp:
     app.include_router(_commands(service))
     app.include_router(library.router)
     app.include_router(trials.router)
+    app.include_router(tunings.router)
     app.include_router(models.router)
     app.include_router(trainings.router)
     app.state.service = service

@@ -63,7 +63,7 @@ def processors(service: ServiceDep) -> list[ProcessorInfo]:
 
 @router.delete("/jobs/{job}", responses=CONFLICT)
 def cancel(service: ServiceDep, job: int) -> Status:
-    """Give up preparing the persona that somebody waits for, or work on a model."""
+    """Give up preparing the persona that somebody waits for, tuning one, or work on a model."""
     service.cancel(job)
     return service.status()
 

@@ -8,7 +8,9 @@ const COUNTDOWN = 3; // seconds before a snapshot
 const CONSENTS = ["self", "permission", "generated", "public-domain"];
 
 export class AddingDialog {
-  constructor() {
+  /** `added(name)` hears of what was added. */
+  constructor(added) {
+    this.added = added;
     this.dialog = find("#adding");
     this.trial = null;
     this.looks = 0;
@@ -133,6 +135,7 @@ export class AddingDialog {
       const added = await ask("POST", `${this.path()}/persona`, body);
       this.trial = null;
       this.dialog.close();
+      this.added(added.name);
       find(`#personas [data-name="${CSS.escape(added.name)}"] button`)?.focus();
     } catch (error) {
       this.say(error.message, true);

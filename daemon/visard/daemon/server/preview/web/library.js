@@ -78,7 +78,7 @@ export class LibraryPanel {
     const button = item.firstChild;
     const current = persona.name === status.persona;
     const coming = persona.name === status.wanted && !current;
-    const job = status.jobs.find((each) => each.persona === persona.name && !each.done);
+    const job = status.jobs.find((each) => [each.persona, each.tunes].includes(persona.name) && !each.done);
     const bar = button.querySelector("progress");
     const why = persona.damaged ?? persona.warnings.join("\n");
     item.classList.toggle("hidden", persona.hidden);
@@ -90,7 +90,7 @@ export class LibraryPanel {
     mark.setAttribute("aria-label", say("marked"));
     bar.hidden = !(coming || job);
     level(bar, job);
-    button.querySelector("small").textContent = condition(persona, current, !bar.hidden);
+    button.querySelector("small").textContent = condition(persona, current, !bar.hidden, job?.tunes);
     if (item.querySelector(".why")) item.querySelector(".why").textContent = why;
     for (const each of item.querySelectorAll(".tools button")) this.updateTool(each, persona);
   }
@@ -190,8 +190,9 @@ export class LibraryPanel {
   }
 }
 
-function condition(persona, current, preparing) {
+function condition(persona, current, preparing, tuned) {
   if (persona.damaged) return say("damaged");
+  if (tuned) return say("tuningNow");
   if (preparing) return say("preparing");
   if (current) return `✓ ${say("current")}`;
   if (persona.hidden) return say("hiddenPersona");

@@ -9,6 +9,7 @@ import { Stream } from "/pictures.js";
 import { ProcessorPanel } from "/processor.js";
 import { say, translate, translated } from "/texts.js";
 import { TrainingsPanel } from "/trainings.js";
+import { TuningPanel } from "/tuning.js";
 
 const RETRY = 2000; // milliseconds between two tries to reach the daemon
 
@@ -17,7 +18,8 @@ const result = new Stream("/result", find("#result"));
 const chart = new Chart(find("#time"));
 const panel = new ProcessorPanel((name, body) => send("PATCH", `/persona/${encodeURIComponent(name)}`, body));
 const library = new LibraryPanel((name) => post("/persona", { name }), complain);
-const adding = new AddingDialog();
+const tuning = new TuningPanel();
+const adding = new AddingDialog((name) => tuning.offer(name));
 const models = new ModelsPanel(complain);
 const trainings = new TrainingsPanel();
 let status = null;
@@ -217,6 +219,7 @@ function titled(name) {
 
 function showPersonas() {
   library.show(status);
+  tuning.show(status);
   find("#mode").disabled = !status.persona;
   for (const input of document.querySelectorAll("#mode input")) input.checked = input.value === status.mode;
 }
