@@ -23,6 +23,7 @@ NOT_IMPORTED = {
     "tensorrt-rtx-cu13-bindings": "imported by the name that the backend has",
     "tensorrt-rtx-cu13-libs": "loaded by its bindings",
     "tensorrt-cu13": "imported by the name that the backend has",
+    "tensorboard": "imported by torch.utils.tensorboard",
 }
 RUNTIME = ("", "camera", "tray")
 MACHINES = [
