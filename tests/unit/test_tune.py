@@ -96,7 +96,7 @@ def test_what_is_told_gives_it_up(seen: list[View]) -> None:
         fit([seen], [portrait("marco")], tired, Settings())
 
 
-BEFORE = Scores(persona=0.5, driver=0.2, expression=0.9, jitter=1.1, shape=0.01)
+BEFORE = Scores(persona=0.5, driver=0.2, expression=0.9, jitter=-0.1, unsure=0.03, shape=0.01)
 BETTER = replace(BEFORE, persona=0.6, driver=0.15)
 
 
@@ -107,7 +107,8 @@ BETTER = replace(BEFORE, persona=0.6, driver=0.15)
         (replace(BETTER, persona=0.51), "persona"),
         (replace(BETTER, driver=0.21), "driver"),
         (replace(BETTER, expression=0.88), "expression"),
-        (replace(BETTER, jitter=1.2), "trembles"),
+        (replace(BETTER, jitter=-0.06), None),
+        (replace(BETTER, jitter=0), "trembles"),
         (replace(BETTER, shape=0.02), "shape"),
     ],
 )

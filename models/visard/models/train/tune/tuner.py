@@ -16,7 +16,7 @@ from visard.models.train.tune.views import Frame, views
 
 _HELD_OUT = 3
 """One part in so many of each driver's frames, the last, is not fitted."""
-_SHARES = (1.0, 0.75, 0.5)
+_SHARES = (1.0, 0.75, 0.5, 0.3)
 """How much of the correction is tried, all of it first."""
 _SHOWN = 6
 
