@@ -213,7 +213,7 @@ def _lit_area() -> Tensor:
     side = 4 * LIGHT_SIDE
     features = polygons(side, [EYE_RING_LEFT, EYE_RING_RIGHT, LIPS_OUTER], 4)
     soft = 1 - cv2.GaussianBlur(features.astype(np.float32) / 255, (0, 0), 2.5)
-    area = np.where(features > 0, 0, soft) * smoothstep(edge_distance(side), 0.03, 0.12)
+    area = np.where(features > 0, 0, soft) * smoothstep(edge_distance(side), 0.05, 0.18)
     size = (LIGHT_SIDE, LIGHT_SIDE)
     return torch.from_numpy(cv2.resize(area.astype(np.float32), size, interpolation=cv2.INTER_AREA))
 
