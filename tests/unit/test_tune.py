@@ -13,6 +13,7 @@ from visard.models.five_points import ARCFACE
 from visard.models.swap.mesh.correction import FARTHEST, STRONGEST, Correction
 from visard.models.swap.mesh.texture import Texture
 from visard.models.track.recogniser import Recogniser, align_for_recognition
+from visard.models.train.tune import tuner
 from visard.models.train.tune.fit import Settings, _Known, fit
 from visard.models.train.tune.identity import Identity, cut_out
 from visard.models.train.tune.render import Batch, render
@@ -129,6 +130,19 @@ BETTER = replace(BEFORE, persona=0.6, driver=0.15)
 def test_the_trained_recogniser_does_not_decide_alone(after: Scores, why: str | None) -> None:
     refused = judged(BEFORE, after).refused
     assert (refused is None) if why is None else (why in str(refused))
+
+
+@pytest.mark.parametrize(("drivers", "share"), [(("you",), 1), (("hanna", "nico"), 0.5)])
+def test_strangers_get_half_of_what_is_found(
+    found: Correction, monkeypatch: pytest.MonkeyPatch, drivers: tuple[str, ...], share: float
+) -> None:
+    plain = Texture.of(portrait("marco"))
+    monkeypatch.setattr(tuner, "Judge", lambda *_: lambda texture, _: BEFORE if texture is plain else BETTER)
+    monkeypatch.setattr(tuner, "_picture", lambda *_: np.zeros((1, 1, 3), np.uint8))
+    held_out = {name: frames() for name in drivers}
+    outcome = tuner._compared([portrait("marco")], plain, found, held_out, lambda *_: None)
+    assert outcome.correction is not None
+    assert np.array_equal(outcome.correction.shape, found.scaled(share).shape)
 
 
 def test_jitter_is_what_the_driver_has_not() -> None:
