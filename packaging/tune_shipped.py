@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from visard.daemon.personas.correction_files import keep_beside
+from visard.daemon.personas.correction_files import drop_others, keep_beside
 from visard.daemon.personas.entries import SHIPPED
 from visard.daemon.personas.record import RECORD, Persona, read
 from visard.daemon.pipeline.tuning import everybody, tune
@@ -38,6 +38,7 @@ def main() -> None:
         if outcome.correction is not None:
             kept = keep_beside(persona.folder, outcome.correction)
             record = json.loads((persona.folder / RECORD).read_text())
+            drop_others(persona.folder, kept)
             record["tuned"] = kept.model_dump(exclude_defaults=True)
             (persona.folder / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 

@@ -19,7 +19,7 @@ from visard.models.portrait import Portrait
 from visard.models.processor import Report
 from visard.models.swap.mesh.correction import FARTHEST, LIGHT_SIDE, STRONGEST, Correction
 from visard.models.swap.mesh.light import smoothstep
-from visard.models.train.tune.identity import Identity
+from visard.models.train.tune.identity import Identity, cut_out
 from visard.models.train.tune.render import Batch, render
 from visard.models.train.tune.views import FIVE_AT, View
 
@@ -33,9 +33,12 @@ _ALIKE, _UNLIKE = 0.85, 0.05
 """Cosines from which more likeness to the persona, and less to the driver, earns nothing."""
 _PERSONA, _DRIVER, _SAME, _STRUCTURE = 1.5, 0.3, 2.0, 5.0
 """Weights of the loss: persona, driver, the picture as it was, and its structure."""
-_SHAPE_RATE, _LIGHT_RATE = 0.05, 0.04
-_JITTER = 0.8
-"""Pixels by which what the recogniser sees is displaced at random."""
+_RATES = (0.05, 0.04)
+"""Learning rates of shape and light."""
+_FEATURES = 0.7
+"""Weight of what the recogniser sees on its way, which it shares with others more than what it ends with."""
+_JITTER, _TURN = 2.0, 0.05
+"""Pixels by which what the recogniser sees is displaced at random, and by how much turned and scaled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ def fit(
     """
     generator = torch.Generator().manual_seed(settings.seed)
     identity = Identity()
-    persona = _persona(identity, portraits, generator)
+    persona = _Known.of(identity, portraits, generator)
     search = _Search()
     start = time.monotonic()
     for step in range(settings.steps):
@@ -78,10 +81,7 @@ class _Search:
     def __init__(self) -> None:
         self._points = torch.zeros(468, 3, requires_grad=True)
         self._texels = torch.zeros(LIGHT_SIDE, LIGHT_SIDE, requires_grad=True)
-        groups = [
-            {"params": [self._points], "lr": _SHAPE_RATE},
-            {"params": [self._texels], "lr": _LIGHT_RATE},
-        ]
+        groups = [{"params": [each]} for each in (self._points, self._texels)]
         self._optimiser = torch.optim.Adam(groups, betas=(0.9, 0.99))
         self._steps = 0
 
@@ -103,7 +103,7 @@ class _Search:
     def slow_down(self, done: float) -> None:
         """Begin gently, and from 60 % of the way on take ever smaller steps."""
         pace = min(1, (self._steps + 1) / 10) * min(1, 1 - 0.9 * (done - 0.6) / 0.4)
-        for group, rate in zip(self._optimiser.param_groups, (_SHAPE_RATE, _LIGHT_RATE), strict=True):
+        for group, rate in zip(self._optimiser.param_groups, _RATES, strict=True):
             group["lr"] = rate * pace
 
     def follow(self, loss: Tensor) -> None:
@@ -118,34 +118,68 @@ class _Search:
         return Correction(*(each.detach().numpy().astype(np.float32) for each in (self.shape, self.light)))
 
 
-def _loss(batch: Batch, search: _Search, identity: Identity, persona: Tensor, generator: Generator) -> Tensor:
+def _loss(
+    batch: Batch, search: _Search, identity: Identity, persona: "_Known", generator: Generator
+) -> Tensor:
     pictures, five = render(batch, search.shape, search.light)
-    seen = _otherwise_lit(pictures, generator)
-    now = identity(seen, _displaced(five, generator))
+    faces = cut_out(_otherwise_lit(pictures, generator), _displaced(five, generator))
+    mirrored = bool(torch.rand(1, generator=generator) < 0.5)
+    now, maps = identity.seen(faces.flip(3) if mirrored else faces)
     with torch.no_grad():
         driver = identity(batch.driver, torch.from_numpy(FIVE_AT).expand(len(now), 5, 2))
-    alike = (F.relu(_ALIKE - now @ persona) * batch.weight).mean()
+    alike = (F.relu(_ALIKE - now @ persona.embedding) * batch.weight).mean()
     unlike = F.relu((now * driver).sum(1) - _UNLIKE).mean()
     same = (pictures - batch.swapped).abs().mean()
-    return _PERSONA * alike + _DRIVER * unlike + _SAME * same + _STRUCTURE * _dssim(pictures, batch.swapped)
+    structure = _dssim(pictures, batch.swapped)
+    features = persona.features_off(maps, mirrored, batch.weight)
+    return _PERSONA * alike + _DRIVER * unlike + _FEATURES * features + _SAME * same + _STRUCTURE * structure
 
 
-def _persona(identity: Identity, portraits: Sequence[Portrait], generator: Generator) -> Tensor:
-    """The mean embedding of photos, each seen 16 times, a little displaced, [128]."""
-    found = []
-    with torch.no_grad():
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the recogniser makes of the persona's photos."""
+
+    embedding: Tensor
+    """The mean over photos, each seen 16 times, a little displaced, [128]."""
+    maps: list[Tensor]
+    """What is seen on the way, of each photo; first as it is, then mirrored."""
+
+    @classmethod
+    def of(cls, identity: Identity, portraits: Sequence[Portrait], generator: Generator) -> "_Known":
+        faces, whole = [], []
         for portrait in portraits:
-            picture = torch.from_numpy(portrait.image).permute(2, 0, 1)[None] / 255
+            picture = (torch.from_numpy(portrait.image).permute(2, 0, 1)[None] / 255).expand(16, -1, -1, -1)
             five = torch.from_numpy(portrait.face.landmarks[FIVE_POINTS, :2])[None].expand(16, 5, 2)
             scale = portrait.face.size / 150  # a view's face has about so many pixels
-            found.append(identity(picture.expand(16, -1, -1, -1), _displaced(five, generator, scale)).mean(0))
-    return F.normalize(torch.stack(found).mean(0), dim=0)
+            faces.append(cut_out(picture, _displaced(five, generator, scale)))
+            whole.append(cut_out(picture[:1], five[:1]))
+        with torch.no_grad():
+            found = F.normalize(
+                torch.stack([identity.seen(each)[0].mean(0) for each in faces]).mean(0), dim=0
+            )
+            both = torch.stack([torch.cat(whole), torch.cat(whole).flip(3)])
+            maps = [identity.seen(each)[1] for each in both]
+        return cls(found, [torch.stack(each) for each in zip(*maps, strict=True)])
+
+    def features_off(self, maps: list[Tensor], mirrored: bool, weight: Tensor) -> Tensor:
+        """How far what is seen where is from the photo that is nearest to it, summed over the maps."""
+        off = [
+            1 - torch.einsum("nchw,pchw->nphw", now, known[int(mirrored)]).mean((2, 3)).max(1).values
+            for now, known in zip(maps, self.maps, strict=True)
+        ]
+        return (torch.stack(off).sum(0) * weight).mean()
 
 
 def _displaced(five: Tensor, generator: Generator, scale: float = 1.0) -> Tensor:
-    together = torch.randn(len(five), 1, 2, generator=generator)
-    each = torch.randn(five.shape, generator=generator)
-    return five + _JITTER * scale * (together + 0.5 * each)
+    """Move, turn and scale points at random as a whole, [n, 5, 2]."""
+    middle = five.mean(1, keepdim=True)
+    turn, size = _TURN * torch.randn(2, len(five), 1, generator=generator)
+    around = torch.view_as_complex((five - middle).contiguous()) * torch.polar(torch.exp(size), turn)
+    return (
+        middle
+        + torch.view_as_real(around)
+        + _JITTER * scale * torch.randn(len(five), 1, 2, generator=generator)
+    )
 
 
 def _otherwise_lit(pictures: Tensor, generator: Generator) -> Tensor:
@@ -179,7 +213,7 @@ def _lit_area() -> Tensor:
     side = 4 * LIGHT_SIDE
     features = polygons(side, [EYE_RING_LEFT, EYE_RING_RIGHT, LIPS_OUTER], 4)
     soft = 1 - cv2.GaussianBlur(features.astype(np.float32) / 255, (0, 0), 2.5)
-    area = np.where(features > 0, 0, soft) * smoothstep(edge_distance(side), 0.03, 0.12)
+    area = np.where(features > 0, 0, soft) * smoothstep(edge_distance(side), 0.05, 0.18)
     size = (LIGHT_SIDE, LIGHT_SIDE)
     return torch.from_numpy(cv2.resize(area.astype(np.float32), size, interpolation=cv2.INTER_AREA))
 

@@ -14,6 +14,8 @@ from visard.models.track.recogniser import SIDE
 
 Step = Callable[[Tensor], Tensor]
 
+_ON_THE_WAY = (20, 34, 48)
+"""Steps of the 59 after which features are compared: 28, 14 and 7 places a side."""
 _AT = torch.tensor(ARCFACE, dtype=torch.float32)
 
 
@@ -29,10 +31,19 @@ class Identity:
         ``pictures`` are BGR 0..1, [n, 3, height, width], ``five`` the eyes, nose and corners of the mouth in
         them, [n, 5, 2] in pixels.
         """
-        values = cut_out(pictures, five).flip(1) * 255
-        for step in self._steps:
+        return self.seen(cut_out(pictures, five))[0]
+
+    def seen(self, faces: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return embeddings of faces as ``cut_out`` gives them, and what is seen where on the way to them.
+
+        The latter are feature maps of length 1 at each place, [n, channels, height, width].
+        """
+        values, maps = faces.flip(1) * 255, []
+        for number, step in enumerate(self._steps):
             values = step(values)
-        return F.normalize(values, dim=1)
+            if number in _ON_THE_WAY:
+                maps.append(F.normalize(values, dim=1))
+        return F.normalize(values, dim=1), maps
 
 
 def cut_out(pictures: Tensor, five: Tensor) -> Tensor:

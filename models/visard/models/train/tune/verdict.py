@@ -5,7 +5,7 @@ landmark network sees have a say, and each can refuse.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 
 import cv2
 import numpy as np
@@ -26,10 +26,10 @@ Floats = npt.NDArray[np.float32]
 
 GAIN = 0.02
 """Likeness to the persona that has to be won: less is not worth a change."""
-_DRIVER, _EXPRESSION, _STILL, _SHAPE = 0.005, 0.01, 0.05, 0.1
+_DRIVER, _EXPRESSION, _STILL, _SHAPE = 0.005, 0.015, 0.02, 0.1
 """How much worse the rest may become: likeness to the driver, expression, jitter, and the share of shape.
 
-Frames are far apart here, so that jitter is little of the acceleration that there is.
+Seventy frames tell a correlation of expression to 0.01 at best.
 """
 _FPS = 30
 _MOVING = 0.03
@@ -47,7 +47,9 @@ class Scores:
     expression: float
     """Correlation of the moving expression coefficients with the driver's."""
     jitter: float
-    """Acceleration of eyes, nose and mouth over the driver's."""
+    """Acceleration of eyes, nose and mouth more than the driver's, per cent of the eyes' distance."""
+    unsure: float
+    """Its standard error: frames are far apart here, so that jitter is little of the motion that there is."""
     shape: float
     """How far the shape that is seen is from the persona's; 0 is equal, about 0.1 is good."""
 
@@ -67,7 +69,7 @@ def judged(before: Scores, after: Scores) -> Verdict:
         (after.persona - before.persona < GAIN, "the persona is not seen better with it"),
         (after.driver - before.driver > _DRIVER, "more of the driver is seen with it"),
         (before.expression - after.expression > _EXPRESSION, "the driver's expression is followed less well"),
-        (after.jitter - before.jitter > _STILL, "the face trembles more"),
+        (after.jitter - before.jitter > _STILL + after.unsure, "the face trembles more"),
         (after.shape > (1 + _SHAPE) * before.shape + 0.002, "the face's shape is further from the persona's"),
     )
     return Verdict(before, after, next((reason for wrong, reason in reasons if wrong), None))
@@ -75,8 +77,9 @@ def judged(before: Scores, after: Scores) -> Verdict:
 
 def mean(scores: Sequence[Scores]) -> Scores:
     """Return the mean of several drivers' scores."""
-    columns = zip(*((s.persona, s.driver, s.expression, s.jitter, s.shape) for s in scores), strict=True)
-    return Scores(*(float(np.mean(column)) for column in columns))
+    rows = np.array([astuple(each) for each in scores])
+    unsure = np.sqrt(np.mean([each.unsure**2 for each in scores]) / len(scores))
+    return replace(Scores(*map(float, rows.mean(0))), unsure=float(unsure))
 
 
 def swaps(texture: Texture, frames: Sequence[Frame]) -> Iterator[Image]:
@@ -104,9 +107,9 @@ class Judge:
                 rows.append(self._row(image, driver, swapped, face))
                 seen.append((driver, face))
         if len(rows) < len(frames) / 2:
-            return Scores(-1, 1, -1, 100, 100)  # nobody is to be seen
+            return Scores(-1, 1, -1, 100, 0, 100)  # nobody is to be seen
         persona, unlike, shape = np.mean(rows, axis=0)
-        return Scores(float(persona), float(unlike), _expression(seen), _jitter(seen), float(shape))
+        return Scores(float(persona), float(unlike), _expression(seen), *_jitter(seen), float(shape))
 
     def _row(self, image: Image, driver: Face, swapped: Image, face: Face) -> tuple[float, float, float]:
         now = self._recogniser(swapped, face.landmarks)
@@ -124,17 +127,22 @@ def _expression(seen: Sequence[tuple[Face, Face]]) -> float:
     return float(np.mean([np.corrcoef(one, other)[0, 1] for one, other in pairs]))
 
 
-def _jitter(seen: Sequence[tuple[Face, Face]]) -> float:
-    if len(seen) < 3:
-        return 1.0
-    swapped, driver = (_acceleration([pair[k] for pair in seen]) for k in (1, 0))
-    return swapped / max(driver, 1e-6)
+def _jitter(seen: Sequence[tuple[Face, Face]]) -> tuple[float, float]:
+    """How much more a swapped face accelerates than the driver's, and how unsure that is."""
+    if len(seen) < 4:
+        return 0.0, 0.0
+    eyes = np.array([driver.landmarks[FIVE_POINTS[:2], :2] for driver, _ in seen])
+    scale = np.linalg.norm(eyes[:, 0] - eyes[:, 1], axis=1)
+    driver, swapped = (_acceleration([pair[k] for pair in seen], scale) for k in (0, 1))
+    more = 100 * (swapped - driver)
+    return float(more.mean()), float(more.std() / np.sqrt(len(more)))
 
 
-def _acceleration(faces: Sequence[Face]) -> float:
+def _acceleration(faces: Sequence[Face], scale: Floats) -> Floats:
+    """Mean over the five points, for all frames but two, in units of ``scale``."""
     points = np.array([(face.landmarks if face.raw is None else face.raw)[FIVE_POINTS, :2] for face in faces])
-    points = points / np.linalg.norm(points[:, :1] - points[:, 1:2], axis=2, keepdims=True)
-    return float(np.abs(np.diff(points, n=2, axis=0)).mean())
+    second = np.diff(points / scale[:, None, None], n=2, axis=0)
+    return np.asarray(np.abs(second).mean((1, 2)), np.float32)
 
 
 def sheet(photo: Image, frames: Sequence[Frame], before: Sequence[Image], after: Sequence[Image]) -> Image:
