@@ -28,12 +28,17 @@ class Group:
     rank: int = 0
     ranks: int = 1
 
-    def wrap(self, module: nn.Module) -> nn.Module:
-        """Return a module whose gradients are averaged over all; its parameters are those of the first."""
+    def wrap(self, module: nn.Module, *, partly: bool = False) -> nn.Module:
+        """Return a module whose gradients are averaged over all; its parameters are those of the first.
+
+        ``partly``: some of its parameters take no part.
+        """
         if self.ranks == 1:
             return module
         ids = [self.device.index] if self.device.type == "cuda" else None
-        return DistributedDataParallel(module, device_ids=ids, gradient_as_bucket_view=True)
+        return DistributedDataParallel(
+            module, device_ids=ids, gradient_as_bucket_view=True, find_unused_parameters=partly
+        )
 
     def mean(self, values: Sequence[float]) -> list[float]:
         """Return numbers averaged over all; fails when one of them is gone."""
