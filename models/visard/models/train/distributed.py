@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-_PATIENCE = timedelta(minutes=3)
-"""How long one process waits for others, that may be writing a checkpoint, before it fails and torchrun
-starts all anew; PyTorch's half an hour is long for one that will not come."""
+_PATIENCE = timedelta(minutes=15)
+"""How long one process waits for others that are connected and say nothing, before it fails and torchrun
+starts all anew. One that dies is noticed at once, as its connections close; a busy machine may need minutes
+to start all, and one that gives up too soon is started again, which makes it busier still."""
 
 
 @dataclass(frozen=True)

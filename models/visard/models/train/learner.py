@@ -12,7 +12,7 @@ from visard.models.train.distributed import Group, unsynchronised
 from visard.models.train.errors import CheckpointUnusable
 from visard.models.train.losses import of_pairs, reconstruction, soft_mask, wants_swap
 from visard.models.train.networks import build
-from visard.models.train.networks.base import Codes, Outputs, Swapped, SwapNetwork
+from visard.models.train.networks.base import Codes, Outputs, SwapNetwork, Swapped
 from visard.models.train.networks.blocks import initialise
 from visard.models.train.networks.discriminators import CodeDiscriminator, PatchDiscriminator, judged
 from visard.models.train.networks.liae import LIAE

@@ -27,9 +27,7 @@ class Optimizer:
     Unlike PyTorch's own it has its state from the beginning, so that processes can share it.
     """
 
-    def __init__(
-        self, parameters: Iterable[nn.Parameter], *, belief: bool, by_width: bool = False
-    ) -> None:
+    def __init__(self, parameters: Iterable[nn.Parameter], *, belief: bool, by_width: bool = False) -> None:
         """``by_width``: layers of many inputs learn slower by that much (Yang et al. 2022).
 
         Each step moves all weights by about the rate, and what a layer puts out by that times its inputs:

@@ -80,6 +80,7 @@ class Trainer:
         self._listeners = [tell] if tell else []
         if not group.rank:
             sweep(self.files.checkpoints)
+            sweep(self.files.previews)
             self._listeners += [Journal(self.files.journal), *_tensorboard(self.files.tensorboard)]
         self.batches = Batches(*faces, options, group.rank, group.ranks)
         self.learner = Learner(options, group)

@@ -65,9 +65,9 @@ class SwapNetwork(nn.Module):
         if not through:
             codes = codes._replace(swap=codes.swap.detach())
         persona, driver = self.decoders()
-        made_src, made_dst = persona(codes.src), driver(codes.dst)
-        swapped = persona(codes.swap) if swap else made_dst
-        return Outputs(*made_src, *made_dst, *swapped, codes)
+        (src_made, src_mask), (dst_made, dst_mask) = persona(codes.src), driver(codes.dst)
+        swapped, swap_mask = persona(codes.swap) if swap else (dst_made, dst_mask)
+        return Outputs(src_made, src_mask, dst_made, dst_mask, swapped, swap_mask, codes)
 
     def swap(self, face: Tensor, own: Tensor | None = None) -> Swapped:
         """Return what an export computes, and no more."""
