@@ -321,7 +321,8 @@ def test_what_counts_as_a_collapse() -> None:
     assert watch.look(50.0, 0.2, applied=True) == "losses are 11.2 times what they were"
     assert not watch.calm
     watch = LossWatch()
-    watch.look(1.0, 0.2, applied=True)
+    assert not any(watch.look(1.0, spread, applied=True) for spread in [0.2] * 5 + [0.001] * 46 + [0.2])
+    assert watch.calm
     said = [watch.look(1.0, 0.001, applied=True) for _ in range(20)]
     assert said == [None] * 19 + ["pictures have shown nothing for 20 steps"]
     assert [watch.look(1.0, math.nan, applied=False) for _ in range(10)][-1]
