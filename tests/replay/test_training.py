@@ -1,7 +1,7 @@
 """A face model trained for minutes, exported, and judged on a part of a film that it has not seen.
 
-So little training leaves a soft face. Measured: persona .42 (driver himself .36, strangers .33 at most),
-driver .68, expression .74; a network that has not begun gives no face at all. Bounds are somewhat below.
+So little training leaves a soft face. Measured: persona .45 (driver himself .26, strangers .30 at most),
+driver .70, expression .76; a network that has not begun gives no face at all. Bounds are well below.
 """
 
 from pathlib import Path
@@ -96,7 +96,7 @@ def test_minutes_of_training_give_a_face_that_is_the_persona_s(
     print(f"strangers: {strangers}; the driver himself: {driver_himself}")
     assert after.faces == 40
     assert before.persona < 0.2
-    assert after.persona > driver_himself + 0.03
+    assert after.persona > driver_himself + 0.1
     assert after.persona > max(strangers) + 0.05
     assert after.driver < 0.8
     assert after.expression > 0.5
