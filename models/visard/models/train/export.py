@@ -63,7 +63,10 @@ def export(
         convert(file)  # our own reader has to take it
         apart.append(compare(network, file, given, half=half))
 
-    write_whole(path, make)
+    try:
+        write_whole(path, make)
+    except OSError as error:  # a full disk does not say whose file it is
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     return Exported(path, len(content), *apart[0])
 
 
