@@ -1,7 +1,7 @@
 """A face model trained for minutes, exported, and judged on a part of a film that it has not seen.
 
-So little training leaves a soft face. Measured: persona .42 (driver himself .36, strangers .33 at most),
-driver .68, expression .74; a network that has not begun gives no face at all. Bounds are somewhat below.
+So little training leaves a soft face. Measured: persona .45 (driver himself .26, strangers .30 at most),
+driver .70, expression .76; a network that has not begun gives no face at all. Bounds are well below.
 """
 
 from pathlib import Path
@@ -27,9 +27,9 @@ from visard.models.train import presets, project  # noqa: E402
 from visard.models.train.options import TrainOptions  # noqa: E402
 from visard.models.train.trainer import Schedule  # noqa: E402
 
-PERSONA = "hanna"
-OTHERS = "clara", "marco", "walter"
-STEPS = 1000
+PERSONA = "walter"
+OTHERS = "clara", "marco", "nico"
+STEPS = 500
 HELD_OUT = 160
 """Frame from which on the film is not trained on, of 240."""
 
@@ -74,10 +74,8 @@ def judged(training: project.Project, held: Path, name: str) -> SwapScores:
 
 
 def options() -> TrainOptions:
-    """A network for pictures so small, of the face alone, that a step takes a fifth of a second or less."""
-    size = {"resolution": 64, "face_type": "full", "ae_dims": 64, "e_dims": 24, "d_dims": 24}
-    course = {"batch_size": 4, "ema_decay": 0.99, "lr": 7e-4, "target_iter": STEPS}
-    return presets.preset("distilled", size | course)
+    """A network for pictures so small, of the face alone, that a step takes a twentieth of a second."""
+    return presets.preset("distilled-96", {"resolution": 64, "target_iter": STEPS})
 
 
 @pytest.mark.slow
@@ -98,7 +96,7 @@ def test_minutes_of_training_give_a_face_that_is_the_persona_s(
     print(f"strangers: {strangers}; the driver himself: {driver_himself}")
     assert after.faces == 40
     assert before.persona < 0.2
-    assert after.persona > driver_himself + 0.03
+    assert after.persona > driver_himself + 0.1
     assert after.persona > max(strangers) + 0.05
     assert after.driver < 0.8
     assert after.expression > 0.5

@@ -130,12 +130,21 @@ def test_a_bar_tells_losses_and_the_time_that_is_left(call: Call, begun: str) ->
     assert "step 10," not in [line[:8] for line in err.splitlines()]
 
 
+TORCHRUN = "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--max-restarts=3"
+
+
 @pytest.mark.slow
-def test_ctrl_c_keeps_what_was_learned(begun: str, home: Path) -> None:
-    command = [sys.executable, "-m", "visard.daemon", "train", "run", begun, "--json", "--workers", "1"]
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(("launcher", "status"), [((), 130), (TORCHRUN, 1)])
+def test_ctrl_c_keeps_what_was_learned(
+    begun: str, home: Path, launcher: tuple[str, ...], status: int
+) -> None:
+    """Torchrun says so to its processes, too, which are not to take that for a second Ctrl-C."""
+    run = "-m", "visard.daemon", "train", "run", begun, "--json", "--workers", "1", "--device", "cpu"
+    command = [sys.executable, *launcher, *run]
     with subprocess.Popen(
         [*command, "-o", "target_iter=100000"], stdout=subprocess.PIPE, text=True, start_new_session=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},
     ) as program:  # fmt: skip
         assert program.stdout is not None
         for line in program.stdout:
@@ -143,7 +152,7 @@ def test_ctrl_c_keeps_what_was_learned(begun: str, home: Path) -> None:
                 break
         os.killpg(program.pid, signal.SIGINT)  # as a terminal does: the workers get it, too
         rest = [json.loads(line) for line in program.stdout]
-    assert program.returncode == 130
+    assert program.returncode == status
     saved, ended = rest[-2:]
     assert (saved["event"], ended["event"], ended["complete"]) == ("saved", "ended", False)
     assert saved["step"] == ended["step"] >= 10

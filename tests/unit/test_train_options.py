@@ -37,6 +37,7 @@ def test_no_such_preset() -> None:
         ({"resolution": 48}, "resolution: "),
         ({"archi": "liae", "true_face_power": 0.1}, "true_face_power is for archi df"),
         ({"archi": "amp", "paired": True}, "paired is for"),
+        ({"face_style_power": 1, "archi": "df", "paired": True}, "paired is for"),
         ({"lr": 0}, "lr: "),
         ({"learning_rate": 1}, "learning_rate: "),
         ({"ct_mode": "magic"}, "ct_mode: "),

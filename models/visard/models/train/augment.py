@@ -13,9 +13,11 @@ from visard.models.align import Matrix
 
 Picture = npt.NDArray[np.float32]
 """[R, R, C] or [R, R], 0..1, BGR."""
-_TURN, _SCALE, _SHIFT = 10.0, 0.05, 0.05
-"""Degrees, and shares of the side, at most."""
-_CELLS = 2, 4, 8, 16
+_MOST = 10.0, 0.15, 0.05
+"""Degrees of turn, scale, and shift as a share of the side, at most."""
+_GENTLE = 0.3
+"""Share of that for pairs, which are cut out in training as they are live."""
+_CELLS = 2, 4, 8
 """How many cells a warp has along a side, one of these."""
 _WARP = 0.24
 """Deviation of a warp's inner corners, in cells."""
@@ -30,12 +32,15 @@ class Placement(NamedTuple):
     """x and y in the sample that warped pixels come from; None: no warp."""
 
 
-def place(generator: np.random.Generator, stored: int, side: int, *, warp: bool, flip: bool) -> Placement:
+def place(
+    generator: np.random.Generator, stored: int, side: int, *, warp: bool, flip: bool, gentle: bool = False
+) -> Placement:
     """Choose a turn, a scale, a shift, a mirror and a warp for a picture of ``stored`` pixels."""
-    degrees, scale, *shift = generator.uniform(-1, 1, 4)
+    drawn = generator.uniform(-1, 1, 4) * (_GENTLE if gentle else 1)
     mirrored = bool(generator.random() < 0.5) and flip
-    turn = np.array(cv2.getRotationMatrix2D((side / 2, side / 2), degrees * _TURN, 1 + scale * _SCALE), float)
-    turn[:, 2] += np.array(shift) * _SHIFT * side
+    degrees, scale = drawn[0] * _MOST[0], (1 + _MOST[1]) ** drawn[1]
+    turn = np.array(cv2.getRotationMatrix2D((side / 2, side / 2), degrees, scale), float)
+    turn[:, 2] += drawn[2:] * _MOST[2] * side
     fit = np.array([[side / stored, 0, 0], [0, side / stored, 0], [0, 0, 1.0]])
     if mirrored:
         fit = np.array([[-1, 0, side - 1], [0, 1, 0], [0, 0, 1.0]]) @ fit
@@ -86,7 +91,7 @@ def blur_outside(picture: Picture, mask: Picture) -> Picture:
     """Return a picture whose surroundings near the mask are smeared, so that its edge need not be learned."""
     side = picture.shape[0]
     around = 1 - mask
-    deviation = side / 32
+    deviation = side / 128
     weight = cv2.GaussianBlur(around, (0, 0), deviation)
     smeared = (
         cv2.GaussianBlur(picture * around[..., None], (0, 0), deviation) / np.maximum(weight, 1e-3)[..., None]

@@ -6,6 +6,7 @@ two newest stay. Files hold tensors and numbers and are never unpickled.
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,7 +39,7 @@ def save(folder: Path, step: int, content: dict[str, Any]) -> Path:
         write_whole(path, lambda half: _write(half, {"format": FORMAT, "step": step, **content}))
         _flush(folder)
     except (OSError, RuntimeError) as error:  # PyTorch raises the latter for a full disk
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else _room(folder)
         raise CheckpointNotKept(
             f"the checkpoint of step {step} could not be written to {folder} ({reason}); "
             "the one before it is whole: make room there"
@@ -82,6 +83,11 @@ def _read(path: Path) -> dict[str, Any] | None:
         return None
     right = isinstance(content, dict) and content.get("format") == FORMAT
     return content if right and isinstance(content.get("step"), int) else None
+
+
+def _room(folder: Path) -> str:
+    """Say how much room there is: PyTorch does not tell what the system said."""
+    return f"{shutil.disk_usage(folder).free / 1e6:,.0f} MB are free there"
 
 
 def _flush(folder: Path) -> None:

@@ -120,8 +120,9 @@ class Batches(Dataset[dict[str, Tensor]]):
         face = self.faces[name].face(index)
         picture, mask = _checked(face)
         flip = options.random_dst_flip if options.paired or name == "dst" else options.random_src_flip
+        warp, gentle = options.random_warp, options.paired
         placement = augment.place(
-            generator, picture.shape[0], options.resolution, warp=options.random_warp, flip=flip
+            generator, picture.shape[0], options.resolution, warp=warp, flip=flip, gentle=gentle
         )
         whole = _unit(picture)
         if name == "src" and options.ct_mode is not ColourTransferMode.none:

@@ -3,6 +3,7 @@
 Started by torchrun, which tells by the environment who is who, and starts all anew when one dies.
 """
 
+import faulthandler
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -15,9 +16,14 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-_PATIENCE = timedelta(minutes=3)
-"""How long one process waits for others, that may be writing a checkpoint, before it fails and torchrun
-starts all anew; PyTorch's half an hour is long for one that will not come."""
+_PATIENCE = timedelta(minutes=15)
+"""How long one process waits for others that are connected and say nothing, before it fails and torchrun
+starts all anew. One that dies is noticed at once, as its connections close; a busy machine may need minutes
+to start all, and one that gives up too soon is started again, which makes it busier still."""
+
+_JOINING = 180.0
+"""Seconds after which a process that others have not joined ends, and torchrun starts all anew: after a restart
+two can miss each other's connections, and gloo then waits for ever, whatever time it was given."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +34,17 @@ class Group:
     rank: int = 0
     ranks: int = 1
 
-    def wrap(self, module: nn.Module) -> nn.Module:
-        """Return a module whose gradients are averaged over all; its parameters are those of the first."""
+    def wrap(self, module: nn.Module, *, partly: bool = False) -> nn.Module:
+        """Return a module whose gradients are averaged over all; its parameters are those of the first.
+
+        ``partly``: some of its parameters take no part.
+        """
         if self.ranks == 1:
             return module
         ids = [self.device.index] if self.device.type == "cuda" else None
-        return DistributedDataParallel(module, device_ids=ids, gradient_as_bucket_view=True)
+        return DistributedDataParallel(
+            module, device_ids=ids, gradient_as_bucket_view=True, find_unused_parameters=partly
+        )
 
     def mean(self, values: Sequence[float]) -> list[float]:
         """Return numbers averaged over all; fails when one of them is gone."""
@@ -76,7 +87,9 @@ def joined(device: str | None = None) -> Iterator[Group]:
     if ranks == 1:
         yield Group(place)
         return
+    faulthandler.dump_traceback_later(_JOINING, exit=True)
     dist.init_process_group("nccl" if place.type == "cuda" else "gloo", timeout=_PATIENCE)
+    faulthandler.cancel_dump_traceback_later()
     try:
         yield Group(place, dist.get_rank(), ranks)
     finally:

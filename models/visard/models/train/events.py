@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,8 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path, self._every = path, every
         self._losses: list[dict[str, float]] = []
+        if path.exists() and not path.read_bytes().endswith(b"\n"):
+            self._append("\n")  # a crash cut the last line off, and the next is not to be lost with it
 
     def __call__(self, event: Event) -> None:
         """Note an event; a full disk loses the line and nothing else."""
@@ -74,11 +77,11 @@ class Journal:
             event = Stepped(event.step, means, event.rate, event.left)
             self._losses.clear()
         line = {"event": type(event).__name__.lower(), "time": round(time.time(), 3), **asdict(event)}
-        try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-        except OSError:
-            return
+        self._append(json.dumps(line) + "\n")
+
+    def _append(self, text: str) -> None:
+        with suppress(OSError), self.path.open("a", encoding="utf-8") as file:
+            file.write(text)
 
 
 def read_journal(path: Path) -> Iterator[dict[str, Any]]:

@@ -11,6 +11,7 @@ import onnx
 import torch
 from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 
+from visard.engines.cache.files import sweep
 from visard.models.store.exported import write_whole
 from visard.models.swap.dfm.onnx_file import convert
 from visard.models.train.dfm_graph import FACE, MORPH, OUTPUTS, DfmGraph
@@ -49,6 +50,7 @@ def export(
     ``faces`` are looked at to compare, generated pictures where there are none. Raises ExportWrong, and
     OSError when it cannot be written.
     """
+    sweep(path.parent)  # halves that an export which was killed has left
     network = network.eval()
     model = DfmGraph(network, half=half).model(options.resolution)
     _describe(model, options)
@@ -61,7 +63,10 @@ def export(
         convert(file)  # our own reader has to take it
         apart.append(compare(network, file, given, half=half))
 
-    write_whole(path, make)
+    try:
+        write_whole(path, make)
+    except OSError as error:  # a full disk does not say whose file it is
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     return Exported(path, len(content), *apart[0])
 
 

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from visard.models.train.distributed import Group, unsynchronised
 from visard.models.train.errors import CheckpointUnusable
-from visard.models.train.losses import reconstruction, soft_mask, wants_swap
+from visard.models.train.losses import of_pairs, reconstruction, soft_mask, wants_swap
 from visard.models.train.networks import build
-from visard.models.train.networks.base import Outputs
+from visard.models.train.networks.base import Codes, Outputs, SwapNetwork, Swapped
 from visard.models.train.networks.blocks import initialise
 from visard.models.train.networks.discriminators import CodeDiscriminator, PatchDiscriminator, judged
-from visard.models.train.optimizer import Optimizer, follow
+from visard.models.train.networks.liae import LIAE
+from visard.models.train.optimizer import Optimizer, follow, rate_at
 from visard.models.train.options import Precision, TrainOptions
 
 _CLIP = 1.0
@@ -31,6 +32,27 @@ class StepResult(NamedTuple):
     """Deviation of the pictures that were made, the least of both people's."""
     applied: bool
     """False: gradients were no numbers, and no weight was changed."""
+
+
+class _Made(NamedTuple):
+    """What a network made of a batch."""
+
+    losses: dict[str, Tensor]
+    pictures: dict[str, Tensor]
+    """By whose picture each is to equal."""
+    codes: Codes | None
+
+
+class _Swap(nn.Module):
+    """The part of a network that is exported, which is all that pairs need."""
+
+    def __init__(self, network: SwapNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, face: Tensor) -> Swapped:
+        """[N, 3, R, R] -> the swap."""
+        return self.network.swap(face)
 
 
 class Critic:
@@ -63,8 +85,13 @@ class Learner:
         self.options, self.group = options, group
         self.network = build(options).to(group.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
-        self.optimizer = Optimizer(self.network.parameters(), belief=options.adabelief)
-        self.wrapped = group.wrap(self.network)
+        self.optimizer = Optimizer(
+            self.network.parameters(), belief=options.adabelief, by_width=options.lr_by_width
+        )
+        if isinstance(self.network, LIAE) and not (options.random_warp or options.paired):
+            self.network.inter_AB.requires_grad_(False)  # as in DeepFaceLab, to keep the likeness
+        trained = _Swap(self.network) if options.paired else self.network
+        self.wrapped = group.wrap(trained, partly=options.paired)
         self.critics: dict[str, Critic] = {}
         if options.gan_power:
             patch = options.gan_patch_size or options.resolution // 8
@@ -95,7 +122,7 @@ class Learner:
         if options.lr_dropout:
             dropout = torch.Generator(self.group.device).manual_seed(options.seed * 1_000_003 + step)
         for optimizer in self._optimizers():
-            optimizer.step(options.lr, dropout)
+            optimizer.step(rate_at(options, step), dropout)
         follow(self.average, self.network, options.ema_decay, step)
 
     def _gather(self, batch: Batch, *, last: bool) -> tuple[dict[str, float], float]:
@@ -103,12 +130,8 @@ class Learner:
         options = self.options
         share = 1 / options.accumulation
         with unsynchronised(self.wrapped, not last):
-            with self._autocast():
-                outputs: Outputs = self.wrapped(
-                    batch["src_warped"], batch["dst_warped"], batch.get("own"), swap=wants_swap(options)
-                )
-            losses = reconstruction(outputs, batch, options)
-            seen = self._seen(outputs, batch)
+            made = self._made(batch)
+            losses, seen = made.losses, self._seen(made, batch)
             with self._autocast():
                 for name, critic in self.critics.items():
                     power = options.gan_power if name == "gan" else options.true_face_power
@@ -120,17 +143,39 @@ class Learner:
                 with self._autocast():
                     mistakes = critic.mistaken(*seen[name])
                 (mistakes * share).backward()
-        spread = min(float(each.detach().std()) for each in (outputs.src, outputs.dst))
+        spread = min(float(each.detach().std()) for each in made.pictures.values())
         return {name: float(loss.detach().mean()) for name, loss in losses.items()}, spread
 
-    def _seen(self, outputs: Outputs, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
+    def _made(self, batch: Batch) -> _Made:
+        options = self.options
+        if options.paired:
+            with self._autocast():
+                swapped: Swapped = self.wrapped(batch["dst_warped"])
+            return _Made(of_pairs(swapped, batch, options), {"src": swapped.swap}, None)
+        with self._autocast():
+            outputs: Outputs = self.wrapped(
+                batch["src_warped"],
+                batch["dst_warped"],
+                batch.get("own"),
+                swap=wants_swap(options),
+                through=bool(options.bg_style_power),
+            )
+        losses = reconstruction(outputs, batch, options)
+        return _Made(losses, {"src": outputs.src, "dst": outputs.dst}, outputs.codes)
+
+    def _seen(self, made: _Made, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
         """Return what critics compare: what was made, and what is real."""
         seen = {}
         if "gan" in self.critics:
-            soft = soft_mask(batch["src_mask"]) if self.options.masked_training else 1
-            seen["gan"] = outputs.src * soft, batch["src"] * soft
-        if "true_face" in self.critics:
-            seen["true_face"] = outputs.codes.src, outputs.codes.dst
+            names = ("src", "dst") if self.options.archi == "amp" else ("src",)
+            soft = [soft_mask(batch[f"{name}_mask"]) if self.options.masked_training else 1 for name in names]
+            pairs = [
+                (made.pictures[name] * mask, batch[name] * mask)
+                for name, mask in zip(names, soft, strict=True)
+            ]
+            seen["gan"] = torch.cat([one for one, _ in pairs]), torch.cat([other for _, other in pairs])
+        if "true_face" in self.critics and made.codes:
+            seen["true_face"] = made.codes.src, made.codes.dst
         return seen
 
     def _autocast(self) -> torch.autocast:

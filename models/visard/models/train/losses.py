@@ -9,36 +9,37 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from visard.models.train.networks.base import Outputs
+from visard.models.train.networks.base import Outputs, Swapped
 from visard.models.train.options import TrainOptions
 
 _LUMA_RANGE = 0.01**2, 0.03**2
 """The constants that keep SSIM's fractions finite, for pictures 0..1."""
 _FINE, _COARSE = 23.2, 11.6
 """A picture's side in windows of SSIM, the fine ones from 256 pixels on."""
-_SHARPNESS = 1.5 / 11
-"""Deviation of SSIM's window in its sizes, as its authors have it."""
+_DEVIATION = 1.5
+"""Of SSIM's window in pixels, whatever its size."""
 _SIMILARITY, _PIXELS, _MASK, _EYES_MOUTH, _STYLE, _SURROUNDINGS = 10.0, 10.0, 10.0, 300.0, 100.0, 0.1
+_AROUND = {"src": 0.02, "dst": 0.1}
+"""Weights of what is outside masks: of the persona with a GAN, of the driver with AMP."""
 
 
-def dssim(made: Tensor, wanted: Tensor, side: int) -> Tensor:
-    """Structural dissimilarity, 0..1, with windows that grow with the picture's ``side``."""
-    if side < 256:
+def dssim(made: Tensor, wanted: Tensor, side: int, *, fine: bool = False) -> Tensor:
+    """Structural dissimilarity, 0..1, in windows that grow with ``side``; ``fine``: in smaller ones too."""
+    if side < 256 and not fine:
         return _dssim(made, wanted, int(side / _COARSE))
     return (_dssim(made, wanted, int(side / _COARSE)) + _dssim(made, wanted, int(side / _FINE))) / 2
 
 
 def blur(pictures: Tensor, deviation: float) -> Tensor:
     """Blur with a Gaussian; the size stays."""
-    size = max(3, round(deviation * 3) * 2 + 1)
+    size = max(3, round(deviation * 2) * 2 + 1)
     near = min(size // 2, min(pictures.shape[-2:]) - 1)
     return _windowed(functional.pad(pictures, [near] * 4, mode="reflect"), near * 2 + 1, deviation)
 
 
 def soft_mask(mask: Tensor) -> Tensor:
-    """Return a mask that falls off inside its edge only as far as it must, [N, 1, H, W]."""
-    side = mask.shape[-1]
-    return (blur(mask, max(1.0, side / 64)) * 2).clamp(0, 1)
+    """Return a mask that is 1 within its edge and falls off outside, [N, 1, H, W]."""
+    return (blur(mask, max(1, mask.shape[-1] // 32)) * 2).clamp(0, 1)
 
 
 def picture_loss(
@@ -50,7 +51,7 @@ def picture_loss(
         masked, target = made * soft, wanted * soft
     else:
         masked, target = made, wanted
-    loss = _SIMILARITY * dssim(masked, target, options.resolution)
+    loss = _SIMILARITY * dssim(masked, target, options.resolution, fine=options.archi == "amp")
     loss = loss + _PIXELS * _mean((masked - target).square())
     if options.eyes_mouth_prio:
         loss = loss + _EYES_MOUTH * _mean((made - wanted).abs() * features)
@@ -62,11 +63,10 @@ def mask_loss(made: Tensor, wanted: Tensor) -> Tensor:
     return _MASK * _mean((made - wanted).square())
 
 
-def style_loss(made: Tensor, wanted: Tensor, made_mask: Tensor, wanted_mask: Tensor) -> Tensor:
-    """Return how unlike two faces are in mean and deviation of their colours, details aside."""
-    side = made.shape[-1]
-    parts = [_moments(blur(each, side / 16), m) for each, m in ((made, made_mask), (wanted, wanted_mask))]
-    apart = [(one - other).square().sum(1) for one, other in zip(*parts, strict=True)]
+def style_loss(made: Tensor, wanted: Tensor) -> Tensor:
+    """Return how unlike two faces, cut out, are in mean and deviation of their colours, details aside."""
+    parts = [_moments(blur(each, each.shape[-1] // 8)) for each in (made, wanted)]
+    apart = [(one - other).square().mean(1) for one, other in zip(*parts, strict=True)]
     return apart[0] + apart[1]
 
 
@@ -77,25 +77,34 @@ def reconstruction(outputs: Outputs, batch: dict[str, Tensor], options: TrainOpt
         wanted, mask, features = batch[name], batch[f"{name}_mask"], batch[f"{name}_features"]
         made, made_mask = getattr(outputs, name), getattr(outputs, f"{name}_mask")
         losses[name] = picture_loss(made, wanted, mask, features, options) + mask_loss(made_mask, mask)
-    if options.paired:
-        losses["swap"] = picture_loss(
-            outputs.swap, batch["src"], batch["src_mask"], batch["src_features"], options
-        ) + mask_loss(outputs.swap_mask, batch["src_mask"])
+        if options.masked_training and (options.gan_power if name == "src" else options.archi == "amp"):
+            apart = ((made - wanted) * (1 - soft_mask(mask))).square()
+            losses[name] = losses[name] + _AROUND[name] * _mean(apart)
     if options.face_style_power or options.bg_style_power:
         losses["style"] = _style(outputs, batch, options)
     return losses
 
 
+def of_pairs(made: Swapped, batch: dict[str, Tensor], options: TrainOptions) -> dict[str, Tensor]:
+    """Return the losses of a swap whose result is known."""
+    mask = batch["src_mask"]
+    picture = picture_loss(made.swap, batch["src"], mask, batch["src_features"], options)
+    return {
+        "swap": picture + mask_loss(made.swap_mask, mask),
+        "mask": mask_loss(made.dst_mask, batch["dst_mask"]),
+    }
+
+
 def wants_swap(options: TrainOptions) -> bool:
     """Whether swapped pictures have to be made."""
-    return bool(options.paired or options.face_style_power or options.bg_style_power)
+    return bool(options.face_style_power or options.bg_style_power)
 
 
 def _style(outputs: Outputs, batch: dict[str, Tensor], options: TrainOptions) -> Tensor:
     own, wanted = outputs.swap_mask.detach(), batch["dst_mask"]
     loss = torch.zeros(len(wanted), device=wanted.device)
     if options.face_style_power:
-        faces = style_loss(outputs.swap, batch["dst"], soft_mask(own), soft_mask(wanted))
+        faces = style_loss(outputs.swap * own, (outputs.dst * outputs.dst_mask).detach())
         loss = loss + _STYLE * options.face_style_power * faces
     if options.bg_style_power:
         around = 1 - soft_mask(torch.maximum(own, wanted))
@@ -105,17 +114,15 @@ def _style(outputs: Outputs, batch: dict[str, Tensor], options: TrainOptions) ->
     return loss
 
 
-def _moments(pictures: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    weight = mask.sum((2, 3)).clamp_min(1)
-    mean = (pictures * mask).sum((2, 3)) / weight
-    variance = ((pictures - mean[:, :, None, None]).square() * mask).sum((2, 3)) / weight
-    return mean, (variance + 1e-6).sqrt()
+def _moments(pictures: Tensor) -> tuple[Tensor, Tensor]:
+    variance, mean = torch.var_mean(pictures, (2, 3), correction=0)
+    return mean, (variance + 1e-5).sqrt()
 
 
 def _dssim(made: Tensor, wanted: Tensor, size: int) -> Tensor:
     """All moments in one go: [5N, C, H, W]."""
     together = torch.cat([made, wanted, made * made, wanted * wanted, made * wanted])
-    moments = _windowed(together, size, size * _SHARPNESS)
+    moments = _windowed(together, size, _DEVIATION)
     mean_a, mean_b, square_a, square_b, product = moments.chunk(5)
     c1, c2 = _LUMA_RANGE
     means = mean_a * mean_b

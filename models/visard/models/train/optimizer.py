@@ -1,4 +1,4 @@
-"""AdaBelief and AdamW with learning-rate dropout, and averaged weights."""
+"""AdaBelief and AdamW with learning-rate dropout and rates by width, and averaged weights."""
 
 import math
 from collections.abc import Iterable
@@ -6,11 +6,19 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from visard.models.train.options import TrainOptions
+
 _BETA1, _BETA2 = 0.9, 0.999
 _EPSILON = 1e-8
 _DECAY = 0.01
 _KEPT = 0.3
 """Share of the weights that a step changes with learning-rate dropout."""
+_WIDTH = 256
+"""Inputs of a layer up to which it learns at the full rate, where rates go by width."""
+_LEAST = 0.02
+"""Share of the rate that is left at the end, where it falls."""
+_CYCLE = 500
+"""Steps in which the rate falls and rises once with learning-rate dropout."""
 
 
 class Optimizer:
@@ -19,8 +27,15 @@ class Optimizer:
     Unlike PyTorch's own it has its state from the beginning, so that processes can share it.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], *, belief: bool) -> None:
+    def __init__(self, parameters: Iterable[nn.Parameter], *, belief: bool, by_width: bool = False) -> None:
+        """``by_width``: layers of many inputs learn slower by that much (Yang et al. 2022).
+
+        Each step moves all weights by about the rate, and what a layer puts out by that times its inputs:
+        a dense layer of thousands would forget at every step what it has learned, if convolutions are to
+        learn fast.
+        """
         self.parameters = list(parameters)
+        self.shares = [_share(each) if by_width else 1.0 for each in self.parameters]
         self.belief, self.steps = belief, 0
         self.first, self.second = ([torch.zeros_like(each) for each in self.parameters] for _ in range(2))
 
@@ -37,9 +52,10 @@ class Optimizer:
         """Change the weights; with ``dropout`` only those that it draws."""
         self.steps += 1
         with torch.no_grad():
-            for parameter, first, second in zip(self.parameters, self.first, self.second, strict=True):
+            states = zip(self.parameters, self.first, self.second, self.shares, strict=True)
+            for parameter, first, second, share in states:
                 if parameter.grad is not None:
-                    self._change(parameter, parameter.grad, first, second, rate, dropout)
+                    self._change(parameter, parameter.grad, first, second, rate * share, dropout)
 
     def _change(
         self,
@@ -74,6 +90,21 @@ class Optimizer:
                 raise ValueError("moments are no list")
             for tensor, value in zip(mine, kept, strict=True):
                 tensor.copy_(value)
+
+
+def rate_at(options: TrainOptions, step: int) -> float:
+    """Return the learning rate of a step, which counts from 0."""
+    rate = options.lr
+    if options.lr_dropout:
+        rate *= (1 + math.cos(2 * math.pi * step / _CYCLE)) / 2
+    last = options.lr_decay * options.target_iter
+    left = (options.target_iter - step) / last if last else 1.0
+    return rate * min(1.0, max(left, _LEAST))
+
+
+def _share(parameter: nn.Parameter) -> float:
+    """Return 1 for biases and layers of few inputs, less for others."""
+    return min(1.0, _WIDTH / parameter[0].numel()) if parameter.dim() > 1 else 1.0
 
 
 def follow(average: nn.Module, network: nn.Module, decay: float, steps: int) -> None:

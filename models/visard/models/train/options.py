@@ -100,6 +100,8 @@ class TrainOptions(BaseModel):
         True, description="AdaBelief, else AdamW", json_schema_extra={FIXED: "its state is of another kind"}
     )
     lr: float = Field(5e-5, gt=0, le=1e-2, description="learning rate")
+    lr_by_width: bool = Field(False, description="layers of many inputs learn slower by that much")
+    lr_decay: float = Field(0.0, ge=0, le=1, description="share of the steps, the last, in which lr falls")
     lr_dropout: bool = Field(False, description="change a random third of the weights each step; for the end")
     clipgrad: bool = Field(False, description="limit gradients, against collapse")
     batch_size: int = Field(8, ge=1, le=512, description="pictures of each person at a time, on each device")
@@ -116,9 +118,13 @@ class TrainOptions(BaseModel):
             raise ValueError(f"resolution has to be a multiple of 32 with archi {self.archi}")
         if self.true_face_power and kind != "df":
             raise ValueError("true_face_power is for archi df only")
-        if self.paired and kind == "amp":
-            raise ValueError("paired is for df and liae")
+        if self.paired and (kind == "amp" or self.true_face_power or self._styled):
+            raise ValueError("paired is for df and liae, without true_face_power and styles")
         return self
+
+    @property
+    def _styled(self) -> bool:
+        return bool(self.face_style_power or self.bg_style_power)
 
 
 def parse_archi(text: str) -> Archi:

@@ -7,6 +7,11 @@ from visard.models.train.errors import OptionsRefused
 from visard.models.train.options import TrainOptions, make_options
 
 _SMALL = {"ae_dims": 128, "e_dims": 32, "d_dims": 32, "d_mask_dims": 16}
+_DISTILLED = {
+    "archi": "df-ud", "ae_dims": 128, "e_dims": 32, "d_dims": 16, "d_mask_dims": 8, "paired": True,
+    "random_warp": False, "random_dst_flip": False, "batch_size": 4, "lr": 1e-3, "lr_by_width": True,
+    "lr_decay": 0.5, "ema_decay": 0.99,
+}  # fmt: skip
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "quick": {"archi": "df-ud", "resolution": 96, **_SMALL, "lr": 2e-4, "target_iter": 10_000},
     "df-128": {"archi": "df-ud", "resolution": 128},
@@ -15,13 +20,14 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "liae-udt-224": {
         "archi": "liae-udt", "resolution": 224, "ae_dims": 512, "d_mask_dims": 32, "target_iter": 500_000,
     },
-    "amp-224": {"archi": "amp", "resolution": 224, "d_mask_dims": 32, "target_iter": 500_000},
-    "distilled": {
-        "archi": "df-ud", "resolution": 128, **_SMALL, "paired": True, "random_warp": False,
-        "random_dst_flip": False, "lr": 2e-4, "target_iter": 3_000,
-    },
+    "amp-224": {"archi": "amp", "resolution": 224, "eyes_mouth_prio": True, "target_iter": 500_000},
+    "distilled": {**_DISTILLED, "resolution": 128, "target_iter": 4_000},
+    "distilled-96": {**_DISTILLED, "resolution": 96, "face_type": "full", "target_iter": 2_000},
 }  # fmt: skip
-CLASSIC: Mapping[str, Any] = {"paired": False, "random_warp": True, "random_dst_flip": True, "lr": 5e-5}
+CLASSIC: Mapping[str, Any] = {
+    "paired": False, "random_warp": True, "random_dst_flip": True, "lr": 5e-5, "lr_by_width": False,
+    "lr_decay": 0, "ema_decay": 0.999,
+}  # fmt: skip
 """What lets a distilled model go on with two sets that are no pairs."""
 
 

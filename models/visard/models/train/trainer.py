@@ -81,6 +81,7 @@ class Trainer:
         self._listeners = [tell] if tell else []
         if not group.rank:
             sweep(self.files.checkpoints)
+            sweep(self.files.previews)
             self._listeners += [Journal(self.files.journal), *board(self.files.tensorboard)]
         self.batches = Batches(*faces, options, group.rank, group.ranks)
         self.learner = Learner(options, group)
@@ -117,7 +118,8 @@ class Trainer:
         self._tell(Stepped(self.step, losses, rate, (target - self.step) / rate if rate else 0.0))
         if not result.applied:
             self._tell(Trouble(self.step, "gradients were no numbers; this step changed nothing"))
-        wrong = self._watch.look(losses["src"] + losses["dst"], spread, applied=result.applied)
+        looked_at = sum(losses.get(name, 0.0) for name in ("src", "dst", "swap"))
+        wrong = self._watch.look(looked_at, spread, applied=result.applied)
         if wrong:
             self._go_back(wrong)
         elif self.step % self.schedule.save == 0 and self.step < target and self._watch.calm:

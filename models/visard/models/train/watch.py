@@ -22,12 +22,12 @@ class LossWatch:
         self._recent: deque[float] = deque(maxlen=_RECENT)
         self._skipped = self._flat = 0
         self._shown = False
-        """Whether pictures have shown anything yet; in the beginning they do not."""
+        """Whether pictures have shown anything yet; in the beginning it is noise, and then nothing."""
 
     def look(self, loss: float, spread: float, *, applied: bool) -> str | None:
         """Return what is wrong for so long that the last checkpoint is better, or None."""
         self._skipped = 0 if applied else self._skipped + 1
-        self._shown = self._shown or spread > 2 * _FLAT
+        self._shown = self._shown or (spread > 2 * _FLAT and len(self._losses) >= _ENOUGH)
         self._flat = self._flat + 1 if self._shown and not spread >= _FLAT else 0
         if self._skipped >= _SKIPPED:
             return f"gradients were no numbers in {_SKIPPED} steps"

@@ -2,7 +2,6 @@
 
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +10,7 @@ from visard.daemon.api.schema import Consent
 from visard.daemon.cli.output import Output, common, pass_output
 from visard.daemon.cli.persona_output import facts
 from visard.daemon.cli.train.model import folder_of
+from visard.engines.cache import files
 
 if TYPE_CHECKING:
     from visard.models.processor import Report
@@ -66,12 +66,16 @@ def _into_library(
     library = Library()
     library.check_free(name)
     options = crop_options(training.options.face_type) | {"resolution": training.options.resolution}
-    with TemporaryDirectory() as place:
+    files.sweep(training.folder)
+    place = files.scratch(training.folder, 0)
+    try:
         report(0.0, "exporting")
-        done = project.export_newest(training, Path(place) / "model.dfm", half=half)
+        done = project.export_newest(training, place / "model.dfm", half=half)
         persona = library.add(
             done.path, name, consent, processor="dfm", options=options, sample=partial(sample, report=report)
         )
+    finally:
+        files.remove_tree(place)
     said = f"{persona.name} is in the library, {done.bytes / 1e6:.1f} MB, step {training.steps:,}"
     output.result(
         {**facts(persona), "bytes": done.bytes, "most": done.most, "mean": done.mean},

@@ -70,7 +70,7 @@ def run(
         )
     if _leads():
         _end(output, name, done, target)
-    return 0 if done >= target else INTERRUPTED
+    return 0 if done >= target or _launched() else INTERRUPTED  # torchrun starts again what ends otherwise
 
 
 def _leads() -> bool:
@@ -78,13 +78,22 @@ def _leads() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def _launched() -> bool:
+    """Whether torchrun started this process."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
 @contextmanager
 def _stopping() -> Iterator[list[int]]:
-    """Give a list that has something in it after Ctrl-C or a termination; the second time ends at once."""
+    """Give a list that has something in it after Ctrl-C or a termination; the second time ends at once.
+
+    Not under torchrun, which passes on what a terminal has told all processes already, and kills those that
+    do not end in half a minute.
+    """
     asked: list[int] = []
 
     def ask(number: int, _frame: object) -> None:
-        if asked:
+        if asked and not _launched():
             raise KeyboardInterrupt
         asked.append(number)
 

@@ -36,14 +36,9 @@ class AMP(SwapNetwork):
         code = self.inter_dst(flat)
         return code, _mixed(self.inter_src(flat), code, own)
 
-    def decode_src(self, code: Tensor) -> tuple[Tensor, Tensor]:
-        """Return picture and mask of a code."""
-        made: tuple[Tensor, Tensor] = self.decoder(code)
-        return made
-
-    def decode_dst(self, code: Tensor) -> tuple[Tensor, Tensor]:
-        """Return picture and mask of a code."""
-        return self.decode_src(code)
+    def decoders(self) -> tuple[Decoder, Decoder]:
+        """One for both."""
+        return self.decoder, self.decoder
 
 
 def morph_mask(channels: int, morph: float) -> Tensor:

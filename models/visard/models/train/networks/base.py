@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from visard.models.train.networks.blocks import Decoder
+
 
 class Codes(NamedTuple):
     """What decoders begin with, [N, C, h, w] each."""
@@ -26,6 +28,14 @@ class Outputs(NamedTuple):
     codes: Codes
 
 
+class Swapped(NamedTuple):
+    """The mask of the face that was seen, and the persona's picture and mask, as ``Outputs`` has them."""
+
+    dst_mask: Tensor
+    swap: Tensor
+    swap_mask: Tensor
+
+
 class SwapNetwork(nn.Module):
     """An encoder, and decoders for two people."""
 
@@ -40,23 +50,27 @@ class SwapNetwork(nn.Module):
         """Return the codes of a driver's face as itself and as the persona, chosen by ``own``."""
         raise NotImplementedError
 
-    def decode_src(self, code: Tensor) -> tuple[Tensor, Tensor]:
-        """Return picture and mask of the persona."""
+    def decoders(self) -> tuple[Decoder, Decoder]:
+        """Return the persona's and the driver's; they may be one."""
         raise NotImplementedError
 
-    def decode_dst(self, code: Tensor) -> tuple[Tensor, Tensor]:
-        """Return picture and mask of the driver."""
-        raise NotImplementedError
+    def forward(
+        self, src: Tensor, dst: Tensor, own: Tensor | None, *, swap: bool, through: bool = True
+    ) -> Outputs:
+        """Return all pictures; without ``swap`` those of dst stand for the swapped ones, at no cost.
 
-    def forward(self, src: Tensor, dst: Tensor, own: Tensor | None, *, swap: bool) -> Outputs:
-        """Return all pictures; without ``swap`` those of dst stand for the swapped ones, at no cost."""
+        Without ``through`` what swapped pictures are asked for is learned by the decoder alone.
+        """
         codes = self.codes(src, dst, own)
-        made_src, made_dst = self.decode_src(codes.src), self.decode_dst(codes.dst)
-        swapped = self.decode_src(codes.swap) if swap else made_dst
-        return Outputs(*made_src, *made_dst, *swapped, codes)
+        if not through:
+            codes = codes._replace(swap=codes.swap.detach())
+        persona, driver = self.decoders()
+        (src_made, src_mask), (dst_made, dst_mask) = persona(codes.src), driver(codes.dst)
+        swapped, swap_mask = persona(codes.swap) if swap else (dst_made, dst_mask)
+        return Outputs(src_made, src_mask, dst_made, dst_mask, swapped, swap_mask, codes)
 
-    def swap(self, face: Tensor, own: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the face's mask, the swapped picture and its mask: what an export computes."""
+    def swap(self, face: Tensor, own: Tensor | None = None) -> Swapped:
+        """Return what an export computes, and no more."""
         code, other = self.swap_codes(face, own)
-        picture, mask = self.decode_src(other)
-        return self.decode_dst(code)[1], picture, mask
+        persona, driver = self.decoders()
+        return Swapped(driver.mask(code), *persona(other))

@@ -4,6 +4,7 @@ Pictures and features are [N, C, H, W]. Depth-to-space has the four pixels of a 
 PyTorch has it; TensorFlow's order differs, which only matters to whoever reads weights of its files.
 """
 
+import math
 from collections.abc import Iterable
 
 import torch
@@ -13,6 +14,8 @@ from torch.nn import functional
 LEAK = 0.1
 RESIDUAL_LEAK = 0.2
 NORM_EPSILON = 1e-6
+_SMALL = {".conv2": 0.1, "out_conv": 0.3}
+"""Layers, by parts of their names, whose first weights are so much smaller."""
 
 
 class Activation(nn.Module):
@@ -158,12 +161,19 @@ class Decoder(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """[N, came, h, w] -> fp32 [N, 3, H, W] and [N, 1, H, W]."""
-        picture, mask = x, x
+        return self.picture(x), self.mask(x)
+
+    def picture(self, x: Tensor) -> Tensor:
+        """[N, came, h, w] -> fp32 [N, 3, H, W]."""
         for number in range(self.stages):
-            picture = getattr(self, f"res{number}")(getattr(self, f"upscale{number}")(picture))
+            x = getattr(self, f"res{number}")(getattr(self, f"upscale{number}")(x))
+        return self._join(x).float().sigmoid()
+
+    def mask(self, x: Tensor) -> Tensor:
+        """[N, came, h, w] -> fp32 [N, 1, H, W]."""
         for number in range(self.mask_stages):
-            mask = getattr(self, f"upscalem{number}")(mask)
-        return self._join(picture).float().sigmoid(), self.out_convm(mask).float().sigmoid()
+            x = getattr(self, f"upscalem{number}")(x)
+        return self.out_convm(x).float().sigmoid()
 
     def _join(self, x: Tensor) -> Tensor:
         if len(self.heads) == 1:
@@ -179,8 +189,17 @@ def pixel_norm(x: Tensor) -> Tensor:
 
 
 def initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """Fill weights by Glorot's rule, and biases with zeros."""
-    for module in network.modules():
+    """Fill weights so that signals keep their size on the way (He et al. 2015), and biases with zeros.
+
+    By Glorot's rule, which DeepFaceLab has, upscaling layers halve them, and a network first learns for
+    thousands of steps to look at its input at all. What is added to the way straight on, and the last
+    layers, before a sigmoid, begin small.
+    """
+    for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
-            nn.init.xavier_uniform_(module.weight, generator=generator)
+            inputs = module.weight[0].numel()
+            gain = 1.0 if isinstance(module, nn.Linear) else math.sqrt(2)
+            for part, share in _SMALL.items():
+                gain *= share if part in name else 1
+            nn.init.normal_(module.weight, 0, gain / math.sqrt(inputs), generator=generator)
             nn.init.zeros_(module.bias)

@@ -36,12 +36,6 @@ class DF(SwapNetwork):
         code = self.inter(self.encoder(dst))
         return code, code
 
-    def decode_src(self, code: Tensor) -> tuple[Tensor, Tensor]:
-        """Return picture and mask of the persona."""
-        made: tuple[Tensor, Tensor] = self.decoder_src(code)
-        return made
-
-    def decode_dst(self, code: Tensor) -> tuple[Tensor, Tensor]:
-        """Return picture and mask of the driver."""
-        made: tuple[Tensor, Tensor] = self.decoder_dst(code)
-        return made
+    def decoders(self) -> tuple[Decoder, Decoder]:
+        """One for each."""
+        return self.decoder_src, self.decoder_dst

@@ -59,13 +59,13 @@ class CodeDiscriminator(nn.Module):
 
 
 def judged(logits: tuple[Tensor, ...], real: bool) -> Tensor:
-    """Return how far verdicts are from all real, or none, [N]."""
+    """Return how far verdicts are from all real, or none, added up, [N]."""
     losses = []
     for each in logits:
         wanted = torch.full_like(each, float(real))
         apart = functional.binary_cross_entropy_with_logits(each, wanted, reduction="none")
         losses.append(apart.mean((1, 2, 3)))
-    return torch.stack(losses).mean(0)
+    return torch.stack(losses).sum(0)
 
 
 def _leaky(x: Tensor) -> Tensor:

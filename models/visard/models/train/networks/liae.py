@@ -41,14 +41,9 @@ class LIAE(SwapNetwork):
         both = self.inter_AB(flat)
         return torch.cat([self.inter_B(flat), both], 1), _twice(both)
 
-    def decode_src(self, code: Tensor) -> tuple[Tensor, Tensor]:
-        """Return picture and mask of a code."""
-        made: tuple[Tensor, Tensor] = self.decoder(code)
-        return made
-
-    def decode_dst(self, code: Tensor) -> tuple[Tensor, Tensor]:
-        """Return picture and mask of a code."""
-        return self.decode_src(code)
+    def decoders(self) -> tuple[Decoder, Decoder]:
+        """One for both."""
+        return self.decoder, self.decoder
 
 
 def _twice(code: Tensor) -> Tensor:
