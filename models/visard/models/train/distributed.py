@@ -22,7 +22,7 @@ starts all anew. One that dies is noticed at once, as its connections close; a b
 to start all, and one that gives up too soon is started again, which makes it busier still."""
 
 _JOINING = 180.0
-"""Seconds after which a process that others have not joined ends, and torchrun starts all anew: after a restart
+"""Seconds after which a process that others have not joined ends, and torchrun starts all anew: after a death
 two can miss each other's connections, and gloo then waits for ever, whatever time it was given."""
 
 
