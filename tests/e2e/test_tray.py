@@ -63,8 +63,8 @@ def test_pause_and_a_persona_are_chosen_with_the_mouse(running: Session) -> None
     running.open_menu(GREEN)
     row = fourth.y - third.y
     last = running.persona(5)
-    # Below: add, generate, a separator, swap, animate, what with, both looks, a separator, pause.
-    running.screen.click(last.x + 30, round(last.y + 8.2 * row))
+    # Below: add, generate, a separator, swap, animate, what with, tuning, a separator, pause.
+    running.screen.click(last.x + 30, round(last.y + 7.2 * row))
     until(lambda: running.status().paused, "the click on pause did nothing")
     running.looks("paused")
     assert until(lambda: running.screen.find(GREY), "no grey icon on the screen")
