@@ -127,7 +127,8 @@ class Browser:
         """Open an empty page."""
         with httpx.Client(base_url=f"http://127.0.0.1:{self._port}", trust_env=False) as client:
             target = client.put("/json/new?about:blank").json()
-            with connect(target["webSocketDebuggerUrl"], max_size=None, proxy=None) as socket:
+            where = target["webSocketDebuggerUrl"]
+            with connect(where, max_size=None, proxy=None, ping_interval=None) as socket:  # it may be busy
                 yield Tab(socket)
             client.get(f"/json/close/{target['id']}")
 
