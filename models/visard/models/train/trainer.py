@@ -12,7 +12,6 @@ from torch.utils.data import DataLoader
 
 from visard.engines.cache.files import sweep
 from visard.models.train import checkpoint
-from visard.models.train.board import board
 from visard.models.train.dataset import Batches, FaceSource
 from visard.models.train.distributed import Group
 from visard.models.train.errors import CheckpointNotKept, Collapsed
@@ -20,6 +19,7 @@ from visard.models.train.events import Event, Journal, Pace, Previewed, Resumed,
 from visard.models.train.learner import Batch, Learner, StepResult
 from visard.models.train.options import TrainOptions, change
 from visard.models.train.preview import preview, write_preview
+from visard.models.train.tensorboard_log import tensorboard_log
 from visard.models.train.watch import LossWatch
 
 _RESTORES = 3
@@ -82,7 +82,7 @@ class Trainer:
         if not group.rank:
             sweep(self.files.checkpoints)
             sweep(self.files.previews)
-            self._listeners += [Journal(self.files.journal), *board(self.files.tensorboard)]
+            self._listeners += [Journal(self.files.journal), *tensorboard_log(self.files.tensorboard)]
         self.batches = Batches(*faces, options, group.rank, group.ranks)
         self.learner = Learner(options, group)
         self.step = self._restore(changed=True)

@@ -11,10 +11,10 @@ torch = pytest.importorskip("torch", reason="face models are trained with PyTorc
 
 from training import faces, tiny  # noqa: E402
 
-from visard.models.train.board import board  # noqa: E402
 from visard.models.train.distributed import Group  # noqa: E402
 from visard.models.train.events import Previewed, Stepped, read_journal  # noqa: E402
 from visard.models.train.project import Project  # noqa: E402
+from visard.models.train.tensorboard_log import tensorboard_log  # noqa: E402
 from visard.models.train.trainer import Schedule, Trainer  # noqa: E402
 
 
@@ -55,11 +55,11 @@ def test_the_page_and_the_trainer_mean_the_same_files(tmp_path: Path) -> None:
 
 def test_a_disk_that_takes_nothing_ends_the_notes_alone(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    for note in board(tmp_path / "file" / "tensorboard"):
+    for note in tensorboard_log(tmp_path / "file" / "tensorboard"):
         note(Stepped(10, {"src": 1.0}, 1.0, 1.0))
         note(Previewed(10, str(tmp_path / "gone.png")))
 
 
 def test_without_tensorboard_there_are_no_notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    assert board(tmp_path) == []
+    assert tensorboard_log(tmp_path) == []

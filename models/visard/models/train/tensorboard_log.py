@@ -13,16 +13,16 @@ _EVERY = 10
 """Of so many steps one is noted."""
 
 
-def board(folder: Path) -> list[Tell]:
+def tensorboard_log(folder: Path) -> list[Tell]:
     """Return what notes events for TensorBoard, as a list; an empty one where that is not installed."""
     try:
         import torch.utils.tensorboard  # noqa: F401 - fails without the package tensorboard
     except ImportError:
         return []
-    return [_Board(folder)]
+    return [_TensorboardLog(folder)]
 
 
-class _Board:
+class _TensorboardLog:
     """Writes at once, for a training may be killed; a disk that is full ends the notes and nothing else."""
 
     def __init__(self, folder: Path) -> None:
