@@ -17,7 +17,7 @@ from visard.models.train.networks.blocks import initialise
 from visard.models.train.networks.discriminators import CodeDiscriminator, PatchDiscriminator, judged
 from visard.models.train.networks.liae import LIAE
 from visard.models.train.optimizer import Optimizer, follow, rate_at
-from visard.models.train.options import Precision, TrainOptions
+from visard.models.train.options import Precision, TrainOptions, parse_archi
 
 _CLIP = 1.0
 Batch = dict[str, Tensor]
@@ -98,9 +98,8 @@ class Learner:
             judge = PatchDiscriminator(patch, options.gan_dims, options.resolution)
             self.critics["gan"] = Critic(judge, group, options)
         if options.true_face_power:
-            low = options.resolution // 8 // (2 if "d" in options.archi.partition("-")[2] else 1)
-            if "t" in options.archi.partition("-")[2]:
-                low //= 2
+            flags = parse_archi(options.archi).flags
+            low = options.resolution // 8 // 2 ** len(flags & {"d", "t"})
             self.critics["true_face"] = Critic(CodeDiscriminator(options.ae_dims, low), group, options)
 
     def step(self, batch: Batch, step: int) -> StepResult:
