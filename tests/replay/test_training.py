@@ -1,7 +1,7 @@
 """A face model trained for minutes, exported, and judged on a part of a film that it has not seen.
 
-So little training leaves a soft face. Measured: persona .45 (driver himself .26, strangers .30 at most),
-driver .70, expression .76; a network that has not begun gives no face at all. Bounds are well below.
+So little training leaves a soft face. Measured: persona .62 (driver himself .26, strangers .29 at most),
+driver .51, expression .54; a network that has not begun gives no face at all. Bounds are well below.
 """
 
 from pathlib import Path
@@ -74,8 +74,8 @@ def judged(training: project.Project, held: Path, name: str) -> SwapScores:
 
 
 def options() -> TrainOptions:
-    """A network for pictures so small, of the face alone, that a step takes a twentieth of a second."""
-    return presets.preset("distilled-96", {"resolution": 64, "target_iter": STEPS})
+    """A network for pictures so small, of the face alone, that a step takes a tenth of a second."""
+    return presets.preset("distilled-96", {"target_iter": STEPS})
 
 
 @pytest.mark.slow
@@ -99,4 +99,4 @@ def test_minutes_of_training_give_a_face_that_is_the_persona_s(
     assert after.persona > driver_himself + 0.1
     assert after.persona > max(strangers) + 0.05
     assert after.driver < 0.8
-    assert after.expression > 0.5
+    assert after.expression > 0.35
