@@ -123,8 +123,10 @@ def colour(image: np.ndarray) -> int:
 
 
 def test_it_begins_with_the_first_persona_and_goes_live(running: Service, world: World) -> None:
-    status = live(running).status()
-    assert (status.persona, status.guard.verdict, status.camera.state) == ("clara", "frame", CameraState.ok)
+    live(running)
+    statuses = iter(running.status, None)
+    status = next(each for each in statuses if each.guard.verdict == "frame")  # one may be late
+    assert (status.persona, status.camera.state) == ("clara", CameraState.ok)
     assert status.guard.faces == Faces(swapped=1)
     assert status.numbers.faces.swapped >= status.numbers.verdicts["frame"] > 0
     assert status.problems == ()

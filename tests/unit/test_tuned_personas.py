@@ -29,7 +29,7 @@ def outcome(found: Correction | None, refused: str | None, picture: Image) -> ob
     from visard.models.train.tune.tuner import Outcome
     from visard.models.train.tune.verdict import Scores, Verdict
 
-    scores = Scores(persona=0.6, driver=0.2, expression=0.9, jitter=1.0, shape=0.1)
+    scores = Scores(persona=0.6, driver=0.2, expression=0.9, jitter=1.0, unsure=0.03, shape=0.1)
     return Outcome(found, Verdict(scores, scores, refused), picture)
 
 

@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 DEVICE, LABEL, WEBCAM = "/dev/video60", "Visard Camera", "/dev/video0"
 CLIP = "/vm/job/clip.mp4"
 WIDTH, HEIGHT = 320, 240
-START_LIMIT = 300.0
+START_LIMIT = 900.0
 """Seconds that Visard may take from its start to the first picture; five or so on a real machine."""
 LOOK_LIMIT = 240.0
 """Seconds that a consumer may look for a picture with the detail wanted."""
