@@ -19,7 +19,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from visard.engines.cache import files
 from visard.engines.file_access import private_file
@@ -37,6 +37,7 @@ _START = (
 )
 """Our own search path goes along: where packages lie may have been said to us alone."""
 
+E = TypeVar("E", bound=Exception)
 Message = tuple[dict[str, Any], list[bytes]]
 Answer = tuple[dict[str, Any], *tuple[bytes, ...]]
 Work = Callable[[dict[str, Any], list[bytes], IO[bytes]], Answer]
@@ -60,6 +61,14 @@ def receive(pipe: IO[bytes]) -> Message | None:
     sizes = head.pop("sizes")
     bodies = [pipe.read(size) for size in sizes]
     return (head, bodies) if [len(body) for body in bodies] == sizes else None
+
+
+def error_from(data: dict[str, str], base: type[E]) -> E | None:
+    """Return an error of this kind or one below it as it was in the child, None for any other."""
+    kinds = [base]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    return next((kind(data["text"]) for kind in kinds if kind.__name__ == data["kind"]), None)
 
 
 class ChildProcess:

@@ -10,7 +10,7 @@ from visard.daemon.config import paths
 from visard.daemon.errors import TuningError
 from visard.daemon.pipeline import tuning, tuning_worker
 from visard.daemon.service.jobs import JobReport
-from visard.engines.child_process import ChildLog, ChildProcess, Message
+from visard.engines.child_process import ChildLog, ChildProcess, Message, error_from
 from visard.engines.compile.job import Eta
 from visard.engines.errors import Cancelled, VisardError
 
@@ -90,7 +90,9 @@ class TuningChild:
         if message is None:
             raise TuningError(f"{what}: {self._child.end()}; {self._log.place}")
         if error := message[0].get("error"):
-            raise _ours(error) or TuningError(f"{what}: {error['kind']}: {error['text']}; {self._log.place}")
+            raise error_from(error, VisardError) or TuningError(
+                f"{what}: {error['kind']}: {error['text']}; {self._log.place}"
+            )
         return message
 
 
@@ -118,11 +120,3 @@ class _Feeder(Thread):
             self.error = error
         self._child.send({})
         self._child.wake()
-
-
-def _ours(error: dict[str, str]) -> VisardError | None:
-    """Return an error of ours as it was in the child, None for any other kind."""
-    kinds = [VisardError]
-    for kind in kinds:
-        kinds += kind.__subclasses__()
-    return next((kind(error["text"]) for kind in kinds if kind.__name__ == error["kind"]), None)

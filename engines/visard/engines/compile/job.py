@@ -9,8 +9,7 @@ from visard.engines.accuracy import ReferenceResults
 from visard.engines.cache import cache as store
 from visard.engines.cache.cache import Cache, CachedEngine, CacheEntry, CacheKey
 from visard.engines.cache.digest import digest
-from visard.engines.child_process import ChildLog, Message
-from visard.engines.compile import ipc
+from visard.engines.child_process import ChildLog, Message, error_from
 from visard.engines.compile.compile import CompileResult, CompileTask, compile_network, scratch
 from visard.engines.compile.process import WorkerProcess
 from visard.engines.errors import BuildFailed, Cancelled, EngineError
@@ -126,7 +125,7 @@ class CompileJob:
             child.kill()
             log.close()
         if error := head.get("error"):
-            raise ipc.error_from(error) or BuildFailed(
+            raise error_from(error, EngineError) or BuildFailed(
                 f"{self._what} failed: {error['kind']}: {error['text']}; {log.place}"
             )
         plan, reference = bodies
